@@ -1,0 +1,199 @@
+"""Everything that can go wrong outside our control, as one tree.
+
+HubError
+├── ConfigError                 config.*        the person who runs the hub must change something
+├── ConnectorError              connector.*
+│   ├── AuthExpired             connector.auth_expired      ask the human once
+│   ├── RateLimited             connector.rate_limited      after_s
+│   ├── Unavailable             connector.unavailable       later
+│   ├── Refused                 connector.refused           never
+│   └── ContractBroken          connector.contract_broken   never: the vendor broke its own words
+├── IntakeError                 intake.*
+│   ├── SignatureInvalid        intake.signature_invalid    401
+│   ├── BodyTooLarge            intake.body_too_large       413
+│   ├── MediaTypeUnsupported    intake.media_type           415
+│   └── ConnectionUnknown       intake.connection_unknown   404
+├── LedgerError                 ledger.*
+│   ├── InsufficientStock       ledger.insufficient_stock   commands only, never facts
+│   └── KeyReused               ledger.key_reused           same key, other content
+├── ActionError                 action.*
+│   └── OutcomeUnknown          action.outcome_unknown      read back before any retry
+└── DatabaseError               database.*
+    ├── DatabaseUnavailable     database.unavailable        later
+    └── DatabaseUnsafe          database.unsafe             refuses to start
+
+InvariantBroken stands outside the tree: it is a bug, and no room catches it.
+Bad data is never raised at all: it is an `Issue`, a value (see `trueup.canon.issue`).
+"""
+
+from typing import ClassVar, Literal
+
+Fate = Literal["never", "later", "after_s", "ask_human", "read_back"]
+
+
+class InvariantBroken(AssertionError):  # noqa: N818 - a broken invariant is the name of the fact
+    """Something that can not be true is true: this is a bug in Trueup."""
+
+
+def invariant(condition: object, message: str) -> None:
+    """Raise `InvariantBroken` unless `condition` holds (also under `python -O`)."""
+    if not condition:
+        raise InvariantBroken(message)
+
+
+class HubError(Exception):
+    """Something went wrong.
+
+    Attributes:
+        code: stable, dotted, lower case; what programs match on.
+        fate: what should be done next.
+        context: ids and numbers that help to find the cause; never personal data.
+    """
+
+    code: ClassVar[str] = "hub.error"
+    fate: ClassVar[Fate] = "never"
+
+    def __init__(self, message: str = "", /, **context: object) -> None:
+        self.message = message or (type(self).__doc__ or self.code).strip().splitlines()[0]
+        self.context = context
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        facts = ", ".join(f"{name}={value}" for name, value in self.context.items())
+        return f"{self.message} ({facts})" if facts else self.message
+
+
+class ConfigError(HubError):
+    """The configuration is wrong."""
+
+    code = "config.invalid"
+    fate = "ask_human"
+
+
+class ConnectorError(HubError):
+    """A vendor's system did not do what was asked."""
+
+    code = "connector.error"
+
+
+class AuthExpired(ConnectorError):
+    """The vendor no longer accepts our credentials; connect the account again."""
+
+    code = "connector.auth_expired"
+    fate = "ask_human"
+
+
+class RateLimited(ConnectorError):
+    """The vendor asked us to slow down."""
+
+    code = "connector.rate_limited"
+    fate = "after_s"
+
+    def __init__(self, message: str = "", /, *, after_s: float, **context: object) -> None:
+        super().__init__(message, after_s=after_s, **context)
+        self.after_s = after_s
+
+
+class Unavailable(ConnectorError):
+    """The vendor's system did not answer, or answered that it is down; nothing was done."""
+
+    code = "connector.unavailable"
+    fate = "later"
+
+
+class Refused(ConnectorError):
+    """The vendor understood the request and will not do it."""
+
+    code = "connector.refused"
+
+
+class ContractBroken(ConnectorError):
+    """The vendor's answer does not have the shape its documentation promises."""
+
+    code = "connector.contract_broken"
+
+
+class IntakeError(HubError):
+    """A delivery was refused at the door."""
+
+    code = "intake.refused"
+    status: ClassVar[int] = 400
+
+
+class SignatureInvalid(IntakeError):
+    """The delivery's signature does not match any active secret of the connection."""
+
+    code = "intake.signature_invalid"
+    status = 401
+
+
+class BodyTooLarge(IntakeError):
+    """The delivery's body is larger than the connection accepts."""
+
+    code = "intake.body_too_large"
+    status = 413
+
+
+class MediaTypeUnsupported(IntakeError):
+    """The delivery's content type is not one the connector reads."""
+
+    code = "intake.media_type"
+    status = 415
+
+
+class ConnectionUnknown(IntakeError):
+    """There is no such connection; see `trueup connections`."""
+
+    code = "intake.connection_unknown"
+    status = 404
+
+
+class LedgerError(HubError):
+    """The ledger refused a command."""
+
+    code = "ledger.error"
+
+
+class InsufficientStock(LedgerError):
+    """There are fewer units available than the command asks for."""
+
+    code = "ledger.insufficient_stock"
+
+
+class KeyReused(LedgerError):
+    """The idempotency key was used before with other content."""
+
+    code = "ledger.key_reused"
+
+
+class ActionError(HubError):
+    """An action could not be carried out."""
+
+    code = "action.error"
+
+
+class OutcomeUnknown(ActionError):
+    """The request was sent, and no answer says whether it was done; read back before any retry."""
+
+    code = "action.outcome_unknown"
+    fate = "read_back"
+
+
+class DatabaseError(HubError):
+    """The database could not be used."""
+
+    code = "database.error"
+
+
+class DatabaseUnavailable(DatabaseError):
+    """The database does not answer."""
+
+    code = "database.unavailable"
+    fate = "later"
+
+
+class DatabaseUnsafe(DatabaseError):
+    """The database is set up in a way that can lose acknowledged events."""
+
+    code = "database.unsafe"
+    fate = "ask_human"
