@@ -31,7 +31,7 @@ from typing import ClassVar, Literal
 Fate = Literal["never", "later", "after_s", "ask_human", "read_back"]
 
 
-class InvariantBroken(AssertionError):  # noqa: N818 - a broken invariant is the name of the fact
+class InvariantBroken(AssertionError):
     """Something that can not be true is true: this is a bug in Trueup."""
 
 

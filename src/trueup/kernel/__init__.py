@@ -1,1 +1,1 @@
-"""kernel."""
+"""The kernel: money, quantity, time, ids and limits. Pure; depends on nothing."""

@@ -1,0 +1,333 @@
+"""What a connector is: pure functions over bytes, requests and replies.
+
+A connector never opens a socket and never sees the database. It says how a delivery is
+recognised, what a body means, which request to send next and what a reply means; the rooms do the
+rest. That makes every line of a connector testable against recorded traffic.
+
+Modules of a connector folder and the protocols they satisfy:
+
+========================  ==============================================================
+`webhook.py`              `WebhookModule`: whose delivery is it, and about what
+`mapping.py`              `MappingModule`: what does a body mean
+`api.py`                  `ApiModule`: how the vendor is spoken to, and what its replies say
+`pull.py`                 `PullModule`: pages since a cursor, bulk export, single records
+`hooks.py`                `HooksModule`: which webhooks exist at the vendor
+`actions.py`              `ActionsModule`: intents to requests, replies to receipts
+`files.py`                `FilesModule`: imported files to records
+========================  ==============================================================
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+from trueup.canon.issue import Issue
+from trueup.canon.record import Record
+
+
+class Identified(msgspec.Struct, frozen=True, kw_only=True):
+    """What a delivery is, read without understanding it.
+
+    Attributes:
+        external_id: the vendor's id of this delivery, the same in every repeat of it.
+        topic: the vendor's topic, such as "orders/create".
+        entity: what it is about ("order/1001"); equals `Record.entity()` of what it becomes.
+            Empty where the body can not be read; the event is then kept and parked.
+        raised_at: when the vendor raised it; orders two changes in one second.
+        occurred_at: the record's own last-change stamp, if it could be read cheaply.
+    """
+
+    external_id: str
+    topic: str
+    entity: str
+    raised_at: datetime | None = None
+    occurred_at: datetime | None = None
+
+
+class Piece(msgspec.Struct, frozen=True, kw_only=True):
+    """One record's own bytes out of a page, a bulk export or a file with many."""
+
+    topic: str
+    body: bytes
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """One event as the mapping sees it.
+
+    Attributes:
+        topic: as identified.
+        body: the bytes as received.
+        raised_at: as identified.
+        received_at: when the hub took it in.
+    """
+
+    topic: str
+    body: bytes
+    received_at: datetime
+    raised_at: datetime | None = None
+
+
+class Fetch(msgspec.Struct, frozen=True, kw_only=True):
+    """A wish to read one record from the vendor because the event only hints at it."""
+
+    resource: str
+    ref: str
+
+
+class Mapped(msgspec.Struct, frozen=True, kw_only=True):
+    """What a body means.
+
+    Attributes:
+        records: canonical records; the first is the event's own.
+        issues: what is wrong or surprising; one of severity error parks the event.
+        fetch: records that must be read from the vendor before they count.
+        ignored: why a body rightly has no effect ("a theme is not commerce"), else None.
+    """
+
+    records: tuple[Record, ...] = ()
+    issues: tuple[Issue, ...] = ()
+    fetch: tuple[Fetch, ...] = ()
+    ignored: str | None = None
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """One call to the vendor; authorised and sent by the room that asked for it.
+
+    Attributes:
+        path: below the connection's base URL, starting with "/"; or an absolute https URL
+            where the vendor handed one out (bulk results).
+        cost: what the call is expected to cost in the units of the manifest's limit.
+        writes: the call changes something at the vendor.
+    """
+
+    method: str
+    path: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    cost: float = 1.0
+    writes: bool = False
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """The vendor's answer; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Budget(msgspec.Struct, frozen=True, kw_only=True):
+    """What the vendor's reply says is left of its rate limit."""
+
+    available: float
+    capacity: float
+    refill_per_s: float
+    actual_cost: float | None = None
+
+
+class ReceiptState(StrEnum):
+    """What came of one intent."""
+
+    DONE = "done"
+    LATER = "later"  # not done; may be tried again with a new key
+    REFUSED = "refused"  # not done; will never be
+    UNKNOWN = "unknown"  # nobody can say; read back first
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """What the vendor says came of one intent.
+
+    Attributes:
+        observed: the value that stands at the vendor, where the reply tells (stock: units).
+        code: the vendor's own word for a refusal.
+        again_now: the intent may be tried again at once, from fresh facts.
+    """
+
+    state: ReceiptState
+    vendor_ref: str | None = None
+    observed: int | None = None
+    code: str | None = None
+    message: str | None = None
+    after_s: float | None = None
+    again_now: bool = False
+
+
+class Intent(msgspec.Struct, frozen=True, kw_only=True):
+    """One wish to change something at the vendor.
+
+    Attributes:
+        kind: an action of the manifest, such as "stock.set".
+        key: what it is about, such as the SKU.
+        value: the absolute value that shall stand there (stock: units, >= 0).
+        expected: the value that is believed to stand there now; None if not known.
+        target: the vendor's own ids that the action needs.
+    """
+
+    kind: str
+    key: str
+    value: int
+    expected: int | None
+    target: Mapping[str, str]
+
+
+class Hook(msgspec.Struct, frozen=True, kw_only=True):
+    """One webhook subscription at the vendor."""
+
+    ref: str
+    topic: str
+    url: str
+    api_version: str | None = None
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of a pull.
+
+    Attributes:
+        pieces: one per record, oldest change first.
+        next_cursor: opaque; None on the last page.
+        latest_at: the newest last-change stamp on the page.
+    """
+
+    pieces: tuple[Piece, ...]
+    next_cursor: str | None = None
+    latest_at: datetime | None = None
+
+
+class BulkState(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a bulk export is.
+
+    Attributes:
+        state: "running", "done" or "failed".
+        count: records so far, as the vendor counts.
+        url: where the result lies once done; None where there is nothing to export.
+    """
+
+    state: str
+    count: int = 0
+    url: str | None = None
+    reason: str | None = None
+
+
+class WebhookModule(Protocol):
+    """Whose delivery is it, and about what. Pure; never raises on hostile input."""
+
+    def identify(self, headers: Mapping[str, str], body: bytes) -> Identified:
+        """Return what the delivery is; header names are lower case."""
+
+    def split(self, topic: str, body: bytes) -> Sequence[Piece]:
+        """Return one piece per record of a body that may hold many (verbatim bytes)."""
+
+
+class MappingModule(Protocol):
+    """What does a body mean. Pure: same source, same answer, for ever."""
+
+    def map_source(self, source: Source) -> Mapped:
+        """Return the canonical records and the issues of one body; never raises on bad input."""
+
+
+class ApiModule(Protocol):
+    """How the vendor is spoken to. Pure."""
+
+    def base_url(self, settings: Mapping[str, str]) -> str:
+        """Return the address below which the connection's API lies."""
+
+    def authorise(self, request: Request, secrets: Mapping[str, str]) -> Request:
+        """Return the request with the connection's credentials."""
+
+    def judge(self, reply: Reply) -> None:
+        """Raise the `ConnectorError` that the reply means as a whole, if it means one."""
+
+    def budget(self, reply: Reply) -> Budget | None:
+        """Return what the reply says of the rate limit; None if it says nothing."""
+
+    def check_request(self) -> Request:
+        """Return a harmless call that proves the credentials (test before save)."""
+
+    def checked(self, reply: Reply) -> Mapping[str, str]:
+        """Return what the check learnt: account name, granted scopes, currency, time zone."""
+
+
+class PullModule(Protocol):
+    """Pages since a cursor, bulk export and single records. Pure."""
+
+    def page_request(self, resource: str, since: datetime | None, cursor: str | None) -> Request:
+        """Return the call for the next page of records changed at or after `since`."""
+
+    def page(self, resource: str, reply: Reply) -> Page:
+        """Return the page that the reply holds."""
+
+    def fetch_request(self, fetch: Fetch) -> Request:
+        """Return the call that reads one record."""
+
+    def fetched(self, fetch: Fetch, reply: Reply) -> Sequence[Piece]:
+        """Return the record's piece; empty where the vendor no longer has it."""
+
+    def count_request(self, resource: str, since: datetime | None) -> Request | None:
+        """Return the call that asks how many records there are, if the vendor can tell."""
+
+    def count(self, resource: str, reply: Reply) -> int:
+        """Return the vendor's own count."""
+
+    def bulk_request(self, resource: str, since: datetime | None) -> Request:
+        """Return the call that starts a bulk export."""
+
+    def bulk_started(self, reply: Reply) -> str:
+        """Return the vendor's id of the export that was started."""
+
+    def bulk_status_request(self, bulk_ref: str) -> Request:
+        """Return the call that asks how far the export is."""
+
+    def bulk_state(self, reply: Reply) -> BulkState:
+        """Return how far the export is."""
+
+    def bulk_pieces(self, resource: str, lines: Iterable[bytes]) -> Iterator[Piece]:
+        """Yield one piece per record of the export, its children folded in; streams."""
+
+
+class HooksModule(Protocol):
+    """Which webhooks exist at the vendor. Pure."""
+
+    def list_request(self, cursor: str | None) -> Request:
+        """Return the call that lists our subscriptions."""
+
+    def listed(self, reply: Reply) -> tuple[tuple[Hook, ...], str | None]:
+        """Return the subscriptions and the next cursor."""
+
+    def create_request(self, topic: str, url: str) -> Request:
+        """Return the call that subscribes a topic."""
+
+    def created(self, reply: Reply) -> Hook:
+        """Return the new subscription; raises `Refused` with the vendor's reason."""
+
+    def delete_request(self, hook: Hook) -> Request:
+        """Return the call that removes a subscription."""
+
+
+class ActionsModule(Protocol):
+    """Intents to requests, replies to receipts. Pure."""
+
+    def request(self, intents: Sequence[Intent], idempotency_key: str) -> Request:
+        """Return one call for up to the manifest's `bulk_max` intents of one kind."""
+
+    def receipts(self, intents: Sequence[Intent], reply: Reply) -> Sequence[Receipt]:
+        """Return one receipt per intent, in their order."""
+
+    def read_request(self, intents: Sequence[Intent]) -> Request:
+        """Return the call that reads what stands at the vendor now."""
+
+    def read(self, intents: Sequence[Intent], reply: Reply) -> Sequence[int | None]:
+        """Return the value that stands at the vendor per intent; None where it is gone."""
+
+
+class FilesModule(Protocol):
+    """Imported files to records. Pure."""
+
+    def read_file(self, format_name: str, content: bytes) -> Sequence[Piece]:
+        """Return one piece per record, for `mapping`; a file is taken whole or not at all.
+
+        Raises:
+            ConfigError: the file is not of this format: line, column, expected, found.
+        """
