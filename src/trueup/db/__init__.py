@@ -1,1 +1,1 @@
-"""db."""
+"""The database: server, pool, named queries, migrations, safety checks."""

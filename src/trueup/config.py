@@ -1,0 +1,284 @@
+"""The configuration: `trueup.toml`, then the environment, then defaults.
+
+`TRUEUP_<SECTION>_<FIELD>` overrides a field (`TRUEUP_WEB_PORT=80`); fields outside any section are
+`TRUEUP_<FIELD>`. Relative paths in the file are relative to the file's folder, those from the
+environment to the working folder. Nothing unknown is ignored: a misspelt field is an error.
+"""
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+
+from trueup.errors import ConfigError
+
+CONFIG_FILE = "trueup.toml"
+ENVIRONMENT_PREFIX = "TRUEUP_"
+
+_PLACE = re.compile(r"^(?P<what>.*?)(?: - at `\$\.(?P<where>[^`]*)`)?$", re.DOTALL)
+_UNKNOWN = re.compile(r"unknown field `(?P<name>[^`]*)`")
+_MISMATCH = re.compile(r"^Expected `(?P<expected>.*?)`(?P<bound>.*?)(?:, got `(?P<found>.*)`)?$")
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What all sections share: frozen, named fields, nothing unknown."""
+
+
+class DatabaseConfig(_Section, frozen=True, kw_only=True):
+    """Where the records lie."""
+
+    url: str | None = None
+    pool_size_max: Annotated[int, msgspec.Meta(ge=1, le=500)] = 10
+
+    def __repr__(self) -> str:
+        where = "embedded" if self.url is None else "<url>"  # a URL may carry a password
+        return f"DatabaseConfig(url={where}, pool_size_max={self.pool_size_max})"
+
+
+class WebConfig(_Section, frozen=True, kw_only=True):
+    """Where the console, the API and the hooks listen."""
+
+    host: Annotated[str, msgspec.Meta(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8600
+    body_bytes_max: Annotated[int, msgspec.Meta(ge=1024)] = 5 * 1024 * 1024
+
+
+class WorkerConfig(_Section, frozen=True, kw_only=True):
+    """How workers share the events."""
+
+    lease_ttl_s: Annotated[float, msgspec.Meta(ge=0.5, le=60)] = 3.0
+    batch_events_max: Annotated[int, msgspec.Meta(ge=1, le=5000)] = 500
+
+
+class LogConfig(_Section, frozen=True, kw_only=True):
+    """What is written to the log, and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"
+
+
+class Config(_Section, frozen=True, kw_only=True):
+    """The whole configuration; paths are absolute after `load_config`."""
+
+    data_dir: Path = Path("trueup-data")
+    master_key_file: Path | None = None
+    database: DatabaseConfig = DatabaseConfig()
+    web: WebConfig = WebConfig()
+    worker: WorkerConfig = WorkerConfig()
+    log: LogConfig = LogConfig()
+
+    @property
+    def master_key_path(self) -> Path:
+        """Give the file of the master key: as configured, else inside the data folder."""
+        return self.master_key_file or self.data_dir / "master.key"
+
+
+SectionT = TypeVar("SectionT", bound=_Section)
+
+
+def load_config(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Config:
+    """Read the configuration.
+
+    Args:
+        path: the file; None takes `TRUEUP_CONFIG`, else `./trueup.toml`, which may be missing.
+        environ: the environment; None takes that of the process.
+
+    Raises:
+        ConfigError: names the field, what was found, what is expected and how to put it right.
+    """
+    env = os.environ if environ is None else environ
+    source = _find_file(path, env)
+    raw = _read_toml(source) if source else {}
+    try:
+        config = msgspec.convert(raw, Config, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        raise _explain(str(error), raw=raw, source=str(source)) from error
+    config = _resolve_paths(config, source.parent if source else Path.cwd())
+    sections = {name: _override(getattr(config, name), env, name) for name in _section_names()}
+    config = msgspec.structs.replace(config, **sections)
+    return _resolve_paths(_override(config, env, ""), Path.cwd())
+
+
+def render_default() -> str:
+    """Give the text of a `trueup.toml` that names every field with its default."""
+    return _DEFAULT
+
+
+def _section_names() -> list[str]:
+    return [
+        field.name
+        for field in msgspec.structs.fields(Config)
+        if isinstance(field.default, _Section)
+    ]
+
+
+def _resolve_paths(config: Config, folder: Path) -> Config:
+    """Make the paths absolute; those that already are stay as they are."""
+    key = config.master_key_file
+    return msgspec.structs.replace(
+        config,
+        data_dir=(folder / config.data_dir.expanduser()).absolute(),
+        master_key_file=(folder / key.expanduser()).absolute() if key else None,
+    )
+
+
+def _find_file(path: Path | None, env: Mapping[str, str]) -> Path | None:
+    named = str(path) if path else env.get(f"{ENVIRONMENT_PREFIX}CONFIG")
+    candidate = Path(named or CONFIG_FILE).expanduser().absolute()
+    if candidate.is_file():
+        return candidate
+    if named:
+        raise ConfigError(
+            f"There is no configuration file {candidate}; write one with `trueup init`, or leave "
+            "out --config and TRUEUP_CONFIG to use the defaults"
+        )
+    return None
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}; correct that line") from error
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}; check its owner") from error
+
+
+def _override(part: SectionT, env: Mapping[str, str], section: str) -> SectionT:
+    """Apply the environment to one section ("" is the top level).
+
+    A variable that names a section and no field of it is refused, as a misspelt field is.
+    Other variables that begin with the prefix are not ours to judge.
+    """
+    prefix = f"{ENVIRONMENT_PREFIX}{section.upper()}_" if section else ENVIRONMENT_PREFIX
+    types = {
+        field.name: field.type
+        for field in msgspec.structs.fields(part)
+        if not isinstance(field.default, _Section)
+    }
+    changes: dict[str, Any] = {}
+    for variable in sorted(name for name in env if name.startswith(prefix)):
+        field = variable.removeprefix(prefix).lower()
+        if field in types:
+            changes[field] = _read_variable(env[variable], types[field], variable)
+        elif section:
+            raise ConfigError(
+                f"{variable} names no field of [{section}]; {_suggest(field, types)}",
+                field=f"{section}.{field}",
+            )
+    return msgspec.structs.replace(part, **changes)
+
+
+def _read_variable(text: str, kind: Any, variable: str) -> Any:  # noqa: ANN401 - any field's type
+    try:
+        return msgspec.convert(text, kind, strict=False, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        raise _explain(str(error), raw={}, source=variable) from error
+
+
+def _decode(kind: type, value: object) -> object:
+    """Read a path, the one kind of value that msgspec does not know."""
+    if kind is Path and isinstance(value, str) and value.strip():
+        return Path(value)
+    raise msgspec.ValidationError(f"Expected `path`, got `{_kind(value)}`")
+
+
+def _explain(message: str, *, raw: dict[str, Any], source: str) -> ConfigError:
+    """Turn msgspec's words into a sentence that says what to change."""
+    parts = _PLACE.match(message)
+    what, where = (parts["what"], parts["where"] or "") if parts else (message, "")
+    if unknown := _UNKNOWN.search(what):
+        name = unknown["name"]
+        section = getattr(Config(), where, None) if where else Config()
+        known = section.__struct_fields__ if isinstance(section, _Section) else ()
+        field = f"{where}.{name}" if where else name
+        return ConfigError(
+            f"{source}: there is no field {field!r}; {_suggest(name, known)}", field=field
+        )
+    field = where or source
+    mismatch = _MISMATCH.match(what)
+    expected = f"{mismatch['expected']}{mismatch['bound']}" if mismatch else what
+    found = _found(raw, where) or (mismatch["found"] if mismatch else None)
+    return ConfigError(
+        f"{source}: {field} must be {expected}"
+        + (f", found {found}" if found else "")
+        + f"; correct it, or remove it for its default{_default_of(where)}",
+        field=field,
+    )
+
+
+def _found(raw: dict[str, Any], where: str) -> str | None:
+    """Say what kind of value stands at a place; the value itself only where it is no secret."""
+    value: Any = raw
+    for name in where.split("."):
+        if not isinstance(value, dict) or name not in value:
+            return None
+        value = value[name]
+    return _kind(value) if isinstance(value, str | dict | list) else f"{_kind(value)} {value}"
+
+
+def _default_of(where: str) -> str:
+    value: object = Config()
+    for name in where.split(".") if where else []:
+        value = getattr(value, name, None)
+    is_plain = isinstance(value, str | int | float)
+    return f" ({value})" if is_plain else ""
+
+
+def _kind(value: object) -> str:
+    return _KINDS.get(type(value), type(value).__name__)
+
+
+def _suggest(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"{hint}known: {', '.join(known)}"
+
+
+_KINDS: dict[type, str] = {
+    bool: "a boolean",
+    dict: "a table",
+    float: "a number with a fraction",
+    int: "a whole number",
+    list: "a list",
+    str: "a text",
+}
+
+_DEFAULT = """\
+# Configuration of Trueup. Each line shows its default; remove the "# " in front to change it.
+# The environment wins over this file: TRUEUP_WEB_PORT=80 overrides [web] port.
+
+# Folder of the embedded database, the mirror and the keys, relative to this file.
+# data_dir = "trueup-data"
+
+# File of the master key (default: master.key in data_dir). Keep a copy apart from the backups:
+# without it sealed bodies and personal data cannot be read again.
+# master_key_file = "/etc/trueup/master.key"
+
+[database]
+# Any PostgreSQL 15 or newer; without a URL the embedded server is started inside data_dir.
+# url = "postgresql://trueup:password@127.0.0.1:5432/trueup"
+# pool_size_max = 10
+
+[web]
+# host = "127.0.0.1"
+# port = 8600
+# Larger deliveries are refused with status 413.
+# body_bytes_max = 5242880
+
+[worker]
+# A worker that is not heard of for this long loses its partitions to the others.
+# lease_ttl_s = 3.0
+# batch_events_max = 500
+
+[log]
+# debug, info, warning or error
+# level = "info"
+# text or json
+# format = "text"
+"""
