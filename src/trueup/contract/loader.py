@@ -1,0 +1,217 @@
+"""Finds the connectors, and loads what their manifests declare.
+
+A connector is a folder `trueup/connectors/<id>/` with a `manifest.toml`; nothing else registers
+it. A file whose capability is declared must be there, and a file whose capability is not declared
+must not: the manifest never promises what the code lacks, nor hides what it does.
+"""
+
+import importlib
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType, ModuleType
+from typing import cast
+
+import msgspec
+
+from trueup import connectors
+from trueup.contract import connector
+from trueup.contract.manifest import Manifest, load_manifest
+from trueup.contract.manifest_fault import config_error
+from trueup.errors import ConfigError
+
+_PROTOCOLS: Mapping[str, type] = MappingProxyType(
+    {
+        "webhook": connector.WebhookModule,
+        "mapping": connector.MappingModule,
+        "api": connector.ApiModule,
+        "pull": connector.PullModule,
+        "hooks": connector.HooksModule,
+        "actions": connector.ActionsModule,
+        "files": connector.FilesModule,
+    }
+)
+_REASONS = MappingProxyType(
+    {
+        "webhook": "a [webhook] table",
+        "mapping": "a webhook, pull or files table",
+        "api": "a pull or actions table, or webhook.managed = true",
+        "pull": "a [[pull]] table",
+        "hooks": "webhook.managed = true",
+        "actions": "an [[actions]] table",
+        "files": "a [[files]] table",
+    }
+)
+
+
+class ConnectorFolder(msgspec.Struct, frozen=True, kw_only=True):
+    """A connector as it lies in its folder, ready for use.
+
+    Attributes:
+        folder: where its files lie.
+        modules: the loaded modules by their name; use the accessors, which are typed.
+    """
+
+    manifest: Manifest
+    folder: Path
+    modules: Mapping[str, ModuleType]
+
+    @property
+    def id(self) -> str:
+        """Give the connector's id."""
+        return self.manifest.id
+
+    @property
+    def webhook(self) -> connector.WebhookModule:
+        """Give the module that recognises deliveries."""
+        return cast("connector.WebhookModule", self._module("webhook"))
+
+    @property
+    def mapping(self) -> connector.MappingModule:
+        """Give the module that says what a body means."""
+        return cast("connector.MappingModule", self._module("mapping"))
+
+    @property
+    def api(self) -> connector.ApiModule:
+        """Give the module that knows how the vendor is spoken to."""
+        return cast("connector.ApiModule", self._module("api"))
+
+    @property
+    def pull(self) -> connector.PullModule:
+        """Give the module that reads pages."""
+        return cast("connector.PullModule", self._module("pull"))
+
+    @property
+    def hooks(self) -> connector.HooksModule:
+        """Give the module that manages subscriptions."""
+        return cast("connector.HooksModule", self._module("hooks"))
+
+    @property
+    def actions(self) -> connector.ActionsModule:
+        """Give the module that turns intents into requests."""
+        return cast("connector.ActionsModule", self._module("actions"))
+
+    @property
+    def files(self) -> connector.FilesModule:
+        """Give the module that reads imported files."""
+        return cast("connector.FilesModule", self._module("files"))
+
+    def has(self, capability: str) -> bool:
+        """Tell whether the connector declares a capability, such as `pull`."""
+        return capability in self.modules
+
+    def _module(self, name: str) -> ModuleType:
+        module = self.modules.get(name)
+        if module is None:
+            raise config_error(
+                self.folder / "manifest.toml",
+                name,
+                f"a connector that declares {name} (with {_REASONS[name]})",
+                f"{self.id}, which declares {', '.join(sorted(self.modules)) or 'nothing'}",
+                fix=f"use another connector for this, or teach {self.id} to do it",
+            )
+        return module
+
+
+def find_connectors(
+    root: Path | None = None, package: str = "trueup.connectors"
+) -> dict[str, ConnectorFolder]:
+    """Load every connector, by id in alphabetical order.
+
+    Args:
+        root: the folder that holds the connectors' folders; the product's own by default.
+        package: the package that `root` is imported as.
+
+    Raises:
+        ConfigError: `config.invalid`: a manifest, a file set or a module is wrong.
+    """
+    root = root or Path(connectors.__file__).parent
+    folders = sorted(path.parent for path in root.glob("*/manifest.toml"))
+    return {folder.name: load_connector(folder, package) for folder in folders}
+
+
+def load_connector(folder: Path, package: str = "trueup.connectors") -> ConnectorFolder:
+    """Load one connector from its folder.
+
+    Raises:
+        ConfigError: `config.invalid`: its manifest, file set or a module is wrong.
+    """
+    manifest = load_manifest(folder / "manifest.toml")
+    declared = declared_modules(manifest)
+    _check_file_set(folder, declared)
+    modules = {
+        name: _load_module(folder, package, name, _wanted_functions(name, manifest))
+        for name in sorted(declared)
+    }
+    return ConnectorFolder(manifest=manifest, folder=folder, modules=MappingProxyType(modules))
+
+
+def declared_modules(manifest: Manifest) -> frozenset[str]:
+    """Name the modules that a manifest's capabilities call for."""
+    managed = manifest.webhook is not None and manifest.webhook.managed
+    declared = {
+        "webhook": manifest.webhook is not None,
+        "mapping": bool(manifest.webhook or manifest.pull or manifest.files),
+        "api": bool(manifest.pull or manifest.actions or managed),
+        "pull": bool(manifest.pull),
+        "hooks": managed,
+        "actions": bool(manifest.actions),
+        "files": bool(manifest.files),
+    }
+    return frozenset(name for name, wanted in declared.items() if wanted)
+
+
+def _check_file_set(folder: Path, declared: frozenset[str]) -> None:
+    for name, reason in _REASONS.items():
+        # A vendor that needs more splits a file into a package of the same name.
+        present = (folder / f"{name}.py").is_file() or (folder / name / "__init__.py").is_file()
+        if name in declared and not present:
+            raise config_error(
+                folder / f"{name}.py",
+                "",
+                f"a file, because the manifest has {reason}",
+                "none",
+                fix=f"write {name}.py, or take the declaration out of the manifest",
+            )
+        if present and name not in declared:
+            raise config_error(
+                folder / f"{name}.py",
+                "",
+                f"no such file, because the manifest lacks {reason}",
+                "one",
+                fix=f"declare the capability in the manifest, or remove {name}.py",
+            )
+
+
+def _load_module(folder: Path, package: str, name: str, wanted: frozenset[str]) -> ModuleType:
+    file = folder / f"{name}.py"
+    try:
+        module = importlib.import_module(f"{package}.{folder.name}.{name}")
+    except ConfigError:
+        raise
+    except Exception as fault:
+        found = f"{type(fault).__name__}: {fault}"
+        raise config_error(file, "", "a module that can be imported", found) from fault
+    missing = sorted(fun for fun in wanted if not callable(getattr(module, fun, None)))
+    if missing:
+        protocol = _PROTOCOLS[name].__name__
+        raise config_error(
+            file,
+            ", ".join(missing),
+            f"the functions of contract.connector.{protocol}",
+            f"a module without {', '.join(missing)}",
+            fix=f"write {', '.join(missing)}",
+        )
+    return module
+
+
+def _wanted_functions(name: str, manifest: Manifest) -> frozenset[str]:
+    """Name the functions a module must have; the bulk ones only where a resource has bulk."""
+    functions = {
+        function
+        for function, value in vars(_PROTOCOLS[name]).items()
+        if inspect.isfunction(value) and not function.startswith("_")
+    }
+    if not any(resource.bulk for resource in manifest.pull):
+        functions = {fun for fun in functions if not fun.startswith("bulk_")}
+    return frozenset(functions)
