@@ -1,1 +1,1 @@
-"""govern."""
+"""Govern: keys, people's data, and who may do what."""

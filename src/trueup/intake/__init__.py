@@ -1,1 +1,1 @@
-"""intake."""
+"""Intake: what arrived, as bytes, once, before anyone tries to understand it."""

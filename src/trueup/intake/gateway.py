@@ -1,0 +1,110 @@
+"""Group commit: concurrent deliveries share one transaction, and are answered after it."""
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+
+from trueup.db.pool import connect, translate_errors
+from trueup.errors import DatabaseUnavailable
+from trueup.govern.vault import Vault
+from trueup.intake.append import append_events
+from trueup.intake.model import Appended, NewEvent
+from trueup.kernel.limits import COMMIT_EVENTS_MAX, INTAKE_WAITING_MAX
+
+_Waiting = tuple[NewEvent, "asyncio.Future[Appended]"]
+
+
+class Gateway:
+    """Appends single deliveries as they come, in commits of as many as are waiting.
+
+    One task per connection takes what waits and commits it; while it commits, more gather. So a
+    lone delivery is committed at once, and a flood in large commits.
+
+    Args:
+        conninfo: of the database.
+        vault: seals the bodies.
+        writers: connections that commit side by side.
+    """
+
+    def __init__(self, conninfo: str, vault: Vault, *, writers: int = 2) -> None:
+        self._conninfo = conninfo
+        self._vault = vault
+        self._writers = writers
+        self._waiting: deque[_Waiting] = deque()
+        self._wake = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> "Gateway":
+        self._tasks = [asyncio.create_task(self._write()) for _ in range(self._writers)]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        while self._waiting:
+            await asyncio.sleep(0.005)
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def append(self, event: NewEvent) -> Appended:
+        """Append one delivery; returns once it is durable.
+
+        Raises:
+            DatabaseUnavailable: it is not durable; the sender must repeat it.
+        """
+        if len(self._waiting) >= INTAKE_WAITING_MAX:
+            raise DatabaseUnavailable("Too many deliveries wait to be stored; repeat this one.")
+        future: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
+        self._waiting.append((event, future))
+        self._wake.set()
+        return await future
+
+    async def _write(self) -> None:
+        conn: psycopg.AsyncConnection[Any] | None = None
+        while True:
+            await self._wake.wait()
+            batch = self._take()
+            if not batch:
+                self._wake.clear()
+                continue
+            try:
+                with translate_errors():
+                    if conn is None or conn.closed:
+                        conn = await connect(self._conninfo, application_name="trueup-intake")
+                    answers = await self._commit(conn, batch)
+            except Exception as error:  # noqa: BLE001 - every waiting sender must be answered
+                conn = await _dropped(conn)
+                _fail(batch, error)
+                await asyncio.sleep(0.05)
+            else:
+                for (_, future), answer in zip(batch, answers, strict=True):
+                    if not future.done():
+                        future.set_result(answer)
+
+    async def _commit(
+        self, conn: psycopg.AsyncConnection[Any], batch: list[_Waiting]
+    ) -> list[Appended]:
+        events = [event for event, _ in batch]
+        # In autocommit the one statement of a batch without repeats is its own transaction;
+        # the look-up of repeats reads what is committed already.
+        return await append_events(conn, self._vault, events)
+
+    def _take(self) -> list[_Waiting]:
+        count = min(len(self._waiting), COMMIT_EVENTS_MAX)
+        return [self._waiting.popleft() for _ in range(count)]
+
+
+async def _dropped(conn: psycopg.AsyncConnection[Any] | None) -> None:
+    if conn is not None:
+        with suppress(Exception):
+            await conn.close()
+
+
+def _fail(batch: list[_Waiting], error: Exception) -> None:
+    for _, future in batch:
+        if not future.done():
+            future.set_exception(error)

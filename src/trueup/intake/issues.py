@@ -1,0 +1,43 @@
+"""Note issues: what is wrong with what arrived, and what to do."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+
+from trueup.canon.issue import Issue
+from trueup.db.queries import load_queries
+
+_queries = load_queries("trueup.intake")
+
+
+async def open_issues(
+    conn: psycopg.AsyncConnection[Any], issues: Sequence[tuple[int | None, int | None, Issue]]
+) -> None:
+    """Note issues, each with the event and the connection it came from.
+
+    Args:
+        conn: in the transaction that found them.
+        issues: (event_id, connection_id, issue); the same one again changes nothing.
+    """
+    if not issues:
+        return
+    await conn.execute(
+        _queries.open_issues,
+        {
+            "event_ids": [event_id for event_id, _, _ in issues],
+            "connection_ids": [connection_id for _, connection_id, _ in issues],
+            "codes": [issue.code for _, _, issue in issues],
+            "severities": [issue.severity.value for _, _, issue in issues],
+            "pointers": [_plain(issue.pointer) for _, _, issue in issues],
+            "expected": [_plain(issue.expected) for _, _, issue in issues],
+            "found": [_plain(issue.found) for _, _, issue in issues],
+            "fixes": [_plain(issue.how_to_fix) for _, _, issue in issues],
+            "refs": [issue.ref if issue.ref is None else _plain(issue.ref) for *_, issue in issues],
+        },
+    )
+
+
+def _plain(text: str) -> str:
+    """Return text that PostgreSQL takes: no NUL, no lone surrogate, bounded."""
+    return text[:500].replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
