@@ -1,0 +1,1 @@
+"""Shopify: a storefront, through its Admin GraphQL API, its webhooks and its export files."""
