@@ -24,13 +24,14 @@ KeyForm = Literal["text", "base64", "hex", "whsec"]
 """How a secret's text becomes a key; `whsec` is base64 after an optional `whsec_`."""
 
 _HEADER = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
-_PART = re.compile(r"\{([a-z0-9_:.-]+)\}")
+_PART = re.compile(r"\{([a-z0-9_]+)\}")
 _PLAIN_PARTS = frozenset(
     {
         "id",
         "timestamp",
         "method",
         "uri",
+        "path",
         "target",
         "body",
         "body_sha256",
@@ -53,8 +54,8 @@ def split_join(join: str) -> tuple[Part, ...]:
 
     Args:
         join: literal text with `{id}`, `{timestamp}`, `{method}`, `{uri}` (our whole address),
-            `{target}` (path and query), `{body}`, `{body_sha256}` (hexadecimal), `{body_crc32}`
-            (decimal), `{identity}` (the public half kept with the secret), `{header:<name>}`.
+            `{path}`, `{target}` (path and query), `{body}`, `{body_sha256}` (hexadecimal),
+            `{body_crc32}` (decimal), `{identity}` (the public half kept with the secret).
 
     Raises:
         ValueError: the template names an unknown part, or leaves the body out.
@@ -69,8 +70,6 @@ def split_join(join: str) -> tuple[Part, ...]:
                 parts.append(Part(name="literal", text=piece))
         elif piece in _PLAIN_PARTS:
             parts.append(Part(name=piece))
-        elif piece.startswith("header:"):
-            parts.append(Part(name="header", text=piece.removeprefix("header:")))
         else:
             msg = f"join {join!r} has an unknown part {piece!r}; known: {sorted(_PLAIN_PARTS)}"
             raise ValueError(msg)
