@@ -22,6 +22,7 @@ async def append_events(
 
     Args:
         conn: in a transaction, or in autocommit for a commit of its own.
+        vault: seals the bodies.
         events: up to `COMMIT_EVENTS_MAX`; the same delivery may stand in it twice.
 
     Returns:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from contextlib import suppress
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 
@@ -35,20 +35,17 @@ class Gateway:
         self._writers = writers
         self._waiting: deque[_Waiting] = deque()
         self._wake = asyncio.Event()
+        self._closing = False
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def __aenter__(self) -> "Gateway":
+    async def __aenter__(self) -> Self:
         self._tasks = [asyncio.create_task(self._write()) for _ in range(self._writers)]
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        while self._waiting:
-            await asyncio.sleep(0.005)
-        for task in self._tasks:
-            task.cancel()
-        for task in self._tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        self._closing = True
+        self._wake.set()
+        await asyncio.gather(*self._tasks)
 
     async def append(self, event: NewEvent) -> Appended:
         """Append one delivery; returns once it is durable.
@@ -56,7 +53,7 @@ class Gateway:
         Raises:
             DatabaseUnavailable: it is not durable; the sender must repeat it.
         """
-        if len(self._waiting) >= INTAKE_WAITING_MAX:
+        if self._closing or len(self._waiting) >= INTAKE_WAITING_MAX:
             raise DatabaseUnavailable("Too many deliveries wait to be stored; repeat this one.")
         future: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
         self._waiting.append((event, future))
@@ -69,6 +66,9 @@ class Gateway:
             await self._wake.wait()
             batch = self._take()
             if not batch:
+                if self._closing:
+                    await _drop(conn)
+                    return
                 self._wake.clear()
                 continue
             try:
@@ -77,7 +77,8 @@ class Gateway:
                         conn = await connect(self._conninfo, application_name="trueup-intake")
                     answers = await self._commit(conn, batch)
             except Exception as error:  # noqa: BLE001 - every waiting sender must be answered
-                conn = await _dropped(conn)
+                await _drop(conn)
+                conn = None
                 _fail(batch, error)
                 await asyncio.sleep(0.05)
             else:
@@ -98,7 +99,7 @@ class Gateway:
         return [self._waiting.popleft() for _ in range(count)]
 
 
-async def _dropped(conn: psycopg.AsyncConnection[Any] | None) -> None:
+async def _drop(conn: psycopg.AsyncConnection[Any] | None) -> None:
     if conn is not None:
         with suppress(Exception):
             await conn.close()
