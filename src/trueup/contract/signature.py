@@ -205,7 +205,7 @@ def _candidates(scheme: JoinedHmac, value: str) -> tuple[list[bytes], list[tuple
     pieces = value.split(between, SIGNATURES_MAX)
     pairs = [(name, text) for name, _, text in (piece.partition(within) for piece in pieces)]
     found = [text.encode() for name, text in pairs if name == scheme.version and text]
-    if len(pieces) > SIGNATURES_MAX or not found:
+    if len(pieces) > SIGNATURES_MAX or not found or any(within not in piece for piece in pieces):
         raise refusal("malformed", header=scheme.header)
     return found, pairs
 

@@ -103,9 +103,11 @@ def read_envelope(value: str, header: str) -> Envelope:
     Raises:
         SignatureInvalid: malformed: it is not such an envelope, or of another algorithm.
     """
-    content = read_base64(value.encode())
+    content = read_base64(value.encode()) or b""
+    if not content.isascii():
+        raise refusal("malformed", header=header)
     try:
-        envelope = msgspec.json.decode(content or b"", type=Envelope)
+        envelope = msgspec.json.decode(content, type=Envelope)
     except msgspec.DecodeError as fault:
         raise refusal("malformed", header=header) from fault
     if (envelope.alg.lower(), envelope.digest.upper()) != ("ecdsa", "SHA1"):
