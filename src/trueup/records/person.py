@@ -1,0 +1,74 @@
+"""Whose record is it: the person under whose key the personal fields are sealed."""
+
+import re
+from collections.abc import Mapping
+
+from trueup.canon.customer import Customer, CustomerPerson
+from trueup.canon.order import Order, OrderPerson
+from trueup.canon.privacy import PrivacyPerson, PrivacyRequest
+from trueup.canon.record import Record
+from trueup.canon.shipment import ShipmentPerson
+from trueup.govern.persons import Persona
+from trueup.govern.vault import Vault
+from trueup.records.model import Stored
+
+
+def persona_of(
+    vault: Vault,
+    connection_id: int,
+    record: Record,
+    entity_records: Mapping[tuple[str, str], Stored],
+) -> Persona | None:
+    """Return the person a record speaks of; None where it speaks of nobody.
+
+    A record of an order belongs to the order's person where the order is known, so that one key
+    darkens them all.
+    """
+    email, phone = contact_of(record)
+    customer = _customer_ref(record)
+    if customer is None and record.order_ref is not None:
+        order = entity_records.get(("order", record.order_ref))
+        if order is not None and order.person is not None and not isinstance(record, Order):
+            return Persona(person=order.person)
+    email_index = vault.index("email", email) if email else None
+    phone_index = vault.index("phone", phone) if phone else None
+    if customer is not None:
+        person = vault.index("customer", f"{connection_id}\x1f{customer}")
+    elif email_index is not None:
+        person = vault.index("guest", email)
+    elif phone_index is not None:
+        person = vault.index("guest", phone)
+    elif record.person is not None:
+        person = vault.index("entity", f"{connection_id}\x1f{record.entity()}")
+    else:
+        return None
+    return Persona(person=person, email_index=email_index, phone_index=phone_index)
+
+
+def contact_of(record: Record) -> tuple[str, str]:
+    """Return e-mail and phone, normalised for look-ups; empty where there is none."""
+    person = record.person
+    email = phone = None
+    if isinstance(person, (OrderPerson, CustomerPerson, PrivacyPerson)):
+        email, phone = person.email, person.phone
+    elif isinstance(person, ShipmentPerson):
+        email = person.email
+    return normal_email(email), normal_phone(phone)
+
+
+def normal_email(email: str | None) -> str:
+    """Return the e-mail as it is compared: trimmed, lower case."""
+    return (email or "").strip().casefold()
+
+
+def normal_phone(phone: str | None) -> str:
+    """Return the phone as it is compared: its digits."""
+    return re.sub(r"\D", "", phone or "")
+
+
+def _customer_ref(record: Record) -> str | None:
+    if isinstance(record, Customer):
+        return record.ref
+    if isinstance(record, (Order, PrivacyRequest)):
+        return record.customer_ref
+    return None

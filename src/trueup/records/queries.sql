@@ -1,0 +1,185 @@
+-- name: load_entities
+-- Loads all records of some entities with their current versions.
+-- Parameters: connection_ids, entities: arrays of equal length.
+-- Rows: many.
+-- Index: record_entity, version primary key.
+SELECT r.record_id, r.connection_id, r.kind, r.ref, r.entity, r.updated_at, r.raised_at, r.digest,
+  r.person, r.event_id, r.versions, r.stale, v.body::text AS body
+FROM unnest(%(connection_ids)s::int[], %(entities)s::text[]) AS w (connection_id, entity)
+JOIN records.record r USING (connection_id, entity)
+JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id;
+
+-- name: take_record_block
+-- Takes a block of record numbers: 1,000 from `block` * 1,000 on.
+-- Parameters: none.
+-- Rows: one: block.
+-- Index: none.
+SELECT nextval('records.record_block_seq');
+
+-- name: insert_records
+-- Inserts records seen for the first time.
+-- Parameters: arrays of equal length.
+-- Rows: none.
+-- Index: record primary key and (connection_id, kind, ref).
+INSERT INTO records.record (record_id, connection_id, kind, ref, entity, number, person,
+  updated_at, raised_at, digest, occurred_at, event_id, versions, stale, deleted)
+SELECT * FROM unnest(%(record_ids)b::bigint[], %(connection_ids)b::int[], %(kinds)b::text[],
+  %(refs)b::text[], %(entities)b::text[], %(numbers)b::text[], %(persons)b::bytea[],
+  %(updated_ats)b::timestamptz[], %(raised_ats)b::timestamptz[], %(digests)b::bytea[],
+  %(occurred_ats)b::timestamptz[], %(event_ids)b::bigint[], %(versions)b::int[],
+  %(stale)b::int[], %(deleted)b::bool[]);
+
+-- name: update_records
+-- Moves records to their new current versions and counts stale ones.
+-- Parameters: arrays of equal length.
+-- Rows: none.
+-- Index: record primary key.
+UPDATE records.record r
+SET number = u.number, person = u.person, updated_at = u.updated_at, raised_at = u.raised_at,
+  digest = u.digest, occurred_at = u.occurred_at, event_id = u.event_id, versions = u.versions,
+  stale = u.stale, deleted = u.deleted
+FROM unnest(%(record_ids)b::bigint[], %(numbers)b::text[], %(persons)b::bytea[],
+  %(updated_ats)b::timestamptz[], %(raised_ats)b::timestamptz[], %(digests)b::bytea[],
+  %(occurred_ats)b::timestamptz[], %(event_ids)b::bigint[], %(versions)b::int[],
+  %(stale)b::int[], %(deleted)b::bool[])
+  AS u (record_id, number, person, updated_at, raised_at, digest, occurred_at, event_id,
+    versions, stale, deleted)
+WHERE r.record_id = u.record_id;
+
+-- name: insert_versions
+-- Appends versions.
+-- Parameters: arrays of equal length; bodies as JSON text.
+-- Rows: none.
+-- Index: version primary key.
+INSERT INTO records.version (record_id, event_id, stale, body, personal)
+SELECT record_id, event_id, stale, body::jsonb, personal
+FROM unnest(%(record_ids)b::bigint[], %(event_ids)b::bigint[], %(stale)b::bool[],
+  %(bodies)b::text[], %(personal)b::bytea[]) AS u (record_id, event_id, stale, body, personal)
+ON CONFLICT (record_id, event_id) DO NOTHING;
+
+-- name: insert_links
+-- Notes other names of records.
+-- Parameters: namespaces, refs, record_ids: arrays of equal length.
+-- Rows: none.
+-- Index: link primary key.
+INSERT INTO records.link (namespace, ref, record_id)
+SELECT * FROM unnest(%(namespaces)s::text[], %(refs)s::text[], %(record_ids)s::bigint[])
+ON CONFLICT DO NOTHING;
+
+-- name: replace_listings
+-- Notes the variants of products; those a product no longer has become inactive.
+-- Parameters: connection_ids, variant_refs, item_refs, skus, product_refs, titles, stocked: arrays
+-- of equal length; product_connections, products: the products that are replaced.
+-- Rows: many: connection_id, variant_ref, item_ref, sku, active, stocked.
+-- Index: listing primary key.
+WITH new AS (
+  SELECT * FROM unnest(%(connection_ids)s::int[], %(variant_refs)s::text[], %(item_refs)s::text[],
+    %(skus)s::text[], %(product_refs)s::text[], %(titles)s::text[], %(stocked)s::bool[])
+    AS n (connection_id, variant_ref, item_ref, sku, product_ref, title, stocked)
+), gone AS (
+  UPDATE records.listing l SET active = false
+  FROM unnest(%(product_connections)s::int[], %(products)s::text[]) AS p (connection_id, ref)
+  WHERE l.connection_id = p.connection_id AND l.product_ref = p.ref AND l.active
+    AND NOT EXISTS (SELECT FROM new n
+      WHERE n.connection_id = l.connection_id AND n.variant_ref = l.variant_ref)
+  RETURNING l.connection_id, l.variant_ref, l.item_ref, l.sku, l.active, l.stocked
+), kept AS (
+  INSERT INTO records.listing AS l
+    (connection_id, variant_ref, item_ref, sku, product_ref, title, stocked)
+  SELECT connection_id, variant_ref, item_ref, sku, product_ref, title, stocked FROM new
+  ON CONFLICT (connection_id, variant_ref) DO UPDATE
+  SET item_ref = excluded.item_ref, sku = excluded.sku, product_ref = excluded.product_ref,
+    title = excluded.title, stocked = excluded.stocked, active = true
+  RETURNING l.connection_id, l.variant_ref, l.item_ref, l.sku, l.active, l.stocked
+)
+SELECT * FROM kept UNION ALL SELECT * FROM gone;
+
+-- name: find_listings_by_item
+-- Which SKU an item of a connection is.
+-- Parameters: connection_ids, item_refs: arrays of equal length.
+-- Rows: many: connection_id, item_ref, sku.
+-- Index: listing_item.
+SELECT l.connection_id, l.item_ref, l.sku
+FROM unnest(%(connection_ids)s::int[], %(item_refs)s::text[]) AS w (connection_id, item_ref)
+JOIN records.listing l USING (connection_id, item_ref)
+WHERE l.active;
+
+-- name: list_listings
+-- Where a SKU is listed; all SKUs where it is null.
+-- Parameters: sku: text or null.
+-- Rows: many.
+-- Index: listing_sku.
+SELECT connection_id, variant_ref, item_ref, sku, product_ref, title, stocked, active
+FROM records.listing WHERE %(sku)s::text IS NULL OR sku = %(sku)s::text
+ORDER BY sku, connection_id, variant_ref;
+
+-- name: find_records
+-- Finds records of one kind by the vendor's id or by number.
+-- Parameters: kind, ref.
+-- Rows: many.
+-- Index: record_number, record_entity.
+SELECT r.record_id, r.connection_id, r.kind, r.ref, r.entity, r.number, r.person, r.updated_at,
+  r.occurred_at, r.event_id, r.versions, r.stale, r.deleted, v.body::text AS body, v.personal
+FROM records.record r
+JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
+WHERE r.kind = %(kind)s AND (r.ref = %(ref)s OR r.number = %(ref)s)
+ORDER BY r.connection_id, r.record_id LIMIT 50;
+
+-- name: records_of_entity
+-- All records of one entity.
+-- Parameters: connection_id, entity.
+-- Rows: many, oldest first.
+-- Index: record_entity.
+SELECT r.record_id, r.connection_id, r.kind, r.ref, r.entity, r.number, r.person, r.updated_at,
+  r.occurred_at, r.event_id, r.versions, r.stale, r.deleted, v.body::text AS body, v.personal
+FROM records.record r
+JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
+WHERE r.connection_id = %(connection_id)s AND r.entity = %(entity)s
+ORDER BY r.occurred_at, r.record_id;
+
+-- name: records_of_events
+-- The records that some events made or changed.
+-- Parameters: event_ids.
+-- Rows: many.
+-- Index: none; used for imports only.
+SELECT r.record_id, r.connection_id, r.kind, r.ref, r.entity, r.number, r.person, r.updated_at,
+  r.occurred_at, v.event_id, r.versions, r.stale, r.deleted, v.body::text AS body, v.personal
+FROM records.version v JOIN records.record r USING (record_id)
+WHERE v.event_id = ANY(%(event_ids)s) ORDER BY v.event_id, r.record_id;
+
+-- name: versions_of_record
+-- Every version of one record, oldest first.
+-- Parameters: record_id.
+-- Rows: many.
+-- Index: version primary key.
+SELECT event_id, stale, body::text AS body FROM records.version
+WHERE record_id = %(record_id)s ORDER BY event_id;
+
+-- name: recent_records
+-- The newest records of a kind.
+-- Parameters: kind, count, before: instant or null.
+-- Rows: many.
+-- Index: record_recent.
+SELECT r.record_id, r.connection_id, r.kind, r.ref, r.entity, r.number, r.updated_at,
+  r.occurred_at, r.event_id, r.versions, r.stale, r.deleted, v.body::text AS body
+FROM records.record r
+JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
+WHERE r.kind = %(kind)s AND (%(before)s::timestamptz IS NULL OR r.occurred_at < %(before)s)
+ORDER BY r.occurred_at DESC LIMIT %(count)s;
+
+-- name: count_records
+-- How many records there are of each kind.
+-- Parameters: none.
+-- Rows: many: kind, records, versions, stale.
+-- Index: record_recent.
+SELECT kind, count(*) AS records, sum(versions)::bigint AS versions, sum(stale)::bigint AS stale
+FROM records.record GROUP BY kind ORDER BY kind;
+
+-- name: persons_of_entities
+-- Whose records some entities are.
+-- Parameters: connection_id, entities: array or null for all of the connection.
+-- Rows: many: person.
+-- Index: record_entity.
+SELECT DISTINCT person FROM records.record
+WHERE connection_id = %(connection_id)s AND person IS NOT NULL
+  AND (%(entities)s::text[] IS NULL OR entity = ANY(%(entities)s::text[]));

@@ -1,0 +1,73 @@
+"""What others may know of records."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from trueup.db.queries import load_queries
+
+_queries = load_queries("trueup.records")
+
+Row = dict[str, Any]
+
+
+async def _rows(conn: psycopg.AsyncConnection[Any], name: str, **parameters: object) -> list[Row]:
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(_queries[name], parameters)
+        return await cursor.fetchall()
+
+
+async def find_records(conn: psycopg.AsyncConnection[Any], kind: str, ref: str) -> list[Row]:
+    """Return records of one kind by the vendor's id or by number ("#1001")."""
+    return await _rows(conn, "find_records", kind=kind, ref=ref)
+
+
+async def records_of_entity(
+    conn: psycopg.AsyncConnection[Any], connection_id: int, entity: str
+) -> list[Row]:
+    """Return all records of one entity, oldest first."""
+    return await _rows(conn, "records_of_entity", connection_id=connection_id, entity=entity)
+
+
+async def records_of_events(
+    conn: psycopg.AsyncConnection[Any], event_ids: Sequence[int]
+) -> list[Row]:
+    """Return the records that some events made or changed."""
+    return await _rows(conn, "records_of_events", event_ids=list(event_ids))
+
+
+async def versions_of_record(conn: psycopg.AsyncConnection[Any], record_id: int) -> list[Row]:
+    """Return every version of one record, oldest first."""
+    return await _rows(conn, "versions_of_record", record_id=record_id)
+
+
+async def recent_records(
+    conn: psycopg.AsyncConnection[Any],
+    kind: str,
+    *,
+    count: int = 50,
+    before: datetime | None = None,
+) -> list[Row]:
+    """Return the newest records of a kind."""
+    return await _rows(conn, "recent_records", kind=kind, count=count, before=before)
+
+
+async def count_records(conn: psycopg.AsyncConnection[Any]) -> list[Row]:
+    """Return how many records there are of each kind, with versions and stale ones."""
+    return await _rows(conn, "count_records")
+
+
+async def persons_of_entities(
+    conn: psycopg.AsyncConnection[Any], connection_id: int, entities: Sequence[str] | None
+) -> list[bytes]:
+    """Return whose records some entities are; all of the connection where None."""
+    rows = await _rows(
+        conn,
+        "persons_of_entities",
+        connection_id=connection_id,
+        entities=None if entities is None else list(entities),
+    )
+    return [bytes(row["person"]) for row in rows]

@@ -1,0 +1,157 @@
+"""Load entities and store what a batch changed."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+from trueup.canon.order import Order
+from trueup.canon.record import Record, decode
+from trueup.canon.shipment import Shipment
+from trueup.db.queries import load_queries
+from trueup.errors import invariant
+from trueup.records.model import Stamp, Stored, Version
+
+_queries = load_queries("trueup.records")
+
+_BLOCK = 1000
+
+EntityKey = tuple[int, str]
+RecordKey = tuple[str, str]
+
+
+class RecordNumbers:
+    """Hands out record numbers from blocks, so that a batch needs no round trip per record."""
+
+    def __init__(self) -> None:
+        self._next = 0
+        self._end = 0
+
+    async def reserve(self, conn: psycopg.AsyncConnection[Any], count: int) -> "Iterable[int]":
+        """Return at least `count` numbers; what is not used is skipped for ever."""
+        numbers: list[int] = []
+        while len(numbers) < count:
+            if self._next == self._end:
+                cursor = await conn.execute(_queries.take_record_block)
+                row = await cursor.fetchone()
+                invariant(row is not None, "a sequence always answers")
+                self._next = int(row[0]) * _BLOCK if row else 0
+                self._end = self._next + _BLOCK
+            take = min(count - len(numbers), self._end - self._next)
+            numbers.extend(range(self._next, self._next + take))
+            self._next += take
+        return numbers
+
+
+async def load_entities(
+    conn: psycopg.AsyncConnection[Any], entities: Iterable[EntityKey]
+) -> dict[EntityKey, dict[RecordKey, Stored]]:
+    """Return all records of some entities: entity -> (kind, ref) -> record."""
+    keys = list(dict.fromkeys(entities))
+    found: dict[EntityKey, dict[RecordKey, Stored]] = {key: {} for key in keys}
+    if not keys:
+        return found
+    cursor = await conn.execute(
+        _queries.load_entities,
+        {"connection_ids": [c for c, _ in keys], "entities": [e for _, e in keys]},
+        prepare=True,
+    )
+    for row in await cursor.fetchall():
+        record_id, connection_id, kind, ref, entity, updated_at, raised_at, digest = row[:8]
+        person, event_id, versions, stale, body = row[8:]
+        found[connection_id, entity][kind, ref] = Stored(
+            record_id=record_id,
+            connection_id=connection_id,
+            kind=kind,
+            ref=ref,
+            stamp=Stamp(updated_at, raised_at, bytes(digest)),
+            body=decode(kind, body),
+            person=None if person is None else bytes(person),
+            event_id=event_id,
+            versions=versions,
+            stale=stale,
+        )
+    return found
+
+
+async def store_records(
+    conn: psycopg.AsyncConnection[Any],
+    *,
+    changed: Sequence[Stored],
+    versions: Sequence[Version],
+) -> None:
+    """Store what a batch changed, in its transaction.
+
+    Args:
+        conn: in the transaction of the batch.
+        changed: each record once, as it stands after the batch.
+        versions: all versions that arrived, stale ones too.
+    """
+    fresh = [stored for stored in changed if stored.fresh]
+    moved = [stored for stored in changed if not stored.fresh]
+    if fresh:
+        columns = _columns(fresh)
+        columns |= {
+            "connection_ids": [s.connection_id for s in fresh],
+            "kinds": [s.kind for s in fresh],
+            "refs": [s.ref for s in fresh],
+            "entities": [s.body.entity() for s in fresh],
+        }
+        await conn.execute(_queries.insert_records, columns, prepare=True)
+    if moved:
+        await conn.execute(_queries.update_records, _columns(moved), prepare=True)
+    if versions:
+        await conn.execute(
+            _queries.insert_versions,
+            {
+                "record_ids": [v.record_id for v in versions],
+                "event_ids": [v.event_id for v in versions],
+                "stale": [v.stale for v in versions],
+                "bodies": [v.body.decode() for v in versions],
+                "personal": [v.personal for v in versions],
+            },
+            prepare=True,
+        )
+    links = [link for stored in changed for link in _links(stored)]
+    if links:
+        await conn.execute(
+            _queries.insert_links,
+            {
+                "namespaces": [namespace for namespace, _, _ in links],
+                "refs": [ref for _, ref, _ in links],
+                "record_ids": [record_id for _, _, record_id in links],
+            },
+        )
+
+
+def _columns(records: Sequence[Stored]) -> dict[str, list[Any]]:
+    return {
+        "record_ids": [s.record_id for s in records],
+        "numbers": [_number(s.body) for s in records],
+        "persons": [s.person for s in records],
+        "updated_ats": [s.stamp.updated_at for s in records],
+        "raised_ats": [s.stamp.raised_at for s in records],
+        "digests": [s.stamp.digest for s in records],
+        "occurred_ats": [_occurred_at(s.body) for s in records],
+        "event_ids": [s.event_id for s in records],
+        "versions": [s.versions for s in records],
+        "stale": [s.stale for s in records],
+        "deleted": [s.body.deleted for s in records],
+    }
+
+
+def _number(record: Record) -> str | None:
+    return record.number if isinstance(record, Order) else None
+
+
+def _occurred_at(record: Record) -> datetime:
+    if isinstance(record, Order):
+        return record.placed_at
+    return getattr(record, "created_at", None) or record.updated_at
+
+
+def _links(stored: Stored) -> list[tuple[str, str, int]]:
+    if isinstance(stored.body, Shipment):
+        return [("tracking", number, stored.record_id) for number in stored.body.tracking_numbers]
+    return []
