@@ -36,7 +36,7 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def server_url(run_dir: Path) -> Iterator[str]:
     """Run one embedded server for the whole run; parallel workers share it."""
-    with run_server(run_dir / "server") as conninfo:
+    with run_server(run_dir / "server" / "embedded") as conninfo:
         ensure_template(conninfo)
         yield conninfo
 

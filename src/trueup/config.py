@@ -11,7 +11,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -165,7 +165,9 @@ def _override(part: SectionT, env: Mapping[str, str], section: str) -> SectionT:
     for variable in sorted(name for name in env if name.startswith(prefix)):
         field = variable.removeprefix(prefix).lower()
         if field in types:
-            changes[field] = _read_variable(env[variable], types[field], variable)
+            changes[field] = _read_variable(
+                env[variable], types[field], variable, f"{section}.{field}".lstrip(".")
+            )
         elif section:
             raise ConfigError(
                 f"{variable} names no field of [{section}]; {_suggest(field, types)}",
@@ -174,22 +176,24 @@ def _override(part: SectionT, env: Mapping[str, str], section: str) -> SectionT:
     return msgspec.structs.replace(part, **changes)
 
 
-def _read_variable(text: str, kind: Any, variable: str) -> Any:  # noqa: ANN401 - any field's type
+def _read_variable(text: str, kind: Any, variable: str, field: str) -> Any:  # noqa: ANN401 - any field's type
     try:
         return msgspec.convert(text, kind, strict=False, dec_hook=_decode)
     except msgspec.ValidationError as error:
-        raise _explain(str(error), raw={}, source=variable) from error
+        what = str(error).split(" - at `$", 1)[0]
+        raise _mismatch(what, field=field, found=_kind(text), source=variable) from error
 
 
 def _decode(kind: type, value: object) -> object:
     """Read a path, the one kind of value that msgspec does not know."""
     if kind is Path and isinstance(value, str) and value.strip():
         return Path(value)
-    raise msgspec.ValidationError(f"Expected `path`, got `{_kind(value)}`")
+    reason = "got `empty`" if isinstance(value, str) else f"got `{_kind(value)}`"
+    raise TypeError(f"Expected `path`, {reason}")
 
 
 def _explain(message: str, *, raw: dict[str, Any], source: str) -> ConfigError:
-    """Turn msgspec's words into a sentence that says what to change."""
+    """Turn msgspec's words about the file into a sentence that says what to change."""
     parts = _PLACE.match(message)
     what, where = (parts["what"], parts["where"] or "") if parts else (message, "")
     if unknown := _UNKNOWN.search(what):
@@ -200,26 +204,34 @@ def _explain(message: str, *, raw: dict[str, Any], source: str) -> ConfigError:
         return ConfigError(
             f"{source}: there is no field {field!r}; {_suggest(name, known)}", field=field
         )
-    field = where or source
-    mismatch = _MISMATCH.match(what)
-    expected = f"{mismatch['expected']}{mismatch['bound']}" if mismatch else what
-    found = _found(raw, where) or (mismatch["found"] if mismatch else None)
+    return _mismatch(what, field=where, found=_found(raw, where), source=source)
+
+
+def _mismatch(what: str, *, field: str, found: str | None, source: str) -> ConfigError:
+    """Say what a field must be, what was found, and how to put it right."""
+    match = _MISMATCH.match(what)
+    expected = f"{match['expected']}{match['bound']}" if match else what
+    choices = _CHOICES.get(field)
+    if choices:
+        expected = f"one of {', '.join(choices)}"
+    for ours, theirs in _WORDS:
+        expected = expected.replace(ours, theirs)
     return ConfigError(
         f"{source}: {field} must be {expected}"
         + (f", found {found}" if found else "")
-        + f"; correct it, or remove it for its default{_default_of(where)}",
+        + f"; correct it, or remove it for its default{_default_of(field)}",
         field=field,
     )
 
 
 def _found(raw: dict[str, Any], where: str) -> str | None:
-    """Say what kind of value stands at a place; the value itself only where it is no secret."""
+    """Say what kind of value stands at a place, never the value: it may be a secret."""
     value: Any = raw
     for name in where.split("."):
         if not isinstance(value, dict) or name not in value:
             return None
         value = value[name]
-    return _kind(value) if isinstance(value, str | dict | list) else f"{_kind(value)} {value}"
+    return f"{_kind(value)} {value}" if isinstance(value, int | float) else _kind(value)
 
 
 def _default_of(where: str) -> str:
@@ -231,6 +243,8 @@ def _default_of(where: str) -> str:
 
 
 def _kind(value: object) -> str:
+    if isinstance(value, str) and not value.strip():
+        return "an empty text"
     return _KINDS.get(type(value), type(value).__name__)
 
 
@@ -239,6 +253,24 @@ def _suggest(name: str, known: Iterable[str]) -> str:
     hint = f"did you mean {close[0]!r}? " if close else ""
     return f"{hint}known: {', '.join(known)}"
 
+
+# msgspec's names of kinds, and the words a person would use.
+_WORDS = (
+    ("int", "a whole number"),
+    ("float", "a number"),
+    ("object", "a table"),
+    (" | null", ""),
+    ("str", "a text"),
+    ("path", "a path"),
+)
+
+_CHOICES: dict[str, tuple[str, ...]] = {
+    f"{section.name}.{field.name}": get_args(field.type)
+    for section in msgspec.structs.fields(Config)
+    if isinstance(section.default, _Section)
+    for field in msgspec.structs.fields(section.default)
+    if get_origin(field.type) is Literal
+}
 
 _KINDS: dict[type, str] = {
     bool: "a boolean",

@@ -31,7 +31,7 @@ from trueup.db.server_files import (
     make_folder,
     read_password,
 )
-from trueup.errors import HubError, invariant
+from trueup.errors import ConfigError, HubError, invariant
 
 WATCH_INTERVAL_S = 0.25
 
@@ -123,6 +123,12 @@ class EmbeddedServer:
             init_cluster(self.cluster, password)
             ensure_running(self.cluster)
             ensure_login(conninfo_of(self.cluster, password, SUPERUSER, "postgres"), password)
+        except PermissionError as error:
+            raise ConfigError(
+                f"{error.filename or self._folder}: {error.strerror}. Root without its usual "
+                "capabilities cannot run the embedded PostgreSQL: run Trueup as an ordinary user, "
+                "or set database.url"
+            ) from error
         finally:
             os.close(starting)
         return conninfo_of(self.cluster, password, LOGIN, DATABASE)

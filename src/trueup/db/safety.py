@@ -112,6 +112,5 @@ def find_dangers(settings: dict[str, str], *, override: str | None = None) -> li
 def _alter_system(name: str) -> str:
     return (
         f"as a superuser run ALTER SYSTEM SET {name} = on; SELECT pg_reload_conf(); (if it is set "
-        "on the command line or in the URL's options, remove it there; on the embedded server run "
-        f"ALTER SYSTEM RESET {name})"
+        "on the command line or in the URL's options, remove it there)"
     )

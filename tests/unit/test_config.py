@@ -1,0 +1,150 @@
+"""The configuration: file, environment, defaults, and what is said about mistakes."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from trueup.config import Config, load_config, render_default
+from trueup.errors import ConfigError
+
+
+def _write(folder: Path, text: str) -> Path:
+    path = folder / "trueup.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_defaults_without_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = load_config(environ={})
+    assert config.data_dir == tmp_path / "trueup-data"
+    assert config.master_key_path == tmp_path / "trueup-data" / "master.key"
+    assert config.database.url is None
+    assert (config.web.host, config.web.port) == ("127.0.0.1", 8600)
+    assert config.web.body_bytes_max == 5 * 1024 * 1024
+    assert (config.worker.lease_ttl_s, config.worker.batch_events_max) == (3.0, 500)
+    assert (config.log.level, config.log.format) == ("info", "text")
+
+
+def test_file_then_environment(tmp_path: Path) -> None:
+    path = _write(tmp_path, '[web]\nport = 9000\nhost = "::1"\n[worker]\nlease_ttl_s = 5\n')
+    config = load_config(path, {"TRUEUP_WEB_PORT": "9001", "TRUEUP_LOG_FORMAT": "json"})
+    assert (config.web.port, config.web.host) == (9001, "::1")
+    assert config.worker.lease_ttl_s == 5.0
+    assert config.log.format == "json"
+
+
+def test_file_named_by_the_environment(tmp_path: Path) -> None:
+    path = _write(tmp_path, "[web]\nport = 9000\n")
+    assert load_config(environ={"TRUEUP_CONFIG": str(path)}).web.port == 9000
+
+
+def test_argument_wins_over_the_environments_file(tmp_path: Path) -> None:
+    path = _write(tmp_path, "[web]\nport = 9000\n")
+    assert load_config(path, {"TRUEUP_CONFIG": "/nowhere.toml"}).web.port == 9000
+
+
+def test_named_file_must_exist(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no configuration file .*missing\.toml; write one"):
+        load_config(tmp_path / "missing.toml", {})
+
+
+def test_paths_of_the_file_are_relative_to_it_and_of_the_environment_to_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    path = _write(tmp_path / "etc", 'data_dir = "data"\nmaster_key_file = "keys/k"\n')
+    config = load_config(path, {})
+    assert config.data_dir == tmp_path / "etc" / "data"
+    assert config.master_key_path == tmp_path / "etc" / "keys" / "k"
+    moved = load_config(path, {"TRUEUP_DATA_DIR": "elsewhere"})
+    assert moved.data_dir == tmp_path / "work" / "elsewhere"
+    assert moved.master_key_path == tmp_path / "etc" / "keys" / "k"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[web]\nprot = 1", ["'web.prot'", "did you mean 'port'"]),
+        ("datadir = 'x'", ["'datadir'", "did you mean 'data_dir'"]),
+        ("[web]\nport = 'x'", ["web.port", "a whole number", "found a text", "8600"]),
+        ("[web]\nport = true", ["web.port", "a whole number", "found a boolean"]),
+        ("[web]\nport = 70000", ["web.port", "<= 65535", "70000"]),
+        ("web = 3", ["web must be a table", "a whole number 3"]),
+        ("[log]\nlevel = 'loud'", ["log.level", "debug, info, warning, error"]),
+        ("[database]\nurl = 3", ["database.url", "a text"]),
+        ("data_dir = ''", ["data_dir", "a path", "an empty text"]),
+        ("[worker]\nlease_ttl_s = 0", ["worker.lease_ttl_s", ">= 0.5"]),
+        ("[web\n", ["not valid TOML", "line 1"]),
+    ],
+)
+def test_mistakes_of_the_file_say_what_to_change(
+    tmp_path: Path, text: str, words: list[str]
+) -> None:
+    path = _write(tmp_path, text)
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, {})
+    for word in [str(path), *words]:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("TRUEUP_WEB_PROT", "1", ["[web]", "did you mean 'port'"]),
+        ("TRUEUP_WEB_PORT", "x", ["web.port", "a whole number", "8600"]),
+        ("TRUEUP_WEB_PORT", "-1", ["web.port", ">= 0"]),
+        ("TRUEUP_LOG_LEVEL", "loud", ["log.level", "debug, info, warning, error"]),
+        ("TRUEUP_DATA_DIR", " ", ["data_dir", "an empty text"]),
+    ],
+)
+def test_mistakes_of_the_environment_name_the_variable(
+    name: str, value: str, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        load_config(environ={name: value})
+    for word in [name, *words]:
+        assert word in str(caught.value)
+
+
+def test_variables_of_others_are_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_config(environ={"TRUEUP_TEST_SEED": "1", "PATH": "/bin"}).web.port == 8600
+
+
+def test_url_is_never_shown(tmp_path: Path) -> None:
+    """The password in a URL must not reach a log by way of the configuration's repr."""
+    path = _write(tmp_path, '[database]\nurl = "postgresql://u:hunter2@h/d"\n')
+    config = load_config(path, {})
+    assert config.database.url == "postgresql://u:hunter2@h/d"
+    assert "hunter2" not in repr(config)
+    path = _write(tmp_path, '[database]\nurl = ["postgresql://u:hunter2@h/d"]\n')
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, {})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_rendered_default_is_the_default_and_names_every_field(tmp_path: Path) -> None:
+    text = render_default()
+    assert load_config(_write(tmp_path, text), {}) == Config(data_dir=tmp_path / "trueup-data")
+    lines = [line.removeprefix("# ") for line in text.splitlines()]
+    settings = [line for line in lines if " = " in line or line.startswith("[")]
+    shown = tomllib.loads("\n".join(settings))
+    shown["database"].pop("url")
+    shown.pop("master_key_file")
+    config = Config()
+    for name, value in shown.items():
+        part = getattr(config, name)
+        expected = (
+            {field: getattr(part, field) for field in part.__struct_fields__ if field != "url"}
+            if isinstance(value, dict)
+            else str(part)
+        )
+        assert expected == value
+    assert set(shown) | {"master_key_file"} == set(Config.__struct_fields__)
