@@ -31,11 +31,11 @@ class SkuNumbers:
         missing = sorted(wanted - self._known.keys())
         if missing:
             cursor = await conn.execute(_queries.number_skus, {"codes": missing})
-            self._known.update({code: sku_id for code, sku_id in await cursor.fetchall()})
+            self._known.update(dict(await cursor.fetchall()))
             if any(code not in self._known for code in missing):
                 # Another worker was making them at the same moment; now they are there.
                 cursor = await conn.execute(_queries.number_skus, {"codes": missing})
-                self._known.update({code: sku_id for code, sku_id in await cursor.fetchall()})
+                self._known.update(dict(await cursor.fetchall()))
         return {code: self._known[code] for code in wanted}
 
 

@@ -1,1 +1,1 @@
-"""outbox."""
+"""The outbox: what shall stand at the vendors, told to each once."""

@@ -1,0 +1,111 @@
+"""Enqueue: what shall stand at the vendors. The only door of the outbox for other rooms."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import psycopg
+
+from trueup.contract.connector import Fetch
+from trueup.db.queries import load_queries
+from trueup.kernel.limits import UNITS_MAX
+from trueup.ledger.model import StockChange
+from trueup.outbox.model import Wanted
+
+_queries = load_queries("trueup.outbox")
+
+
+async def change_stock(conn: psycopg.AsyncConnection[Any], changes: Sequence[StockChange]) -> int:
+    """Set what shall stand at every channel that lists a SKU; returns how many rows changed.
+
+    Call last in the batch's transaction, while it holds the balances: so the newest sequence is
+    written last, and an older one never overwrites it.
+    """
+    if not changes:
+        return 0
+    own = [
+        (change.sku, connection_id, units)
+        for change in changes
+        for connection_id, units in change.own.items()
+        if units
+    ]
+    cursor = await conn.execute(
+        _queries.change_stock,
+        {
+            "keys": [change.sku for change in changes],
+            "values": [max(-UNITS_MAX, change.available) for change in changes],
+            "sequences": [change.sequence for change in changes],
+            "counted": [change.counted for change in changes],
+            "seen_ats": [change.seen_at for change in changes],
+            "own_keys": [sku for sku, _, _ in own],
+            "own_connections": [connection_id for _, connection_id, _ in own],
+            "own_units": [units for _, _, units in own],
+        },
+        prepare=True,
+    )
+    return cursor.rowcount
+
+
+async def want_listings(conn: psycopg.AsyncConnection[Any], wanted: Sequence[Wanted]) -> None:
+    """Begin to tell channels of listings; the caller holds the SKUs' balances."""
+    if not wanted:
+        return
+    await conn.execute(
+        _queries.want_listings,
+        {
+            "connection_ids": [w.connection_id for w in wanted],
+            "keys": [w.sku for w in wanted],
+            "targets": [msgspec.json.encode(w.target).decode() for w in wanted],
+            "available": [w.available for w in wanted],
+            "sequences": [w.sequence for w in wanted],
+            "counted": [w.counted for w in wanted],
+        },
+    )
+
+
+async def drop_listings(
+    conn: psycopg.AsyncConnection[Any], gone: Sequence[tuple[int, str]]
+) -> None:
+    """Forget listings that ended: (connection_id, sku)."""
+    if gone:
+        await conn.execute(
+            _queries.drop_listings,
+            {"connection_ids": [c for c, _ in gone], "keys": [sku for _, sku in gone]},
+        )
+
+
+async def observe_levels(
+    conn: psycopg.AsyncConnection[Any], levels: Sequence[tuple[int, str, int]]
+) -> list[tuple[int, str, bool]]:
+    """Take note of what channels say stands there: (connection_id, sku, units).
+
+    Returns (connection_id, sku, echo) per intent: an echo is what we sent or know of already, and
+    makes no new intent.
+    """
+    if not levels:
+        return []
+    cursor = await conn.execute(
+        _queries.observe_levels,
+        {
+            "connection_ids": [connection_id for connection_id, _, _ in levels],
+            "keys": [sku for _, sku, _ in levels],
+            "levels": [units for _, _, units in levels],
+        },
+    )
+    return [(row[0], row[1], bool(row[4])) for row in await cursor.fetchall()]
+
+
+async def want_fetches(
+    conn: psycopg.AsyncConnection[Any], fetches: Sequence[tuple[int, int, Fetch]]
+) -> None:
+    """Note records that must be read from the vendor: (connection_id, event_id, fetch)."""
+    if fetches:
+        await conn.execute(
+            _queries.want_fetches,
+            {
+                "connection_ids": [connection_id for connection_id, _, _ in fetches],
+                "resources": [fetch.resource for _, _, fetch in fetches],
+                "refs": [fetch.ref for _, _, fetch in fetches],
+                "event_ids": [event_id for _, event_id, _ in fetches],
+            },
+        )

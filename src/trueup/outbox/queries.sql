@@ -1,0 +1,349 @@
+-- name: change_stock
+-- Sets what shall stand at every channel that lists a SKU, after its balance changed.
+-- A sale that the channel itself told us of has already lowered its number, so it lowers what is
+-- believed to stand there; a drop that was seen before its sale was read is explained by it now.
+-- Parameters: keys, values (available, may be negative), sequences, counted, seen_ats: arrays of
+-- equal length, one element a SKU; own_keys, own_connections, own_units: arrays of equal length.
+-- Rows: many: connection_id, key, for those that became due.
+-- Index: intent_key.
+WITH changed AS (
+  SELECT * FROM unnest(%(keys)b::text[], %(values)b::int[], %(sequences)b::bigint[],
+    %(counted)b::bool[], %(seen_ats)b::timestamptz[])
+    AS c (key, available, sequence, counted, seen_at)
+), own AS (
+  SELECT * FROM unnest(%(own_keys)b::text[], %(own_connections)b::int[], %(own_units)b::int[])
+    AS o (key, connection_id, units)
+), locked AS (
+  SELECT i.connection_id, i.kind, i.key, i.state, i.believed, i.unexplained, i.value,
+    c.available, c.sequence, c.counted, c.seen_at, coalesce(o.units, 0) AS own_units
+  FROM outbox.intent i
+  JOIN changed c ON c.key = i.key
+  LEFT JOIN own o ON o.key = i.key AND o.connection_id = i.connection_id
+  WHERE i.kind = 'stock.set' AND i.sequence < c.sequence
+  ORDER BY i.connection_id, i.kind, i.key
+  FOR UPDATE OF i
+), explained AS (
+  SELECT *, least(greatest(unexplained, 0), greatest(-own_units, 0)) AS absorbed FROM locked
+), judged AS (
+  SELECT connection_id, kind, key, state, sequence, counted, seen_at,
+    unexplained - absorbed AS unexplained, believed + own_units + absorbed AS believed,
+    greatest(0, available - (unexplained - absorbed)) AS value
+  FROM explained
+)
+UPDATE outbox.intent i
+SET value = j.value, sequence = j.sequence, believed = j.believed, unexplained = j.unexplained,
+  unexplained_since = CASE WHEN j.unexplained = 0 THEN NULL ELSE i.unexplained_since END,
+  state = CASE
+    WHEN j.state IN ('sending', 'unknown') THEN j.state
+    WHEN j.counted AND j.believed IS DISTINCT FROM j.value THEN 'due'
+    ELSE 'settled' END,
+  attempts = CASE WHEN j.state = 'dead' THEN 0 ELSE i.attempts END,
+  due_at = CASE WHEN j.state = 'due' THEN i.due_at ELSE now() END,
+  wanted_at = CASE WHEN j.state IN ('settled', 'dead') THEN j.seen_at ELSE i.wanted_at END
+FROM judged j
+WHERE i.connection_id = j.connection_id AND i.kind = j.kind AND i.key = j.key
+RETURNING i.connection_id, i.key;
+
+-- name: want_listings
+-- Makes an intent for every listing that has none, with what is available now; a listing whose
+-- item moved gets its new target. The caller holds the SKU's balance.
+-- Parameters: arrays of equal length.
+-- Rows: none.
+-- Index: intent primary key.
+INSERT INTO outbox.intent AS i (connection_id, kind, key, target, value, sequence, state)
+SELECT connection_id, 'stock.set', key, target::jsonb, greatest(0, available), sequence,
+  CASE WHEN counted THEN 'due' ELSE 'settled' END
+FROM unnest(%(connection_ids)s::int[], %(keys)s::text[], %(targets)s::text[],
+  %(available)s::int[], %(sequences)s::bigint[], %(counted)s::bool[])
+  AS w (connection_id, key, target, available, sequence, counted)
+ON CONFLICT (connection_id, kind, key) DO UPDATE SET target = excluded.target
+WHERE i.target <> excluded.target;
+
+-- name: drop_listings
+-- Forgets intents of listings that ended, unless one is being sent.
+-- Parameters: connection_ids, keys: arrays of equal length.
+-- Rows: none.
+-- Index: intent primary key.
+DELETE FROM outbox.intent i
+USING unnest(%(connection_ids)s::int[], %(keys)s::text[]) AS g (connection_id, key)
+WHERE i.connection_id = g.connection_id AND i.kind = 'stock.set' AND i.key = g.key
+  AND i.state IN ('settled', 'due', 'dead');
+
+-- name: observe_levels
+-- Takes note of what a channel says stands there: an echo of what we sent settles nothing new; a
+-- number we never had word of is believed from now on only where nothing was believed before.
+-- Parameters: connection_ids, keys, levels: arrays of equal length.
+-- Rows: many: connection_id, key, believed, level, echo.
+-- Index: intent primary key.
+WITH seen AS (
+  SELECT * FROM unnest(%(connection_ids)s::int[], %(keys)s::text[], %(levels)s::int[])
+    AS s (connection_id, key, level)
+), first_word AS (
+  UPDATE outbox.intent i
+  SET believed = s.level,
+    state = CASE WHEN i.state = 'due' AND i.value = s.level THEN 'settled' ELSE i.state END
+  FROM seen s
+  WHERE i.connection_id = s.connection_id AND i.kind = 'stock.set' AND i.key = s.key
+    AND i.believed IS NULL AND i.state IN ('settled', 'due')
+  RETURNING i.connection_id, i.key, i.believed
+)
+SELECT i.connection_id, i.key, i.believed, s.level,
+  (i.believed = s.level OR i.value = s.level) AS echo
+FROM outbox.intent i JOIN seen s ON i.connection_id = s.connection_id AND i.key = s.key
+WHERE i.kind = 'stock.set';
+
+-- name: claim_intents
+-- Takes due intents of one connection for one call: nearest to zero first.
+-- Parameters: connection_id, kind, count, now: instant of the caller's clock or null.
+-- Rows: many.
+-- Index: intent_due.
+WITH next AS (
+  SELECT connection_id, kind, key FROM outbox.intent
+  WHERE connection_id = %(connection_id)s AND kind = %(kind)s AND state = 'due'
+    AND due_at <= coalesce(%(now)s::timestamptz, now())
+  ORDER BY value, wanted_at
+  LIMIT %(count)s
+  FOR UPDATE SKIP LOCKED
+)
+UPDATE outbox.intent i SET state = 'sending'
+FROM next n
+WHERE i.connection_id = n.connection_id AND i.kind = n.kind AND i.key = n.key
+RETURNING i.key, i.target, i.value, i.believed, i.sequence, i.wanted_at, i.attempts;
+
+-- name: begin_call
+-- Writes a call down before it is sent.
+-- Parameters: connection_id, kind, idempotency_key.
+-- Rows: one: call_id.
+-- Index: call primary key.
+INSERT INTO outbox.call (connection_id, kind, idempotency_key, state)
+VALUES (%(connection_id)s, %(kind)s, %(idempotency_key)s, 'sending')
+RETURNING call_id;
+
+-- name: begin_call_intents
+-- Writes down what a call is for.
+-- Parameters: call_id; arrays of equal length.
+-- Rows: none.
+-- Index: call_intent primary key.
+INSERT INTO outbox.call_intent
+  (call_id, ordinal, key, target, value, expected, sequence, wanted_at)
+SELECT %(call_id)s, ordinal, key, target::jsonb, value, expected, sequence, wanted_at
+FROM unnest(%(ordinals)s::int[], %(keys)s::text[], %(targets)s::text[], %(values)s::int[],
+  %(expected)s::int[], %(sequences)s::bigint[], %(wanted_ats)s::timestamptz[])
+  AS c (ordinal, key, target, value, expected, sequence, wanted_at);
+
+-- name: open_calls
+-- Calls of a connection of which nobody knows what came.
+-- Parameters: connection_id.
+-- Rows: many, oldest first, one a (call, intent).
+-- Index: call_open.
+SELECT c.call_id, c.kind, c.idempotency_key::text AS idempotency_key, c.sends, i.ordinal, i.key,
+  i.target, i.value, i.expected, i.sequence, i.wanted_at
+FROM outbox.call c JOIN outbox.call_intent i USING (call_id)
+WHERE c.connection_id = %(connection_id)s AND c.state IN ('sending', 'unknown')
+ORDER BY c.call_id, i.ordinal;
+
+-- name: resend_call
+-- Counts one more sending of the same call with the same key.
+-- Parameters: call_id.
+-- Rows: none.
+-- Index: call primary key.
+UPDATE outbox.call SET sends = sends + 1, state = 'sending' WHERE call_id = %(call_id)s;
+
+-- name: end_call
+-- Writes down what came of a call.
+-- Parameters: call_id, state, reply_event_id: number or null.
+-- Rows: none.
+-- Index: call primary key.
+UPDATE outbox.call
+SET state = %(state)s, finished_at = CASE WHEN %(state)s = 'unknown' THEN NULL ELSE now() END,
+  reply_event_id = %(reply_event_id)s
+WHERE call_id = %(call_id)s;
+
+-- name: end_call_intents
+-- Writes down the receipts of a call.
+-- Parameters: call_id; ordinals, receipts, observed, codes: arrays of equal length.
+-- Rows: none.
+-- Index: call_intent primary key.
+UPDATE outbox.call_intent c
+SET receipt = r.receipt, observed = r.observed, code = r.code
+FROM unnest(%(ordinals)s::int[], %(receipts)s::text[], %(observed)s::int[], %(codes)s::text[])
+  AS r (ordinal, receipt, observed, code)
+WHERE c.call_id = %(call_id)s AND c.ordinal = r.ordinal;
+
+-- name: settle_intents
+-- Carries receipts over to the intents. What was sent stands there now, less what the channel sold
+-- of its own meanwhile (the change of `believed` since it was claimed).
+-- Parameters: connection_id, kind; arrays of equal length: keys, sent (value), expected, sequences,
+-- receipts, observed, delays (s), dead (boolean).
+-- Rows: many: key, state.
+-- Index: intent primary key.
+WITH receipt AS (
+  SELECT * FROM unnest(%(keys)s::text[], %(sent)s::int[], %(expected)s::int[],
+    %(sequences)s::bigint[], %(receipts)s::text[], %(observed)s::int[], %(delays)s::float8[],
+    %(dead)s::bool[])
+    AS r (key, sent, expected, sequence, receipt, observed, delay_s, dead)
+), locked AS (
+  SELECT i.connection_id, i.kind, i.key, i.value, i.believed, i.unexplained, r.*,
+    coalesce(i.believed - r.expected, 0) AS drift
+  FROM outbox.intent i JOIN receipt r ON r.key = i.key
+  WHERE i.connection_id = %(connection_id)s AND i.kind = %(kind)s
+    AND i.state IN ('sending', 'unknown')
+  ORDER BY i.connection_id, i.kind, i.key
+  FOR UPDATE OF i
+), judged AS (
+  SELECT l.connection_id, l.kind, l.key, l.receipt, l.sequence, l.delay_s, l.dead,
+    CASE
+      WHEN l.receipt = 'done' THEN l.sent + l.drift
+      WHEN l.observed IS NOT NULL THEN l.observed
+      ELSE l.believed END AS believed,
+    CASE
+      -- A lower number than was believed may be a sale that has not been read yet.
+      WHEN l.receipt <> 'done' AND l.observed IS NOT NULL AND l.believed IS NOT NULL
+        THEN greatest(0, l.unexplained + l.believed - l.observed)
+      ELSE l.unexplained END AS unexplained,
+    l.unexplained AS unexplained_before,
+    l.value + l.unexplained AS target
+  FROM locked l
+), valued AS (
+  SELECT *, greatest(0, target - unexplained) AS value FROM judged
+)
+UPDATE outbox.intent i
+SET believed = v.believed,
+  unexplained = v.unexplained,
+  unexplained_since = CASE
+    WHEN v.unexplained = 0 THEN NULL
+    ELSE coalesce(i.unexplained_since, now()) END,
+  value = v.value,
+  confirmed_sequence = CASE WHEN v.receipt = 'done'
+    THEN greatest(i.confirmed_sequence, v.sequence) ELSE i.confirmed_sequence END,
+  state = CASE
+    WHEN v.dead THEN 'dead'
+    WHEN v.receipt = 'unknown' THEN 'unknown'
+    WHEN v.believed IS NOT DISTINCT FROM v.value THEN 'settled'
+    ELSE 'due' END,
+  attempts = CASE WHEN v.receipt = 'done' OR v.delay_s = 0 THEN 0 ELSE i.attempts + 1 END,
+  due_at = now() + make_interval(secs => v.delay_s)
+FROM valued v
+WHERE i.connection_id = v.connection_id AND i.kind = v.kind AND i.key = v.key
+RETURNING i.key, i.state;
+
+-- name: forgive_unexplained
+-- Ends the patience with drops that no sale explained: the ledger's number counts again.
+-- Parameters: connection_id, patience_s.
+-- Rows: many: key, units.
+-- Index: intent primary key.
+WITH late AS (
+  SELECT connection_id, kind, key, unexplained FROM outbox.intent
+  WHERE connection_id = %(connection_id)s AND unexplained > 0
+    AND unexplained_since < now() - make_interval(secs => %(patience_s)s)
+    AND state IN ('settled', 'due')
+  ORDER BY connection_id, kind, key
+  FOR UPDATE
+)
+UPDATE outbox.intent i
+SET value = i.value + l.unexplained, unexplained = 0, unexplained_since = NULL, state = 'due',
+  due_at = now()
+FROM late l
+WHERE i.connection_id = l.connection_id AND i.kind = l.kind AND i.key = l.key
+RETURNING i.key, l.unexplained AS units;
+
+-- name: want_fetches
+-- Notes records that must be read from the vendor.
+-- Parameters: arrays of equal length.
+-- Rows: none.
+-- Index: the unique key of fetch.
+INSERT INTO outbox.fetch (connection_id, resource, ref, event_id)
+SELECT * FROM unnest(%(connection_ids)s::int[], %(resources)s::text[], %(refs)s::text[],
+  %(event_ids)s::bigint[])
+ON CONFLICT DO NOTHING;
+
+-- name: due_fetches
+-- The records of a connection that are to be read now.
+-- Parameters: connection_id, count.
+-- Rows: many.
+-- Index: fetch_due.
+SELECT fetch_id, resource, ref, event_id, attempts FROM outbox.fetch
+WHERE connection_id = %(connection_id)s AND state = 'due' AND due_at <= now()
+ORDER BY due_at, fetch_id LIMIT %(count)s;
+
+-- name: end_fetch
+-- Writes down what came of a fetch.
+-- Parameters: fetch_id, state, delay_s.
+-- Rows: none.
+-- Index: fetch primary key.
+UPDATE outbox.fetch
+SET state = %(state)s, attempts = attempts + 1,
+  due_at = now() + make_interval(secs => %(delay_s)s)
+WHERE fetch_id = %(fetch_id)s;
+
+-- name: list_intents
+-- What shall stand where, and what is believed to.
+-- Parameters: key: text or null; state: text or null; count.
+-- Rows: many.
+-- Index: intent_key.
+SELECT connection_id, kind, key, value, sequence, state, believed, unexplained,
+  confirmed_sequence, attempts, due_at, wanted_at
+FROM outbox.intent
+WHERE (%(key)s::text IS NULL OR key = %(key)s::text)
+  AND (%(state)s::text IS NULL OR state = %(state)s::text)
+ORDER BY key, connection_id LIMIT %(count)s;
+
+-- name: count_outbox
+-- What is in the outbox.
+-- Parameters: none.
+-- Rows: one.
+-- Index: none; counts are exact.
+SELECT
+  (SELECT count(*) FROM outbox.intent) AS intents,
+  (SELECT count(*) FROM outbox.intent WHERE state = 'due') AS due,
+  (SELECT count(*) FROM outbox.intent WHERE state IN ('sending', 'unknown')) AS in_flight,
+  (SELECT count(*) FROM outbox.intent WHERE state = 'dead') AS dead,
+  (SELECT count(*) FROM outbox.intent WHERE unexplained > 0) AS unexplained,
+  (SELECT count(*) FROM outbox.fetch WHERE state = 'due') AS fetches,
+  (SELECT count(*) FROM outbox.call) AS calls,
+  (SELECT coalesce(sum(sends - 1), 0) FROM outbox.call)::bigint AS repeats,
+  (SELECT count(*) FROM outbox.call WHERE state = 'done') AS calls_done;
+
+-- name: call_latency
+-- How long after an event its call left, in ms, over the newest calls.
+-- Parameters: count: intents looked at.
+-- Rows: one: intents, p50_ms, p95_ms, p99_ms.
+-- Index: call_intent primary key.
+SELECT count(*) AS intents,
+  coalesce(percentile_cont(0.50) WITHIN GROUP (ORDER BY ms), 0)::float8 AS p50_ms,
+  coalesce(percentile_cont(0.95) WITHIN GROUP (ORDER BY ms), 0)::float8 AS p95_ms,
+  coalesce(percentile_cont(0.99) WITHIN GROUP (ORDER BY ms), 0)::float8 AS p99_ms
+FROM (
+  SELECT extract(epoch FROM c.started_at - i.wanted_at) * 1000 AS ms
+  FROM outbox.call_intent i JOIN outbox.call c USING (call_id)
+  ORDER BY i.call_id DESC LIMIT %(count)s
+) m;
+
+-- name: calls_of_key
+-- What was said to the channels of one SKU, newest first.
+-- Parameters: key, count.
+-- Rows: many.
+-- Index: call_intent_key.
+SELECT c.call_id, c.connection_id, c.kind, i.value, i.expected, i.sequence, i.receipt, i.observed,
+  i.code, c.sends, c.started_at, c.finished_at
+FROM outbox.call_intent i JOIN outbox.call c USING (call_id)
+WHERE i.key = %(key)s ORDER BY i.call_id DESC LIMIT %(count)s;
+
+-- name: list_dead
+-- Intents that were given up, with the last word on them.
+-- Parameters: count.
+-- Rows: many.
+-- Index: call_intent_key.
+SELECT i.connection_id, i.kind, i.key, i.value, i.believed, i.attempts, i.due_at,
+  (SELECT c.code FROM outbox.call_intent c WHERE c.key = i.key
+    ORDER BY c.call_id DESC LIMIT 1) AS code
+FROM outbox.intent i WHERE i.state = 'dead' ORDER BY i.key LIMIT %(count)s;
+
+-- name: revive_dead
+-- Puts intents that were given up back to work.
+-- Parameters: keys: array or null for all.
+-- Rows: many: connection_id, key.
+-- Index: intent_key.
+UPDATE outbox.intent SET state = 'due', attempts = 0, due_at = now()
+WHERE state = 'dead' AND (%(keys)s::text[] IS NULL OR key = ANY(%(keys)s::text[]))
+RETURNING connection_id, key;
