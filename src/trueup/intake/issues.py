@@ -38,6 +38,12 @@ async def open_issues(
     )
 
 
+async def close_issues(conn: psycopg.AsyncConnection[Any], code: str, refs: Sequence[str]) -> None:
+    """Close the open issues of one code about some records: what they said is no longer so."""
+    if refs:
+        await conn.execute(_queries.close_issues, {"code": code, "refs": list(refs)})
+
+
 def _plain(text: str) -> str:
     """Return text that PostgreSQL takes: no NUL, no lone surrogate, bounded."""
     return text[:500].replace("\x00", "\ufffd").encode("utf-8", "replace").decode()

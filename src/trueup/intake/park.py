@@ -83,5 +83,18 @@ async def discard_parked(
     return [event_id for (event_id,) in await cursor.fetchall()]
 
 
+async def darken_parked(
+    conn: psycopg.AsyncConnection[Any], connection_id: int, entities: Sequence[str] | None
+) -> None:
+    """Destroy the keys of parked events about some entities; of the whole connection if None."""
+    await conn.execute(
+        _queries.darken_parked,
+        {
+            "connection_id": connection_id,
+            "entities": None if entities is None else list(entities),
+        },
+    )
+
+
 def _bounded(text: str) -> str:
     return text[:500].replace("\x00", "\ufffd").encode("utf-8", "replace").decode()

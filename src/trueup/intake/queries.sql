@@ -219,13 +219,22 @@ SELECT code, severity, count(*) AS issues FROM intake.issue
 WHERE closed_at IS NULL GROUP BY code, severity ORDER BY count(*) DESC, code;
 
 -- name: close_issues
--- Closes the open issues of one code and subject.
--- Parameters: code, connection_id, ref.
+-- Closes the open issues of one code about some records.
+-- Parameters: code, refs.
 -- Rows: none.
--- Index: the unique key of issue.
+-- Index: issue_open.
 UPDATE intake.issue SET closed_at = now()
-WHERE closed_at IS NULL AND code = %(code)s AND connection_id = %(connection_id)s
-  AND ref IS NOT DISTINCT FROM %(ref)s;
+WHERE closed_at IS NULL AND code = %(code)s AND ref = ANY(%(refs)s::text[]);
+
+-- name: darken_parked
+-- Destroys the keys of parked events about some entities: nobody knows whose they are.
+-- Parameters: connection_id; entities: array or null for all of the connection.
+-- Rows: none.
+-- Index: parked primary key.
+UPDATE intake.event_key k SET wrapped = '\x01000000000000000000000000'
+FROM intake.parked p JOIN intake.event e USING (event_id)
+WHERE k.event_id = p.event_id AND e.connection_id = %(connection_id)s
+  AND (%(entities)s::text[] IS NULL OR e.entity = ANY(%(entities)s::text[]));
 
 -- name: create_connection
 -- Makes a connection.

@@ -66,12 +66,17 @@ async def lock_sites(
 
 
 async def lock_balances(
-    conn: psycopg.AsyncConnection[Any], skus: Collection[str]
+    conn: psycopg.AsyncConnection[Any], numbers: dict[str, int]
 ) -> dict[str, tuple[int, int, bool]]:
-    """Return (available, sequence, counted) per SKU, locked until the commit."""
-    if not skus:
+    """Return (available, sequence, counted) per SKU, locked until the commit.
+
+    A batch that needs this calls it before it posts, for all SKUs it will touch, so that every
+    batch locks in the order of the numbers.
+    """
+    if not numbers:
         return {}
-    cursor = await conn.execute(_queries.lock_balances, {"codes": sorted(skus)})
+    await conn.execute(_queries.ensure_balances, {"sku_ids": sorted(numbers.values())})
+    cursor = await conn.execute(_queries.lock_balances, {"codes": list(numbers)})
     return {
         sku: (available, sequence, counted)
         for sku, available, sequence, counted in await cursor.fetchall()

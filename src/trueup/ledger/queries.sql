@@ -90,6 +90,15 @@ JOIN ledger.site_balance b ON b.sku_id = s.sku_id AND b.site = w.site
 ORDER BY b.sku_id, b.site
 FOR UPDATE OF b;
 
+-- name: ensure_balances
+-- Makes empty balances for SKUs that never moved, so that they can be locked.
+-- Parameters: sku_ids (sorted).
+-- Rows: none.
+-- Index: balance primary key.
+INSERT INTO ledger.balance (sku_id, sequence, moved_at)
+SELECT sku_id, 0, now() FROM unnest(%(sku_ids)s::int[]) AS s (sku_id)
+ON CONFLICT (sku_id) DO NOTHING;
+
 -- name: lock_balances
 -- Reads and locks the balances of some SKUs.
 -- Parameters: codes.

@@ -88,7 +88,7 @@ WITH seen AS (
   RETURNING i.connection_id, i.key, i.believed
 )
 SELECT i.connection_id, i.key, i.believed, s.level,
-  (i.believed = s.level OR i.value = s.level) AS echo
+  coalesce(i.believed = s.level OR i.value = s.level, true) AS echo
 FROM outbox.intent i JOIN seen s ON i.connection_id = s.connection_id AND i.key = s.key
 WHERE i.kind = 'stock.set';
 

@@ -1,0 +1,50 @@
+"""The hub's standing knowledge: its vault, its connectors, its connections."""
+
+from collections.abc import Iterable, Mapping
+
+from trueup.contract.loader import ConnectorFolder
+from trueup.govern.vault import Vault
+from trueup.intake.model import Connection
+from trueup.ledger.rules import SiteOf
+from trueup.ledger.sites import sites_of
+
+
+class Hub:
+    """What every stage needs and nothing changes within a batch.
+
+    Args:
+        vault: opens and seals.
+        connectors: by id.
+        connections: by number; replaced when connections change.
+    """
+
+    def __init__(
+        self,
+        vault: Vault,
+        connectors: Mapping[str, ConnectorFolder],
+        connections: Iterable[Connection] = (),
+    ) -> None:
+        self.vault = vault
+        self.connectors = connectors
+        self.connections: dict[int, Connection] = {}
+        self._sites: dict[int, SiteOf] = {}
+        self.use_connections(connections)
+
+    def use_connections(self, connections: Iterable[Connection]) -> None:
+        """Replace what is known of connections."""
+        self.connections = {c.connection_id: c for c in connections}
+        self._sites = {c.connection_id: sites_of(c.settings) for c in self.connections.values()}
+
+    def folder_of(self, connection_id: int) -> ConnectorFolder | None:
+        """Return the connector of a connection; None where the connection is gone."""
+        connection = self.connections.get(connection_id)
+        return None if connection is None else self.connectors.get(connection.connector)
+
+    def site_of(self, connection_id: int) -> SiteOf:
+        """Return how a connection's locations map to sites."""
+        return self._sites.get(connection_id) or sites_of({})
+
+    def stock_location(self, connection_id: int) -> str:
+        """Return the location at which the hub writes a connection's stock; "" for none."""
+        connection = self.connections.get(connection_id)
+        return "" if connection is None else connection.settings.get("stock_location", "")

@@ -1,0 +1,505 @@
+"""The spine: the only file that knows the order of the stages.
+
+    queue -> understand -> merge -> post -> enqueue          one transaction (T2 with T3)
+
+A batch is applied whole or not at all. Where it fails, its events are tried one by one, so that one
+bad event holds up nothing else; an event that keeps failing is parked with its cause.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import psycopg
+import structlog
+
+from trueup.canon.inventory import InventoryLevel, MovementKind, StockMovement
+from trueup.canon.issue import Issue, Severity
+from trueup.canon.order import Order
+from trueup.canon.privacy import PrivacyKind, PrivacyRequest
+from trueup.canon.product import Product
+from trueup.canon.record import Record
+from trueup.errors import DatabaseUnavailable
+from trueup.govern.persons import Persona, destroy_keys, note_erasure, open_keys, read_keys
+from trueup.hub import Hub
+from trueup.intake.claim import finish_events, rewrap_keys
+from trueup.intake.issues import close_issues, open_issues
+from trueup.intake.model import Event
+from trueup.intake.park import (
+    RETRY_DELAYS_S,
+    Parking,
+    darken_parked,
+    park_events,
+    postpone_event,
+)
+from trueup.ledger.model import Positions, StockChange, Transaction
+from trueup.ledger.post import (
+    SkuNumbers,
+    lock_balances,
+    lock_sites,
+    post_transactions,
+    posted_of_records,
+)
+from trueup.ledger.rules import difference, positions_of_movement, positions_of_order
+from trueup.outbox.enqueue import (
+    change_stock,
+    drop_listings,
+    observe_levels,
+    want_fetches,
+    want_listings,
+)
+from trueup.outbox.model import Wanted
+from trueup.records.listings import Listing, replace_listings, skus_of_items
+from trueup.records.merge import Outcome, merge, take_apart
+from trueup.records.model import Stored, Version
+from trueup.records.person import contact_of, persona_of
+from trueup.records.reads import persons_of_entities
+from trueup.records.store import (
+    EntityKey,
+    RecordKey,
+    RecordNumbers,
+    load_entities,
+    store_records,
+)
+from trueup.records.understand import Understood, understand
+
+_log = structlog.get_logger("trueup.pipeline")
+
+Conn = psycopg.AsyncConnection[Any]
+
+
+class Applier:
+    """Applies events over one database session, which holds their partitions.
+
+    Args:
+        conn: in autocommit; each batch is one transaction on it.
+        hub: vault, connectors and connections.
+    """
+
+    def __init__(self, conn: Conn, hub: Hub) -> None:
+        self._conn = conn
+        self._hub = hub
+        self._skus = SkuNumbers()
+        self._record_numbers = RecordNumbers()
+
+    async def apply(self, events: Sequence[Event]) -> None:
+        """Apply events and take them off the queue; what can not be applied is parked.
+
+        Raises:
+            DatabaseUnavailable: nothing of the batch was applied.
+        """
+        try:
+            await self._apply_batch(events)
+        except (DatabaseUnavailable, psycopg.OperationalError):
+            raise
+        except Exception as error:  # noqa: BLE001 - one bad event must not hold up the others
+            if len(events) == 1:
+                await self._fail(events[0], error)
+                return
+            _log.warning("batch_failed", events=len(events), error=type(error).__name__)
+            for event in events:
+                await self.apply([event])
+
+    async def _apply_batch(self, events: Sequence[Event]) -> None:
+        batch = _Batch(self._hub)
+        batch.understand(events, await self._person_keys(events))
+        batch.entities = await load_entities(self._conn, batch.entity_keys())
+        batch.posted = await posted_of_records(self._conn, batch.known_record_ids())
+        batch.record_ids = list(
+            await self._record_numbers.reserve(self._conn, batch.record_count())
+        )
+        numbers = await self._skus.number(self._conn, batch.sku_codes())
+        async with self._conn.transaction():
+            await batch.write(self._conn, numbers)
+
+    async def _person_keys(self, events: Sequence[Event]) -> dict[bytes, bytes]:
+        persons = {event.person for event in events if event.person is not None}
+        return await read_keys(self._conn, self._hub.vault, persons) if persons else {}
+
+    async def _fail(self, event: Event, error: Exception) -> None:
+        _log.error(
+            "event_failed",
+            event_id=event.event_id,
+            topic=event.topic,
+            attempts=event.attempts + 1,
+            error=type(error).__name__,
+        )
+        if event.attempts + 1 < len(RETRY_DELAYS_S):
+            await postpone_event(self._conn, event)
+            return
+        detail = f"{type(error).__name__}: {error}"
+        async with self._conn.transaction():
+            await park_events(
+                self._conn, [Parking(event=event, cause="hub.failure", detail=detail)]
+            )
+
+
+class _Batch:
+    """The working state of one batch, between what was read and what is written."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self.good: list[Understood] = []
+        self.parkings: list[Parking] = []
+        self.issues: list[tuple[int | None, int | None, Issue]] = []
+        self.entities: dict[EntityKey, dict[RecordKey, Stored]] = {}
+        self.posted: dict[int, Positions] = {}
+        self.record_ids: list[int] = []
+        self.versions: list[Version] = []
+        self.transactions: list[Transaction] = []
+        self.products: dict[tuple[int, str], Product] = {}
+        self.levels: list[tuple[int, InventoryLevel]] = []
+
+    # -- reading -------------------------------------------------------------------------------
+
+    def understand(self, events: Sequence[Event], person_keys: Mapping[bytes, bytes]) -> None:
+        """Open and map every event; those with a fault are to be parked."""
+        for event in events:
+            folder = self.hub.folder_of(event.connection_id)
+            if folder is None:
+                self.parkings.append(
+                    Parking(
+                        event=event,
+                        cause="connection.gone",
+                        detail="the connection or its connector no longer exists",
+                    )
+                )
+                continue
+            understood = understand(self.hub.vault, folder, event, person_keys)
+            for issue in understood.mapped.issues:
+                self.issues.append((event.event_id, event.connection_id, issue))
+            fault = understood.fault
+            if fault is None:
+                self.good.append(understood)
+            else:
+                detail = f"{fault.pointer}: expected {fault.expected}, found {fault.found}"
+                self.parkings.append(Parking(event=event, cause=fault.code, detail=detail))
+
+    def entity_keys(self) -> list[EntityKey]:
+        """Return the entities that the batch speaks of."""
+        return [
+            (u.event.connection_id, record.entity())
+            for u in self.good
+            for record in u.mapped.records
+        ]
+
+    def known_record_ids(self) -> list[int]:
+        """Return the orders and movements that may have posted before."""
+        return [
+            stored.record_id
+            for records in self.entities.values()
+            for stored in records.values()
+            if stored.kind in {Order.kind, StockMovement.kind}
+        ]
+
+    def record_count(self) -> int:
+        """Return how many records the batch may make."""
+        return sum(len(u.mapped.records) for u in self.good)
+
+    def sku_codes(self) -> set[str]:
+        """Return every SKU that the batch may move or list."""
+        codes = {position.sku for positions in self.posted.values() for position in positions}
+        stored = (s.body for records in self.entities.values() for s in records.values())
+        arrived = (record for u in self.good for record in u.mapped.records)
+        for source in (stored, arrived):
+            for record in source:
+                codes.update(_skus_of(record))
+        return codes
+
+    # -- writing -------------------------------------------------------------------------------
+
+    async def write(self, conn: Conn, numbers: dict[str, int]) -> None:
+        """Do everything that the batch means, in the caller's transaction.
+
+        The order of the writes is the same in every batch, and so is the order of the locks:
+        persons, records, balances, intents.
+        """
+        personas = self._personas()
+        keys = await open_keys(conn, self.hub.vault, personas.values())
+        sites = await self._locked_sites(conn)
+        for understood in self.good:
+            self._merge_event(understood, personas, keys, sites)
+        changed = [s for records in self.entities.values() for s in records.values() if s.touched]
+        await store_records(conn, changed=changed, versions=self.versions)
+        await self._post(conn, numbers)
+        await observe_levels(conn, await self._observed(conn))
+        await want_fetches(
+            conn,
+            [
+                (u.event.connection_id, u.event.event_id, fetch)
+                for u in self.good
+                for fetch in u.mapped.fetch
+            ],
+        )
+        await self._put_keys_under_persons(conn, personas, keys)
+        await self._erase(conn)
+        await open_issues(conn, self.issues)
+        await park_events(conn, self.parkings)
+        await finish_events(conn, [u.event.event_id for u in self.good])
+
+    def _personas(self) -> dict[tuple[int, str, str], Persona]:
+        """Return whose each arriving record is, by event, kind and ref."""
+        personas: dict[tuple[int, str, str], Persona] = {}
+        of_orders: dict[tuple[int, str], Persona] = {}
+        for u in self.good:
+            connection_id = u.event.connection_id
+            for record in u.mapped.records:
+                known = self.entities[connection_id, record.entity()]
+                persona = persona_of(self.hub.vault, connection_id, record, known)
+                if isinstance(record, Order) and persona is not None:
+                    of_orders[connection_id, record.ref] = persona
+                elif record.order_ref is not None:
+                    persona = of_orders.get((connection_id, record.order_ref), persona)
+                if persona is not None:
+                    personas[u.event.event_id, record.kind, record.ref] = persona
+        return personas
+
+    async def _locked_sites(self, conn: Conn) -> dict[tuple[str, str], int]:
+        counts = [
+            (record.sku, record.site)
+            for u in self.good
+            for record in u.mapped.records
+            if isinstance(record, StockMovement) and record.movement is MovementKind.COUNT
+        ]
+        return await lock_sites(conn, counts) if counts else {}
+
+    def _merge_event(
+        self,
+        understood: Understood,
+        personas: Mapping[tuple[int, str, str], Persona],
+        keys: Mapping[bytes, bytes],
+        sites: dict[tuple[str, str], int],
+    ) -> None:
+        event = understood.event
+        moved: dict[EntityKey, dict[RecordKey, Stored]] = {}
+        for record in understood.mapped.records:
+            entity = (event.connection_id, record.entity())
+            persona = personas.get((event.event_id, record.kind, record.ref))
+            person = None if persona is None else persona.person
+            stored, outcome = self._merge_record(understood, record, person, keys)
+            if outcome in {Outcome.CREATED, Outcome.CHANGED}:
+                moved[entity] = self.entities[entity]
+                if isinstance(stored.body, Product):
+                    self.products[event.connection_id, record.ref] = stored.body
+                elif isinstance(stored.body, InventoryLevel):
+                    self.levels.append((event.connection_id, stored.body))
+        for (connection_id, _), records in moved.items():
+            self._book(understood, connection_id, records, sites)
+
+    def _merge_record(
+        self,
+        understood: Understood,
+        record: Record,
+        person: bytes | None,
+        keys: Mapping[bytes, bytes],
+    ) -> tuple[Stored, Outcome]:
+        event = understood.event
+        records = self.entities[event.connection_id, record.entity()]
+        parts = take_apart(record, understood.source)
+        stored, outcome = merge(
+            records.get((record.kind, record.ref)),
+            parts,
+            record_id=self.record_ids[-1],
+            connection_id=event.connection_id,
+            event_id=event.event_id,
+            person=person,
+        )
+        if outcome is Outcome.CREATED:
+            self.record_ids.pop()
+            records[record.kind, record.ref] = stored
+        if outcome is not Outcome.SAME:
+            personal = None
+            if parts.personal is not None and person is not None:
+                identity = f"{event.connection_id}\x1f{record.kind}\x1f{record.ref}".encode()
+                personal = self.hub.vault.seal_personal(parts.personal, keys[person], identity)
+            self.versions.append(
+                Version(
+                    record_id=stored.record_id,
+                    event_id=event.event_id,
+                    stale=outcome is Outcome.STALE,
+                    body=parts.body,
+                    personal=personal,
+                )
+            )
+        return stored, outcome
+
+    def _book(
+        self,
+        understood: Understood,
+        connection_id: int,
+        records: Mapping[RecordKey, Stored],
+        sites: dict[tuple[str, str], int],
+    ) -> None:
+        """Post the difference between what an entity's records say and what was posted."""
+        for stored in records.values():
+            opens: frozenset[str] = frozenset()
+            occurred_at = stored.stamp.updated_at
+            if isinstance(stored.body, Order):
+                bodies = (other.body for other in records.values())
+                wanted = positions_of_order(bodies, self.hub.site_of(connection_id))
+                reason = "order"
+            elif isinstance(stored.body, StockMovement):
+                movement = stored.body
+                place = (movement.sku, movement.site)
+                wanted = positions_of_movement(movement, sites.get(place, 0))
+                if movement.movement is MovementKind.COUNT:
+                    sites[place] = movement.quantity
+                    opens = frozenset((movement.sku,))
+                elif movement.movement in {MovementKind.OPENING, MovementKind.RECEIPT}:
+                    opens = frozenset((movement.sku,))
+                reason = movement.movement.value
+            else:
+                continue
+            moves = difference(wanted, self.posted.get(stored.record_id, {}))
+            if not moves:
+                continue
+            self.posted[stored.record_id] = wanted
+            self.transactions.append(
+                Transaction(
+                    event_id=understood.event.event_id,
+                    record_id=stored.record_id,
+                    connection_id=connection_id,
+                    reason=reason,
+                    occurred_at=occurred_at,
+                    seen_at=understood.event.received_at,
+                    moves=moves,
+                    opens=opens,
+                )
+            )
+
+    async def _post(self, conn: Conn, numbers: dict[str, int]) -> None:
+        listings = await replace_listings(
+            conn,
+            [(connection_id, product) for (connection_id, _), product in self.products.items()],
+        )
+        skus = {listing.sku for listing in listings}
+        if skus:
+            skus |= {p.sku for t in self.transactions for p in t.moves}
+            await lock_balances(conn, {sku: numbers[sku] for sku in skus})
+        changes = await post_transactions(conn, self.transactions, numbers)
+        await self._list(conn, listings, numbers)
+        await change_stock(conn, changes)
+        await self._note_oversells(conn, changes)
+
+    async def _list(self, conn: Conn, listings: Sequence[Listing], numbers: dict[str, int]) -> None:
+        if not listings:
+            return
+        balances = await lock_balances(conn, {each.sku: numbers[each.sku] for each in listings})
+        wanted, gone = [], []
+        for listing in listings:
+            location = self.hub.stock_location(listing.connection_id)
+            if not (listing.active and listing.stocked and listing.item_ref and location):
+                gone.append((listing.connection_id, listing.sku))
+                continue
+            available, sequence, counted = balances[listing.sku]
+            wanted.append(
+                Wanted(
+                    connection_id=listing.connection_id,
+                    sku=listing.sku,
+                    target={"item_ref": listing.item_ref, "location_ref": location},
+                    available=available,
+                    sequence=sequence,
+                    counted=counted,
+                )
+            )
+        kept = {(w.connection_id, w.sku) for w in wanted}
+        await drop_listings(conn, sorted(set(gone) - kept))
+        await want_listings(conn, list({(w.connection_id, w.sku): w for w in wanted}.values()))
+
+    async def _note_oversells(self, conn: Conn, changes: Sequence[StockChange]) -> None:
+        healed = []
+        for change in changes:
+            before = change.available - sum(change.own.values())
+            if change.available >= 0 > before:
+                healed.append(f"sku/{change.sku}")
+            elif change.available < 0 <= before and change.counted:
+                event_id = max(
+                    t.event_id
+                    for t in self.transactions
+                    if any(p.sku == change.sku for p in t.moves)
+                )
+                self.issues.append((event_id, None, _oversold(change)))
+        await close_issues(conn, "stock.oversold", healed)
+
+    async def _observed(self, conn: Conn) -> list[tuple[int, str, int]]:
+        """Return what channels say stands at the locations at which the hub writes."""
+        latest = {
+            (connection_id, level.item_ref): level.available
+            for connection_id, level in self.levels
+            if level.available is not None
+            and level.location_ref == self.hub.stock_location(connection_id)
+        }
+        skus = await skus_of_items(conn, list(latest))
+        return [(item[0], sku, latest[item] or 0) for item, sku in sorted(skus.items())]
+
+    async def _put_keys_under_persons(
+        self,
+        conn: Conn,
+        personas: Mapping[tuple[int, str, str], Persona],
+        keys: Mapping[bytes, bytes],
+    ) -> None:
+        whose: dict[int, bytes] = {}
+        for (event_id, _, _), persona in personas.items():
+            whose.setdefault(event_id, persona.person)
+        rewrapped = [
+            (u.event.event_id, person, self.hub.vault.wrap_for_person(u.event_key, keys[person]))
+            for u in self.good
+            if u.event_key is not None
+            and (person := whose.get(u.event.event_id)) is not None
+            and u.event.person is None
+        ]
+        await rewrap_keys(conn, rewrapped)
+
+    async def _erase(self, conn: Conn) -> None:
+        """Carry out requests to be forgotten, last, when everything else of theirs is sealed."""
+        vault = self.hub.vault
+        for u in self.good:
+            for record in u.mapped.records:
+                if not isinstance(record, PrivacyRequest) or record.request is PrivacyKind.ACCESS:
+                    continue
+                connection_id = u.event.connection_id
+                entities: list[str] | None = None
+                email = phone = ""
+                if record.request is PrivacyKind.ERASE_PERSON:
+                    entities = [f"order/{ref}" for ref in record.order_refs]
+                    if record.customer_ref:
+                        entities.append(f"customer/{record.customer_ref}")
+                    entities.append(record.entity())
+                    email, phone = contact_of(record)
+                persons = await persons_of_entities(conn, connection_id, entities)
+                if record.customer_ref:
+                    persons.append(
+                        vault.index("customer", f"{connection_id}\x1f{record.customer_ref}")
+                    )
+                gone = await destroy_keys(
+                    conn,
+                    persons=persons,
+                    email_index=vault.index("email", email) if email else None,
+                    phone_index=vault.index("phone", phone) if phone else None,
+                )
+                await darken_parked(conn, connection_id, entities)
+                await note_erasure(
+                    conn,
+                    event_id=u.event.event_id,
+                    request=record.request.value,
+                    persons=len(gone),
+                )
+
+
+def _skus_of(record: Record) -> Iterable[str]:
+    if isinstance(record, Order):
+        return (line.sku for line in record.lines if line.sku)
+    if isinstance(record, Product):
+        return (variant.sku for variant in record.variants if variant.sku)
+    return (record.sku,) if isinstance(record, StockMovement) else ()
+
+
+def _oversold(change: StockChange) -> Issue:
+    return Issue(
+        code="stock.oversold",
+        severity=Severity.WARNING,
+        pointer=f"sequence {change.sequence}",
+        expected="no more units promised than there are",
+        found=f"{change.available} available",
+        how_to_fix="Buy or move stock, or cancel the youngest order of this SKU.",
+        ref=f"sku/{change.sku}",
+    )
