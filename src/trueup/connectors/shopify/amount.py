@@ -1,0 +1,116 @@
+"""Money as Shopify writes it: text, seldom a number, in the shop's and the customer's currency.
+
+Amounts are taken from the raw bytes, so no float is ever made of them. Most amounts of a busy day
+repeat ("0.00", the prices of one catalogue), so prices are built once and shared: they are frozen.
+"""
+
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+
+import msgspec
+
+from trueup.canon.price import Price
+from trueup.connectors.shopify.unsound import Unsound
+from trueup.kernel.money import Money, minor_digits
+
+NO_CURRENCY = "XXX"
+"""ISO 4217 for "no currency": Shopify gives some amounts without one; they are the shop's."""
+
+_AMOUNT_CHARS_MAX = 40
+_POWER_MAX = 15
+_PLACES_MAX = 12
+_EXPECTED = "an amount below 10^15 with at most 12 decimals"
+
+
+class MoneyShape(msgspec.Struct, frozen=True, gc=False):
+    """One amount with its currency."""
+
+    amount: msgspec.Raw
+    currency_code: str
+
+
+class BagShape(msgspec.Struct, frozen=True, gc=False):
+    """One amount in both currencies."""
+
+    shop_money: MoneyShape
+    presentment_money: MoneyShape | None = None
+
+
+def money_of(raw: msgspec.Raw, currency: str | None) -> Money:
+    """Return the amount that stands in the body.
+
+    Raises:
+        Unsound: it is not a finite decimal of a sensible size.
+    """
+    return _money(_short(raw), currency or NO_CURRENCY)
+
+
+def price_of(
+    bag: BagShape | None, flat: msgspec.Raw | None = None, currency: str | None = None
+) -> Price | None:
+    """Return the price of a bag, or else of a plain amount in `currency`; None if neither is told.
+
+    Raises:
+        Unsound: an amount is not a finite decimal of a sensible size.
+    """
+    if bag is not None:
+        shop, presented = bag.shop_money, bag.presentment_money
+        if presented is None:
+            return _price(_short(shop.amount), shop.currency_code)
+        return _price_both(
+            _short(shop.amount),
+            shop.currency_code,
+            _short(presented.amount),
+            presented.currency_code,
+        )
+    if flat is None or (text := _short(flat)) == b"null":
+        return None
+    return _price(text, currency or NO_CURRENCY)
+
+
+def is_told(raw: msgspec.Raw) -> bool:
+    """Return whether an amount stands there at all."""
+    return bytes(raw) != b"null"
+
+
+def _short(raw: msgspec.Raw) -> bytes:
+    text = bytes(raw)
+    if len(text) > _AMOUNT_CHARS_MAX:
+        raise Unsound(text, _EXPECTED)
+    return text
+
+
+@lru_cache(maxsize=16384)
+def _price(text: bytes, currency: str) -> Price:
+    return Price(_money(text, currency))
+
+
+@lru_cache(maxsize=16384)
+def _price_both(text: bytes, currency: str, presented: bytes, presented_currency: str) -> Price:
+    if currency == presented_currency:
+        return Price(_money(text, currency))
+    return Price(_money(text, currency), _money(presented, presented_currency))
+
+
+@lru_cache(maxsize=16384)
+def _money(text: bytes, currency: str) -> Money:
+    """Parse an amount; written with at least the currency's decimals, so equal amounts look it."""
+    try:
+        amount = Decimal(text.decode().strip('"'))
+    except (InvalidOperation, ValueError) as fault:
+        raise Unsound(text, _EXPECTED) from fault
+    if not amount.is_finite() or amount.adjusted() >= _POWER_MAX:
+        raise Unsound(text, _EXPECTED)
+    exponent = amount.as_tuple().exponent
+    if not isinstance(exponent, int) or exponent < -_PLACES_MAX:
+        raise Unsound(text, _EXPECTED)
+    return Money(_trimmed(amount, currency), currency)
+
+
+def _trimmed(amount: Decimal, currency: str) -> Decimal:
+    """Write 5, 5.0 and 5.000 all as 5.00 where the currency has two decimals; lose nothing."""
+    digits = 2 if currency == NO_CURRENCY else minor_digits(currency)
+    least = amount.quantize(Decimal(1).scaleb(-digits))
+    if least == amount:
+        return least + 0  # turns -0.00 into 0.00
+    return amount.normalize()
