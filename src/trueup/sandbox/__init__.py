@@ -1,1 +1,1 @@
-"""sandbox."""
+"""Simulated vendors with state, faults and clocks: for the demo, staging and tests."""

@@ -1,0 +1,1 @@
+"""A simulated Shopify: shops with state, their Admin GraphQL and their webhooks."""
