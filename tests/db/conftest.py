@@ -23,3 +23,15 @@ def server_url(request: pytest.FixtureRequest, run_dir: Path) -> Iterator[str]:
     with server as conninfo:
         ensure_template(conninfo)
         yield conninfo
+
+
+@pytest.fixture(
+    params=["embedded", pytest.param("system", marks=pytest.mark.system_postgres)],
+)
+def bin_dir(request: pytest.FixtureRequest) -> Path | None:
+    """Give the programs for a server of the test's own; None are those of the wheel."""
+    if request.param == "embedded":
+        return None
+    if not (SYSTEM_BIN_DIR / "postgres").exists():
+        pytest.skip(f"no PostgreSQL in {SYSTEM_BIN_DIR}: apt-get install postgresql")
+    return SYSTEM_BIN_DIR

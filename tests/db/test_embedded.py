@@ -1,12 +1,10 @@
 """The embedded server: set-up, sharing between processes, death and recovery, private homes."""
 
 import os
-import shutil
 import signal
 import stat
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,42 +13,12 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from tests.support.database import SYSTEM_BIN_DIR, password_of, superuser_of
-from trueup.config import Config, DatabaseConfig
-from trueup.db import account, server_files, server_settings
-from trueup.db.cluster import read_postmaster
-from trueup.db.database import open_database
-from trueup.db.embedded import EmbeddedServer
-from trueup.errors import ConfigError, DatabaseUnavailable
-
-AS_ROOT = os.geteuid() == 0
-needs_root = pytest.mark.skipif(not AS_ROOT, reason="only root has these problems")
-
-# Joins the server, says which postmaster it is, and stays until its standard input ends.
-HOLDER = """
-import sys
-from pathlib import Path
+from tests.support.database import HOLDER, ask, password_of
+from trueup.db import warden
 from trueup.db.cluster import read_postmaster
 from trueup.db.embedded import EmbeddedServer
-server = EmbeddedServer(Path(sys.argv[1]))
-conninfo = server.start()
-print(read_postmaster(server.cluster), conninfo, flush=True)
-sys.stdin.read()
-server.stop()
-"""
 
 Holder = subprocess.Popen[str]
-
-
-@pytest.fixture(
-    params=["embedded", pytest.param("system", marks=pytest.mark.system_postgres)],
-)
-def bin_dir(request: pytest.FixtureRequest) -> Path | None:
-    if request.param == "embedded":
-        return None
-    if not (SYSTEM_BIN_DIR / "postgres").exists():
-        pytest.skip(f"no PostgreSQL in {SYSTEM_BIN_DIR}: apt-get install postgresql")
-    return SYSTEM_BIN_DIR
 
 
 @pytest.fixture
@@ -80,12 +48,6 @@ def _first_line(process: Holder) -> tuple[int, str]:
     return int(pid), conninfo
 
 
-def _ask(conninfo: str, query: str) -> object:
-    with psycopg.connect(conninfo, autocommit=True) as conn:
-        row = conn.execute(query.encode()).fetchone()
-    return row[0] if row else None
-
-
 def _is_alive(pid: int) -> bool:
     try:
         return "postgres" in Path(f"/proc/{pid}/cmdline").read_text()
@@ -110,7 +72,7 @@ def test_what_a_started_server_is_like(tmp_path: Path, bin_dir: Path | None) -> 
     with EmbeddedServer(tmp_path, bin_dir=bin_dir) as conninfo:
         facts = conninfo_to_dict(conninfo)
         assert (facts["user"], facts["dbname"]) == ("trueup", "trueup")
-        assert _ask(conninfo, "SELECT rolsuper FROM pg_roles WHERE rolname = user") is False
+        assert ask(conninfo, "SELECT rolsuper FROM pg_roles WHERE rolname = user") is False
         for name, value in {
             "data_checksums": "on",
             "fsync": "on",
@@ -122,8 +84,8 @@ def test_what_a_started_server_is_like(tmp_path: Path, bin_dir: Path | None) -> 
             "max_connections": "60",
             "password_encryption": "scram-sha-256",
         }.items():
-            assert (name, _ask(conninfo, f"SHOW {name}")) == (name, value)
-        assert _ask(conninfo, "SELECT 'b' > 'A' AND 'a' > 'B'") is True, "sorts by code point"
+            assert (name, ask(conninfo, f"SHOW {name}")) == (name, value)
+        assert ask(conninfo, "SELECT 'b' > 'A' AND 'a' > 'B'") is True, "sorts by code point"
         folder = tmp_path / "postgres"
         assert stat.S_IMODE((folder / "password").stat().st_mode) == 0o600
         assert len((folder / "password").read_text()) >= 40
@@ -168,7 +130,7 @@ def test_the_last_to_leave_stops_it(tmp_path: Path, bin_dir: Path | None) -> Non
     assert (one.is_running, read_postmaster(two.cluster)) == (True, pid)
     two.stop()
     assert two.is_running is False
-    assert _ask(one.start(), "SELECT 1") == 1
+    assert ask(one.start(), "SELECT 1") == 1
     one.stop()
     assert one.is_running is False
 
@@ -183,18 +145,54 @@ def test_two_processes_starting_at_once_share_one_server(
     for holder in holders[:2]:
         holder.communicate(timeout=30)
     assert _is_alive(pid)
-    assert _ask(conninfo, "SELECT 1") == 1
+    assert ask(conninfo, "SELECT 1") == 1
     holders[2].communicate(timeout=30)
     assert not _is_alive(pid)
     assert [holder.returncode for holder in holders] == [0, 0, 0]
 
 
 def test_a_killed_holder_is_not_counted(tmp_path: Path, hold: Callable[[Path], Holder]) -> None:
+    """Others keep the server that it started; once they leave, it stops."""
+    holder = hold(tmp_path)
+    pid, conninfo = _first_line(holder)
+    server = EmbeddedServer(tmp_path)
+    assert server.start() == conninfo
+    holder.kill()
+    holder.wait()
+    time.sleep(2.5 * warden.INTERVAL_S)
+    assert read_postmaster(server.cluster) == pid
+    assert ask(conninfo, "SELECT 1") == 1
+    server.stop()
+    assert not _is_alive(pid)
+
+
+def test_a_server_whose_last_holder_was_killed_stops_in_good_order(
+    tmp_path: Path, hold: Callable[[Path], Holder]
+) -> None:
     holder = hold(tmp_path)
     pid, _ = _first_line(holder)
     holder.kill()
     holder.wait()
-    assert _is_alive(pid), "the server outlives the process that started it"
+    _wait_until(lambda: not _is_alive(pid), timeout_s=10)
+    assert not list((tmp_path / "postgres").glob("*/postmaster.pid"))
+    with EmbeddedServer(tmp_path) as conninfo:
+        assert ask(conninfo, "SELECT 1") == 1
+
+
+def test_a_newcomer_joins_the_server_of_a_holder_just_killed(
+    tmp_path: Path, hold: Callable[[Path], Holder]
+) -> None:
+    """Also when the warden was killed too: then the newcomer is the last to leave."""
+    holder = hold(tmp_path)
+    pid, _ = _first_line(holder)
+    for line in subprocess.run(
+        ["pgrep", "-f", f"warden.py {tmp_path}/"], capture_output=True, text=True, check=True
+    ).stdout.split():
+        os.kill(int(line), signal.SIGKILL)
+    holder.kill()
+    holder.wait()
+    time.sleep(2.5 * warden.INTERVAL_S)
+    assert _is_alive(pid)
     server = EmbeddedServer(tmp_path)
     server.start()
     assert read_postmaster(server.cluster) == pid
@@ -212,7 +210,7 @@ def test_a_killed_postmaster_comes_back_under_its_holder(tmp_path: Path) -> None
 
         def answers() -> bool:
             try:
-                return _ask(conninfo, "SELECT n FROM kept") == 42
+                return ask(conninfo, "SELECT n FROM kept") == 42
             except psycopg.OperationalError:
                 return False
 
@@ -237,7 +235,7 @@ def test_everything_killed_at_once_recovers(tmp_path: Path, bin_dir: Path | None
     assert (server.cluster.socket_dir / ".s.PGSQL.5432").exists()
     again = EmbeddedServer(tmp_path, bin_dir=bin_dir)
     began = time.monotonic()
-    assert _ask(again.start(), "SELECT count(*) FROM kept") == 1000
+    assert ask(again.start(), "SELECT count(*) FROM kept") == 1000
     print(f"recovered in {time.monotonic() - began:.2f} s")
     again.stop()
     server.stop()
@@ -256,7 +254,7 @@ def test_a_busy_backend_that_outlives_its_postmaster_is_ended(tmp_path: Path) ->
     busy.pgconn.send_query(b"SELECT count(*) FROM generate_series(1, 1000000000000)")
     _wait_until(
         lambda: (
-            _ask(
+            ask(
                 conninfo,
                 "SELECT count(*) FROM pg_stat_activity "
                 "WHERE state = 'active' AND query LIKE '%1000000000000%'"
@@ -270,7 +268,7 @@ def test_a_busy_backend_that_outlives_its_postmaster_is_ended(tmp_path: Path) ->
     time.sleep(0.3)
     assert _is_alive(orphan)
     again = EmbeddedServer(tmp_path)
-    assert _ask(again.start(), "SELECT 1") == 1
+    assert ask(again.start(), "SELECT 1") == 1
     assert not _is_alive(orphan)
     busy.close()
     again.stop()
@@ -285,7 +283,7 @@ def test_a_number_used_again_by_a_stranger_does_not_stop_the_start(tmp_path: Pat
     pid_file.write_text(f"{os.getpid()}\n{pid_file.parent}\n1\n5432\n/tmp\n\n1 1\nready\n")
     server = EmbeddedServer(tmp_path)
     assert server.start() == conninfo
-    assert _ask(conninfo, "SELECT 1") == 1
+    assert ask(conninfo, "SELECT 1") == 1
     server.stop()
 
 
@@ -297,7 +295,7 @@ def test_a_zombie_is_not_taken_for_a_server(tmp_path: Path) -> None:
     pid_file = next((tmp_path / "postgres").glob("[0-9]*")) / "postmaster.pid"
     pid_file.write_text(f"{zombie.pid}\n{pid_file.parent}\n1\n5432\n/tmp\n\n1 1\nready\n")
     with EmbeddedServer(tmp_path) as conninfo:
-        assert _ask(conninfo, "SELECT 1") == 1
+        assert ask(conninfo, "SELECT 1") == 1
     zombie.wait()
 
 
@@ -306,186 +304,5 @@ def test_a_half_made_cluster_is_made_anew(tmp_path: Path) -> None:
     workshop.mkdir(parents=True)
     (workshop / "PG_VERSION").write_text("18\n")
     with EmbeddedServer(tmp_path) as conninfo:
-        assert _ask(conninfo, "SELECT 1") == 1
+        assert ask(conninfo, "SELECT 1") == 1
     assert not (tmp_path / "postgres" / "new").exists()
-
-
-@pytest.mark.parametrize("name", ["d" * 120, "with space", "with,comma", "with'quote", "größe"])
-def test_folders_that_a_socket_cannot_have(tmp_path: Path, name: str) -> None:
-    data_dir = tmp_path / name
-    with EmbeddedServer(data_dir) as conninfo:
-        socket_dir = Path(str(conninfo_to_dict(conninfo)["host"]))
-        assert _ask(conninfo, "SELECT 1") == 1
-        assert not socket_dir.is_relative_to(data_dir)
-        assert stat.S_IMODE(socket_dir.stat().st_mode) == 0o700
-    socket_dir.rmdir()
-
-
-def test_a_socket_folder_made_by_a_stranger_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if not AS_ROOT:
-        pytest.skip("only root can make the stranger's folder")
-    monkeypatch.setattr(server_files, "SOCKET_PATH_BYTES_MAX", 10)
-    server = EmbeddedServer(tmp_path)
-    server.start()
-    socket_dir = server.cluster.socket_dir
-    server.stop()
-    os.chown(socket_dir, 4321, 4321)
-    with pytest.raises(ConfigError, match="belongs to uid 4321"):
-        EmbeddedServer(tmp_path).start()
-    shutil.rmtree(socket_dir)
-
-
-@needs_root
-@pytest.mark.parametrize("capabilities", ["all", "docker"])
-def test_root_with_a_private_home(tmp_path: Path, capabilities: str) -> None:
-    """Works in a folder that only root may enter, and leaves all folders above as they were."""
-    home = tmp_path / "home"
-    home.mkdir(mode=0o700)
-    before = {path: path.stat().st_mode for path in (home, *home.parents)}
-    # Docker's default set lacks dac_read_search and has dac_override.
-    drop = "--bounding-set=-dac_read_search" if capabilities == "docker" else "--bounding-set=+all"
-    done = subprocess.run(
-        ["setpriv", drop, sys.executable, "-c", HOLDER, str(home / "data")],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert {path: path.stat().st_mode for path in before} == before
-
-
-@needs_root
-def test_root_without_capabilities_is_told_what_to_do(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    home.mkdir(mode=0o700)
-    drop = "--bounding-set=-dac_read_search,-dac_override"
-    done = subprocess.run(
-        ["setpriv", drop, sys.executable, "-c", HOLDER, str(home / "data")],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode != 0
-    said = done.stderr.strip().splitlines()[-1]
-    assert "trueup.errors.ConfigError" in said
-    assert "ordinary user" in said
-    assert "set database.url" in said
-
-
-@needs_root
-def test_an_ordinary_user() -> None:
-    """The same code, after giving up root for good; the folder belongs to that user."""
-    # Not tmp_path, which only root may enter.
-    open_dir = Path(tempfile.mkdtemp(prefix="trueup-test-"))
-    os.chown(open_dir, 4321, 4321)
-    give_up = "import os\nos.setgroups([])\nos.setgid(4321)\nos.setuid(4321)\n"
-    # Everything is imported first: the interpreter may lie in root's private home.
-    script = "import trueup.db.database, encodings.ascii, encodings.idna\n" + give_up + HOLDER
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", script, str(open_dir)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert (done.returncode, done.stderr) == (0, "")
-        owners = {path.stat().st_uid for path in open_dir.rglob("*")}
-        assert owners == {4321}
-        joined = EmbeddedServer(open_dir)
-        assert _ask(joined.start(), "SELECT 1") == 1
-        joined.stop()
-    finally:
-        shutil.rmtree(open_dir)
-
-
-def test_data_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pgdata = tmp_path / "18"
-    pgdata.mkdir()
-    monkeypatch.setattr(account.os, "geteuid", lambda: 4321)
-    with pytest.raises(ConfigError, match=r"belongs to uid \d+, and this process runs as uid 4321"):
-        account.choose_account(pgdata)
-
-
-def test_without_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_files, "WHEEL", "no_such_wheel")
-    with pytest.raises(
-        ConfigError, match=r"no embedded PostgreSQL for this platform.*database\.url"
-    ):
-        EmbeddedServer(tmp_path).start()
-
-
-def test_data_of_another_version_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "postgres" / "17").mkdir(parents=True)
-    (tmp_path / "postgres" / "17" / "PG_VERSION").write_text("17\n")
-    with pytest.raises(ConfigError, match=r"data of PostgreSQL 17.*version 18; dump it"):
-        EmbeddedServer(tmp_path).start()
-
-
-def test_a_lost_or_foreign_password_is_explained(tmp_path: Path) -> None:
-    with EmbeddedServer(tmp_path):
-        pass
-    password = tmp_path / "postgres" / "password"
-    password.write_text("another")
-    with pytest.raises(ConfigError, match="does not accept the password"):
-        EmbeddedServer(tmp_path).start()
-    password.unlink()
-    server = EmbeddedServer(tmp_path)
-    with pytest.raises(ConfigError, match="put it back from a backup"):
-        server.start()
-    assert server.is_running is False
-
-
-def test_a_setting_the_server_refuses_is_told(tmp_path: Path) -> None:
-    with pytest.raises(DatabaseUnavailable, match=r"could not be started.*wal_compression"):
-        EmbeddedServer(tmp_path, settings={"wal_compression": "brotli"}).start()
-
-
-def test_too_little_memory_is_explained(tmp_path: Path) -> None:
-    with pytest.raises(DatabaseUnavailable, match="not enough memory"):
-        EmbeddedServer(tmp_path, settings={"shared_buffers": "8000GB"}).start()
-
-
-@needs_root
-def test_a_full_disk_is_explained(tmp_path: Path) -> None:
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(tmp_path)], check=False
-    )
-    if mounted.returncode != 0:
-        pytest.skip("this sandbox may not mount")
-    try:
-        with pytest.raises(DatabaseUnavailable, match="the disk is full: free some space"):
-            EmbeddedServer(tmp_path).start()
-    finally:
-        subprocess.run(["umount", str(tmp_path)], check=True)
-
-
-def test_small_shared_memory_falls_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bin_dir: Path | None
-) -> None:
-    """Where /dev/shm is small, as in containers, parallel queries share memory in files."""
-    monkeypatch.setattr(server_settings, "SHM_BYTES_MIN", 1 << 60)
-    with EmbeddedServer(tmp_path, bin_dir=bin_dir) as conninfo:
-        assert _ask(conninfo, "SHOW dynamic_shared_memory_type") == "mmap"
-        with psycopg.connect(superuser_of(conninfo)) as conn:
-            conn.execute("SET debug_parallel_query = on" if bin_dir is None else "SELECT 1")
-            assert conn.execute("SELECT count(*) FROM pg_class").fetchone() is not None
-
-
-def test_open_database(tmp_path: Path) -> None:
-    with open_database(Config(data_dir=tmp_path)) as conninfo:
-        assert _ask(conninfo, "SELECT current_database()") == "trueup"
-    url = "postgresql://u:p%40ss@db.example:5433/brand"
-    with open_database(Config(data_dir=tmp_path, database=DatabaseConfig(url=url))) as conninfo:
-        assert conninfo == url
-
-
-def test_a_malformed_url_is_explained_and_not_repeated(tmp_path: Path) -> None:
-    config = Config(data_dir=tmp_path, database=DatabaseConfig(url="postgresql://u:hunter2@h:x y/"))
-    with pytest.raises(ConfigError, match=r"postgresql://user:password@host") as caught:
-        open_database(config).__enter__()
-    assert "hunter2" not in str(caught.value)

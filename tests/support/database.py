@@ -13,6 +13,19 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from trueup.db.database import prepare_database
 from trueup.db.embedded import EmbeddedServer
 
+# Joins the server, says which postmaster it is, and stays until its standard input ends.
+HOLDER = """
+import sys
+from pathlib import Path
+from trueup.db.cluster import read_postmaster
+from trueup.db.embedded import EmbeddedServer
+server = EmbeddedServer(Path(sys.argv[1]))
+conninfo = server.start()
+print(read_postmaster(server.cluster), conninfo, flush=True)
+sys.stdin.read()
+server.stop()
+"""
+
 TEMPLATE = "trueup_template"
 SYSTEM_BIN_DIR = Path("/usr/lib/postgresql/15/bin")
 
@@ -75,3 +88,10 @@ def superuser_of(conninfo: str) -> str:
 def password_of(conninfo: str) -> str:
     """Read the password out of an address."""
     return str(conninfo_to_dict(conninfo)["password"])
+
+
+def ask(conninfo: str, query: str) -> object:
+    """Give the first column of the first row."""
+    with psycopg.connect(conninfo, autocommit=True) as conn:
+        row = conn.execute(query.encode()).fetchone()
+    return row[0] if row else None

@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from trueup.db import server_settings
+from trueup.db import server_settings, warden
 from trueup.db.account import (
     Account,
     account_with_name,
@@ -266,13 +267,37 @@ def _launch(cluster: Cluster, lock: int) -> None:
             start_new_session=True,  # Ctrl-C in the terminal is for us, not for the server
             umask=0o077,
         )
-    # A dead child that nobody waits for would keep its number and look alive.
-    threading.Thread(target=process.wait, name="postmaster-reaper", daemon=True).start()
+    _reap(process)
     while read_status(cluster) is None:
         if process.poll() is not None:
             text = cluster.log_file.read_bytes()[start_at:].decode(errors="replace")
             raise explain_failure(text, doing="started", where=cluster.folder)
         time.sleep(POLL_INTERVAL_S)
+    _post_warden(cluster, process.pid)
+
+
+def _post_warden(cluster: Cluster, pid: int) -> None:
+    """Leave a process behind that stops the server when its last user was killed."""
+    files = (cluster.folder / "holders.lock", cluster.folder / "server.lock")
+    command = [sys.executable, "-I", "-S", warden.__file__, *map(str, files), str(pid)]
+    try:
+        process = subprocess.Popen(  # noqa: S603 - our own file, no shell
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            env=_environment(),
+            start_new_session=True,
+        )
+    except OSError:
+        return  # a process that gave up root may not reach its interpreter any more
+    _reap(process)
+
+
+def _reap(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a child in the background: a dead one that nobody waits for looks alive."""
+    threading.Thread(target=process.wait, name="reaper", daemon=True).start()
 
 
 def read_status(cluster: Cluster) -> str | None:
