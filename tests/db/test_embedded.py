@@ -306,3 +306,23 @@ def test_a_half_made_cluster_is_made_anew(tmp_path: Path) -> None:
     with EmbeddedServer(tmp_path) as conninfo:
         assert ask(conninfo, "SELECT 1") == 1
     assert not (tmp_path / "postgres" / "new").exists()
+
+
+def test_a_server_that_does_not_come_back_is_reported_and_tried_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """While its settings are broken it fails, each time later; once they are right it returns."""
+    server = EmbeddedServer(tmp_path)
+    conninfo = server.start()
+    broken = server.cluster.pgdata / "postgresql.auto.conf"
+    sound = broken.read_text()
+    broken.write_text("no such setting\n")
+    pid = read_postmaster(server.cluster)
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    _wait_until(lambda: caplog.text.count("does not start again") >= 2)
+    broken.write_text(sound)
+    _wait_until(lambda: "was started again" in caplog.text)
+    assert ask(conninfo, "SELECT 1") == 1
+    server.stop()
+    assert server.is_running is False

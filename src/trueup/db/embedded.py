@@ -7,11 +7,14 @@ when a process ends in whatever way, so the count is right even after kill -9.
 import fcntl
 import logging
 import os
+import subprocess
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import cast
+
+import psycopg
 
 from trueup.db.cluster import (
     SUPERUSER,
@@ -31,9 +34,10 @@ from trueup.db.server_files import (
     make_folder,
     read_password,
 )
-from trueup.errors import ConfigError, HubError, invariant
+from trueup.errors import ConfigError, DatabaseUnavailable, HubError, invariant
 
 WATCH_INTERVAL_S = 0.25
+WATCH_INTERVAL_S_MAX = 8.0  # between attempts, while it does not start
 
 _log = logging.getLogger(__name__)
 
@@ -83,6 +87,12 @@ class EmbeddedServer:
                 f"{error.filename or self._folder}: {error.strerror}. Root without its usual "
                 "capabilities cannot run the embedded PostgreSQL: run Trueup as an ordinary user, "
                 "or set database.url"
+            ) from error
+        except OSError as error:
+            self.stop()
+            raise DatabaseUnavailable(
+                f"{error.filename or self._folder}: {error.strerror}; free some space, or move "
+                "data_dir to another disk"
             ) from error
         except BaseException:
             self.stop()
@@ -136,13 +146,17 @@ class EmbeddedServer:
 
     def _watch(self) -> None:
         """Start the server again when it was killed under us; readers just see it come back."""
-        while not self._watching.wait(WATCH_INTERVAL_S):
+        pause_s = WATCH_INTERVAL_S
+        while not self._watching.wait(pause_s):
             if read_postmaster(self.cluster) is not None:
+                pause_s = WATCH_INTERVAL_S
                 continue
             try:
                 self._run()
-            except HubError as error:
-                _log.error("%s", error)
+                _log.warning("The embedded PostgreSQL had ended and was started again")
+            except (HubError, OSError, subprocess.SubprocessError, psycopg.Error) as error:
+                pause_s = min(2 * pause_s, WATCH_INTERVAL_S_MAX)
+                _log.error("The embedded PostgreSQL ended and does not start again: %s", error)
 
     def __enter__(self) -> str:
         return self.start()
