@@ -110,6 +110,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     cost: float = 1.0
     writes: bool = False
 
+    def __repr__(self) -> str:
+        return f"Request({self.method} {self.path.partition('?')[0]})"  # headers carry secrets
+
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """The vendor's answer; header names in lower case."""
@@ -219,6 +222,9 @@ class WebhookModule(Protocol):
 
     def split(self, topic: str, body: bytes) -> Sequence[Piece]:
         """Return one piece per record of a body that may hold many (verbatim bytes)."""
+
+    def identify_piece(self, piece: Piece) -> Identified:
+        """Return what a piece is; the same bytes under one topic have the same external id."""
 
 
 class MappingModule(Protocol):

@@ -174,14 +174,14 @@ WHERE c.call_id = %(call_id)s AND c.ordinal = r.ordinal;
 -- Carries receipts over to the intents. What was sent stands there now, less what the channel sold
 -- of its own meanwhile (the change of `believed` since it was claimed).
 -- Parameters: connection_id, kind; arrays of equal length: keys, sent (value), expected, sequences,
--- receipts, observed, delays (s), dead (boolean).
+-- receipts, observed, delays (s), dead, failed (booleans).
 -- Rows: many: key, state.
 -- Index: intent primary key.
 WITH receipt AS (
   SELECT * FROM unnest(%(keys)s::text[], %(sent)s::int[], %(expected)s::int[],
     %(sequences)s::bigint[], %(receipts)s::text[], %(observed)s::int[], %(delays)s::float8[],
-    %(dead)s::bool[])
-    AS r (key, sent, expected, sequence, receipt, observed, delay_s, dead)
+    %(dead)s::bool[], %(failed)s::bool[])
+    AS r (key, sent, expected, sequence, receipt, observed, delay_s, dead, failed)
 ), locked AS (
   SELECT i.connection_id, i.kind, i.key, i.value, i.believed, i.unexplained, r.*,
     coalesce(i.believed - r.expected, 0) AS drift
@@ -191,7 +191,7 @@ WITH receipt AS (
   ORDER BY i.connection_id, i.kind, i.key
   FOR UPDATE OF i
 ), judged AS (
-  SELECT l.connection_id, l.kind, l.key, l.receipt, l.sequence, l.delay_s, l.dead,
+  SELECT l.connection_id, l.kind, l.key, l.receipt, l.sequence, l.delay_s, l.dead, l.failed,
     CASE
       WHEN l.receipt = 'done' THEN l.sent + l.drift
       WHEN l.observed IS NOT NULL THEN l.observed
@@ -221,7 +221,7 @@ SET believed = v.believed,
     WHEN v.receipt = 'unknown' THEN 'unknown'
     WHEN v.believed IS NOT DISTINCT FROM v.value THEN 'settled'
     ELSE 'due' END,
-  attempts = CASE WHEN v.receipt = 'done' OR v.delay_s = 0 THEN 0 ELSE i.attempts + 1 END,
+  attempts = CASE WHEN v.receipt = 'done' THEN 0 ELSE i.attempts + v.failed::int END,
   due_at = now() + make_interval(secs => v.delay_s)
 FROM valued v
 WHERE i.connection_id = v.connection_id AND i.kind = v.kind AND i.key = v.key
@@ -262,7 +262,7 @@ ON CONFLICT DO NOTHING;
 -- Parameters: connection_id, count.
 -- Rows: many.
 -- Index: fetch_due.
-SELECT fetch_id, resource, ref, event_id, attempts FROM outbox.fetch
+SELECT fetch_id, resource, ref, attempts FROM outbox.fetch
 WHERE connection_id = %(connection_id)s AND state = 'due' AND due_at <= now()
 ORDER BY due_at, fetch_id LIMIT %(count)s;
 

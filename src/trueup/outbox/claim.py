@@ -1,0 +1,124 @@
+"""Claim intents for one call, written down before it is sent."""
+
+import uuid
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+import msgspec
+import psycopg
+from psycopg.rows import dict_row
+
+from trueup.contract.connector import Intent
+from trueup.db.queries import load_queries
+from trueup.errors import invariant
+from trueup.outbox.model import Call, Claimed
+
+_queries = load_queries("trueup.outbox")
+
+
+async def claim_call(
+    conn: psycopg.AsyncConnection[Any],
+    connection_id: int,
+    kind: str,
+    *,
+    count: int,
+    now: datetime | None = None,
+) -> Call | None:
+    """Take up to `count` due intents, those nearest to zero first, for one call.
+
+    Returns None where nothing is due. The call and its key are durable when this returns, so a
+    crash at any later moment leaves a trace to be read back.
+    """
+    async with conn.transaction():
+        async with conn.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(
+                _queries.claim_intents,
+                {"connection_id": connection_id, "kind": kind, "count": count, "now": now},
+                prepare=True,
+            )
+            rows = await cursor.fetchall()
+        if not rows:
+            return None
+        claimed = tuple(_claimed(kind, row) for row in sorted(rows, key=lambda row: row["key"]))
+        return await _begin(conn, connection_id, kind, claimed)
+
+
+async def _begin(
+    conn: psycopg.AsyncConnection[Any], connection_id: int, kind: str, claimed: tuple[Claimed, ...]
+) -> Call:
+    key = str(uuid.uuid4())
+    cursor = await conn.execute(
+        _queries.begin_call,
+        {"connection_id": connection_id, "kind": kind, "idempotency_key": key},
+        prepare=True,
+    )
+    row = await cursor.fetchone()
+    invariant(row is not None, "a call gets its number")
+    call_id = int(row[0]) if row else 0
+    await conn.execute(
+        _queries.begin_call_intents,
+        {
+            "call_id": call_id,
+            "ordinals": list(range(len(claimed))),
+            "keys": [c.intent.key for c in claimed],
+            "targets": [msgspec.json.encode(c.intent.target).decode() for c in claimed],
+            "values": [c.intent.value for c in claimed],
+            "expected": [c.intent.expected for c in claimed],
+            "sequences": [c.sequence for c in claimed],
+            "wanted_ats": [c.wanted_at for c in claimed],
+        },
+        prepare=True,
+    )
+    return Call(
+        call_id=call_id,
+        connection_id=connection_id,
+        kind=kind,
+        idempotency_key=key,
+        sends=1,
+        claimed=claimed,
+    )
+
+
+async def open_calls(conn: psycopg.AsyncConnection[Any], connection_id: int) -> list[Call]:
+    """Return the calls of a connection of which nobody knows what came, oldest first."""
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(_queries.open_calls, {"connection_id": connection_id})
+        rows = await cursor.fetchall()
+    calls = []
+    for call_id, parts in groupby(rows, key=lambda row: row["call_id"]):
+        group = list(parts)
+        calls.append(
+            Call(
+                call_id=call_id,
+                connection_id=connection_id,
+                kind=group[0]["kind"],
+                idempotency_key=group[0]["idempotency_key"],
+                sends=group[0]["sends"],
+                claimed=tuple(
+                    _claimed(row["kind"], row | {"believed": row["expected"], "attempts": 0})
+                    for row in group
+                ),
+            )
+        )
+    return calls
+
+
+async def resend_call(conn: psycopg.AsyncConnection[Any], call: Call) -> None:
+    """Count one more sending of the same call with the same key."""
+    await conn.execute(_queries.resend_call, {"call_id": call.call_id})
+
+
+def _claimed(kind: str, row: dict[str, Any]) -> Claimed:
+    return Claimed(
+        intent=Intent(
+            kind=kind,
+            key=row["key"],
+            value=row["value"],
+            expected=row["believed"],
+            target=row["target"],
+        ),
+        sequence=row["sequence"],
+        wanted_at=row["wanted_at"],
+        attempts=row["attempts"],
+    )

@@ -1,0 +1,316 @@
+"""Dispatch: tell one vendor account what shall stand there, and read what was only hinted at.
+
+One session of one process holds the account. What its predecessor left unanswered is read back
+first; then due intents go out in calls of as many as the vendor takes, nearest to zero first.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+import structlog
+
+from trueup.contract.connector import (
+    Fetch,
+    Intent,
+    Receipt,
+    ReceiptState,
+    Reply,
+)
+from trueup.db.queries import load_queries
+from trueup.errors import (
+    AuthExpired,
+    ConnectorError,
+    HubError,
+    OutcomeUnknown,
+    RateLimited,
+)
+from trueup.govern.vault import Vault
+from trueup.intake.append import append_events
+from trueup.intake.model import NewEvent, Origin
+from trueup.kernel.clock import Clock, SystemClock
+from trueup.outbox.caller import Caller
+from trueup.outbox.claim import claim_call, open_calls, resend_call
+from trueup.outbox.model import Call
+from trueup.outbox.receipt import (
+    UNEXPLAINED_PATIENCE_S,
+    Verdict,
+    forgive_unexplained,
+    settle_call,
+)
+
+_log = structlog.get_logger("trueup.outbox")
+_queries = load_queries("trueup.outbox")
+
+_COMPARE_DELAY_S = 0.02
+_PAUSE_S = 0.05
+_AUTH_DELAY_S = 300.0
+_FORGIVE_INTERVAL_S = 30.0
+_FETCHES_AT_ONCE = 5
+
+
+class Dispatcher:
+    """Works for one connection over one database session, which holds the connection's lock.
+
+    Args:
+        conn: in autocommit.
+        vault: seals replies on their way into the log.
+        caller: of the connection.
+        clock: tells when replies came in.
+    """
+
+    def __init__(
+        self,
+        conn: psycopg.AsyncConnection[Any],
+        vault: Vault,
+        caller: Caller,
+        *,
+        clock: Clock | None = None,
+    ) -> None:
+        self._conn = conn
+        self._vault = vault
+        self._caller = caller
+        self._clock = clock or SystemClock()
+        self._connection_id = caller.account.connection.connection_id
+        self._database = asyncio.Lock()
+        actions = {action.name: action for action in caller.folder.manifest.actions}
+        self._action = actions.get("stock.set")
+        self._forgiven_at = float("-inf")
+
+    async def recover(self) -> int:
+        """Find out what came of calls that nobody knows of; returns how many were open."""
+        calls = await open_calls(self._conn, self._connection_id)
+        for call in calls:
+            await self._read_back(call)
+        return len(calls)
+
+    async def step(self) -> int:
+        """Do what is due now; returns how many calls and fetches were made."""
+        await self._forgive()
+        slots = self._caller.concurrency_max
+        done = await asyncio.gather(*(self._send_next() for _ in range(slots)))
+        return sum(done) + await self._fetch_due()
+
+    async def _send_next(self) -> int:
+        if self._action is None:
+            return 0
+        async with self._database:
+            call = await claim_call(
+                self._conn, self._connection_id, "stock.set", count=self._action.bulk_max
+            )
+        if call is None:
+            return 0
+        if any(intent.expected is None for intent in call.intents):
+            await self._learn_levels(call)
+        else:
+            await self._carry_out(call)
+        return 1
+
+    async def _carry_out(self, call: Call) -> None:
+        """Send a call and settle it by the vendor's reply."""
+        actions = self._caller.folder.actions
+        reply: Reply | None = None
+        try:
+            reply = await self._caller.send(actions.request(call.intents, call.idempotency_key))
+            receipts: Sequence[Receipt] = actions.receipts(call.intents, reply)
+        except OutcomeUnknown as error:
+            _log.warning("outcome_unknown", call_id=call.call_id, reason=error.message)
+            await self._settle(call, self._all(call, ReceiptState.UNKNOWN, error), None)
+            await self._read_back(call)
+            return
+        except ConnectorError as error:
+            await self._settle(call, self._after_error(call, error), reply)
+            return
+        verdicts = await self._judge(call, receipts)
+        await self._settle(call, verdicts, reply)
+
+    async def _judge(self, call: Call, receipts: Sequence[Receipt]) -> list[Verdict]:
+        """Say what follows from each receipt; where a comparison failed, read what stands there."""
+        unseen = [
+            n
+            for n, receipt in enumerate(receipts)
+            if receipt.state is ReceiptState.LATER
+            and receipt.again_now
+            and receipt.observed is None
+        ]
+        observed = dict(
+            zip(unseen, await self._levels([call.intents[n] for n in unseen]), strict=True)
+        )
+        return [
+            self._verdict(call.claimed[n].attempts, receipt, observed.get(n))
+            for n, receipt in enumerate(receipts)
+        ]
+
+    def _verdict(self, attempts: int, receipt: Receipt, observed: int | None) -> Verdict:
+        if observed is not None:
+            receipt = Receipt(
+                state=receipt.state, observed=observed, code=receipt.code, message=receipt.message
+            )
+            return Verdict(receipt=receipt, delay_s=_COMPARE_DELAY_S)
+        if receipt.state is ReceiptState.REFUSED:
+            return Verdict(receipt=receipt, dead=True)
+        if receipt.state is ReceiptState.LATER:
+            delay_s = receipt.after_s or self._caller.retry_after_s(attempts)
+            if delay_s is None:
+                return Verdict(receipt=receipt, dead=True)
+            return Verdict(receipt=receipt, delay_s=max(delay_s, _PAUSE_S), failed=True)
+        return Verdict(receipt=receipt)
+
+    def _after_error(self, call: Call, error: ConnectorError) -> list[Verdict]:
+        """Say what follows when the vendor did nothing of a call."""
+        if error.fate == "never":
+            return self._all(call, ReceiptState.REFUSED, error, dead=True)
+        if isinstance(error, AuthExpired):
+            return self._all(call, ReceiptState.LATER, error, delay_s=_AUTH_DELAY_S)
+        if isinstance(error, RateLimited):
+            return self._all(call, ReceiptState.LATER, error, delay_s=max(error.after_s, _PAUSE_S))
+        verdicts = []
+        for claimed in call.claimed:
+            delay_s = self._caller.retry_after_s(claimed.attempts, error)
+            receipt = Receipt(state=ReceiptState.LATER, code=error.code, message=error.message)
+            verdicts.append(
+                Verdict(receipt=receipt, delay_s=max(delay_s or 0.0, 0.05), dead=delay_s is None)
+            )
+        return verdicts
+
+    def _all(
+        self,
+        call: Call,
+        state: ReceiptState,
+        error: HubError,
+        *,
+        delay_s: float = 0.0,
+        dead: bool = False,
+    ) -> list[Verdict]:
+        receipt = Receipt(state=state, code=error.code, message=error.message)
+        return [Verdict(receipt=receipt, delay_s=delay_s, dead=dead) for _ in call.claimed]
+
+    async def _read_back(self, call: Call) -> None:
+        """Find out what came of a call: what stands there, else the same call with the same key."""
+        try:
+            levels = await self._levels(call.intents)
+            if all(
+                level == intent.value for level, intent in zip(levels, call.intents, strict=True)
+            ):
+                done = Receipt(state=ReceiptState.DONE, code="read_back")
+                await self._settle(call, [Verdict(receipt=done) for _ in call.claimed], None)
+                return
+            if self._action is not None and self._action.idempotency == "key":
+                async with self._database:
+                    await resend_call(self._conn, call)
+                actions = self._caller.folder.actions
+                request = actions.request(call.intents, call.idempotency_key)
+                reply = await self._caller.send(request)
+                verdicts = await self._judge(call, actions.receipts(call.intents, reply))
+                await self._settle(call, verdicts, reply)
+                return
+        except ConnectorError as error:
+            _log.warning("read_back_failed", call_id=call.call_id, reason=error.message)
+            return
+        except OutcomeUnknown as error:
+            _log.warning("read_back_unknown", call_id=call.call_id, reason=error.message)
+            return
+        await self._settle(call, _by_level(call, levels), None)
+
+    async def _learn_levels(self, call: Call) -> None:
+        """Read what stands at the vendor before anything is said for the first time."""
+        try:
+            levels = await self._levels(call.intents)
+        except ConnectorError as error:
+            await self._settle(call, self._after_error(call, error), None)
+            return
+        await self._settle(call, _by_level(call, levels), None)
+
+    async def _levels(self, intents: Sequence[Intent]) -> Sequence[int | None]:
+        if not intents:
+            return ()
+        actions = self._caller.folder.actions
+        return actions.read(intents, await self._caller.send(actions.read_request(intents)))
+
+    async def _settle(self, call: Call, verdicts: list[Verdict], reply: Reply | None) -> None:
+        async with self._database, self._conn.transaction():
+            event_id = None if reply is None else await self._log_reply(call, reply)
+            await settle_call(self._conn, call, verdicts, reply_event_id=event_id)
+
+    async def _log_reply(self, call: Call, reply: Reply) -> int:
+        """Append the vendor's reply to the log: it is kept, and moves nothing."""
+        event = NewEvent(
+            connection_id=self._connection_id,
+            external_id=f"reply:{call.idempotency_key}:{call.sends}",
+            topic=f"reply/{call.kind}",
+            entity=f"call/{call.call_id}",
+            origin=Origin.REPLY,
+            received_at=self._clock.now(),
+            body=reply.body,
+            queued=False,
+        )
+        return (await append_events(self._conn, self._vault, [event]))[0].event_id
+
+    async def _forgive(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._forgiven_at >= _FORGIVE_INTERVAL_S:
+            self._forgiven_at = now
+            patience_s = float(
+                self._caller.settings.get("unexplained_patience_s", UNEXPLAINED_PATIENCE_S)
+            )
+            async with self._database:
+                await forgive_unexplained(self._conn, self._connection_id, patience_s=patience_s)
+
+    async def _fetch_due(self) -> int:
+        """Read the records that events only hinted at, and put them into the log."""
+        async with self._database:
+            cursor = await self._conn.execute(
+                _queries.due_fetches,
+                {"connection_id": self._connection_id, "count": _FETCHES_AT_ONCE},
+                prepare=True,
+            )
+            rows = await cursor.fetchall()
+        for fetch_id, resource, ref, attempts in rows:
+            await self._fetch(fetch_id, Fetch(resource=resource, ref=ref), attempts)
+        return len(rows)
+
+    async def _fetch(self, fetch_id: int, fetch: Fetch, attempts: int) -> None:
+        pull, webhook = self._caller.folder.pull, self._caller.folder.webhook
+        state, delay_s = "done", 0.0
+        events: list[NewEvent] = []
+        try:
+            reply = await self._caller.send(pull.fetch_request(fetch))
+            for piece in pull.fetched(fetch, reply):
+                identified = webhook.identify_piece(piece)
+                events.append(
+                    NewEvent(
+                        connection_id=self._connection_id,
+                        external_id=identified.external_id,
+                        topic=identified.topic,
+                        entity=identified.entity,
+                        origin=Origin.POLL,
+                        received_at=self._clock.now(),
+                        body=piece.body,
+                    )
+                )
+        except ConnectorError as error:
+            later_s = self._caller.retry_after_s(attempts, error)
+            state = "dead" if later_s is None or error.fate == "never" else "due"
+            delay_s = later_s or 0.0
+            _log.info("fetch_failed", ref=fetch.ref, reason=error.code, state=state)
+        async with self._database, self._conn.transaction():
+            await append_events(self._conn, self._vault, events)
+            await self._conn.execute(
+                _queries.end_fetch, {"fetch_id": fetch_id, "state": state, "delay_s": delay_s}
+            )
+
+
+def _by_level(call: Call, levels: Sequence[int | None]) -> list[Verdict]:
+    """Settle intents by what stands at the vendor now."""
+    verdicts = []
+    for claimed, level in zip(call.claimed, levels, strict=True):
+        if level is None:
+            gone = Receipt(state=ReceiptState.REFUSED, code="item_gone")
+            verdicts.append(Verdict(receipt=gone, dead=True))
+        elif level == claimed.intent.value:
+            verdicts.append(Verdict(receipt=Receipt(state=ReceiptState.DONE, code="read_back")))
+        else:
+            seen = Receipt(state=ReceiptState.LATER, observed=level, code="level_read")
+            verdicts.append(Verdict(receipt=seen))
+    return verdicts

@@ -1,0 +1,58 @@
+"""What others may know of the outbox."""
+
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from trueup.db.queries import load_queries
+
+_queries = load_queries("trueup.outbox")
+
+Row = dict[str, Any]
+
+
+async def _rows(conn: psycopg.AsyncConnection[Any], name: str, **parameters: object) -> list[Row]:
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(_queries[name], parameters)
+        return await cursor.fetchall()
+
+
+async def list_intents(
+    conn: psycopg.AsyncConnection[Any],
+    *,
+    sku: str | None = None,
+    state: str | None = None,
+    count: int = 500,
+) -> list[Row]:
+    """Return what shall stand where, and what is believed to."""
+    return await _rows(conn, "list_intents", key=sku, state=state, count=count)
+
+
+async def count_outbox(conn: psycopg.AsyncConnection[Any]) -> Row:
+    """Return how much is due, in flight, given up, and how many calls were made."""
+    return (await _rows(conn, "count_outbox"))[0]
+
+
+async def call_latency(conn: psycopg.AsyncConnection[Any], *, count: int = 10_000) -> Row:
+    """Return how long after an event its call left, in ms, over the newest intents called."""
+    return (await _rows(conn, "call_latency", count=count))[0]
+
+
+async def calls_of_sku(
+    conn: psycopg.AsyncConnection[Any], sku: str, *, count: int = 50
+) -> list[Row]:
+    """Return what was said to the channels of a SKU, newest first."""
+    return await _rows(conn, "calls_of_key", key=sku, count=count)
+
+
+async def list_dead(conn: psycopg.AsyncConnection[Any], *, count: int = 100) -> list[Row]:
+    """Return intents that were given up, with the vendor's last word on them."""
+    return await _rows(conn, "list_dead", count=count)
+
+
+async def revive_dead(
+    conn: psycopg.AsyncConnection[Any], *, skus: list[str] | None = None
+) -> list[Row]:
+    """Put intents that were given up back to work; all of them where `skus` is None."""
+    return await _rows(conn, "revive_dead", keys=skus)

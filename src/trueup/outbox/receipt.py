@@ -1,0 +1,164 @@
+"""Receipts: what came of a call, carried over to its intents."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import psycopg
+
+from trueup.canon.issue import Issue, Severity
+from trueup.contract.connector import Receipt, ReceiptState
+from trueup.db.queries import load_queries
+from trueup.intake.issues import close_issues, open_issues
+from trueup.outbox.model import Call, CallState
+
+_queries = load_queries("trueup.outbox")
+
+UNEXPLAINED_PATIENCE_S = 15 * 60
+"""How long a drop at a channel may be a sale that has not been read, before the ledger's number
+counts again. Longer than a poll takes to bring every sale."""
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """One receipt with what follows from it.
+
+    Attributes:
+        delay_s: when it may be tried again.
+        dead: it is given up.
+        failed: it counts as a failed try; being asked to slow down does not.
+    """
+
+    receipt: Receipt
+    delay_s: float = 0.0
+    dead: bool = False
+    failed: bool = False
+
+
+async def settle_call(
+    conn: psycopg.AsyncConnection[Any],
+    call: Call,
+    verdicts: Sequence[Verdict],
+    *,
+    reply_event_id: int | None = None,
+) -> None:
+    """Write down what came of a call, in one transaction with its intents.
+
+    Args:
+        conn: in autocommit, or in the transaction that appended the vendor's reply.
+        call: as claimed.
+        verdicts: one per intent, in their order.
+        reply_event_id: where the vendor's reply lies in the log.
+    """
+    claimed = call.claimed
+    async with conn.transaction():
+        await conn.execute(
+            _queries.end_call,
+            {
+                "call_id": call.call_id,
+                "state": _state_of(verdicts).value,
+                "reply_event_id": reply_event_id,
+            },
+            prepare=True,
+        )
+        receipts = [v.receipt.state.value for v in verdicts]
+        observed = [v.receipt.observed for v in verdicts]
+        await conn.execute(
+            _queries.end_call_intents,
+            {
+                "call_id": call.call_id,
+                "ordinals": list(range(len(claimed))),
+                "receipts": receipts,
+                "observed": observed,
+                "codes": [v.receipt.code for v in verdicts],
+            },
+            prepare=True,
+        )
+        await conn.execute(
+            _queries.settle_intents,
+            {
+                "connection_id": call.connection_id,
+                "kind": call.kind,
+                "keys": [c.intent.key for c in claimed],
+                "sent": [c.intent.value for c in claimed],
+                "expected": [c.intent.expected for c in claimed],
+                "sequences": [c.sequence for c in claimed],
+                "receipts": receipts,
+                "observed": observed,
+                "delays": [float(v.delay_s) for v in verdicts],
+                "dead": [v.dead for v in verdicts],
+                "failed": [v.failed for v in verdicts],
+            },
+            prepare=True,
+        )
+        await _note_dead(conn, call, verdicts)
+
+
+async def forgive_unexplained(
+    conn: psycopg.AsyncConnection[Any], connection_id: int, *, patience_s: float
+) -> int:
+    """End the patience with drops that no sale explained; each becomes an issue."""
+    async with conn.transaction():
+        cursor = await conn.execute(
+            _queries.forgive_unexplained,
+            {"connection_id": connection_id, "patience_s": patience_s},
+        )
+        rows = await cursor.fetchall()
+        await open_issues(
+            conn,
+            [(None, connection_id, _unexplained(connection_id, key, units)) for key, units in rows],
+        )
+    return len(rows)
+
+
+def _state_of(verdicts: Sequence[Verdict]) -> CallState:
+    states = {verdict.receipt.state for verdict in verdicts}
+    for state in (ReceiptState.UNKNOWN, ReceiptState.LATER, ReceiptState.REFUSED):
+        if state in states:
+            return CallState(state.value)
+    return CallState.DONE
+
+
+async def _note_dead(
+    conn: psycopg.AsyncConnection[Any], call: Call, verdicts: Sequence[Verdict]
+) -> None:
+    pairs = list(zip(call.claimed, verdicts, strict=True))
+    dead = [
+        (None, call.connection_id, _given_up(call, c.intent.key, v.receipt))
+        for c, v in pairs
+        if v.dead
+    ]
+    await open_issues(conn, dead)
+    done = [_ref(call.connection_id, c.intent.key) for c, v in pairs if _is_done(v) and c.attempts]
+    await close_issues(conn, "outbox.given_up", done)
+
+
+def _is_done(verdict: Verdict) -> bool:
+    return verdict.receipt.state is ReceiptState.DONE
+
+
+def _ref(connection_id: int, key: str) -> str:
+    return f"connection/{connection_id}/sku/{key}"
+
+
+def _given_up(call: Call, key: str, receipt: Receipt) -> Issue:
+    return Issue(
+        code="outbox.given_up",
+        severity=Severity.WARNING,
+        pointer=f"call {call.call_id}",
+        expected="the vendor accepts the number",
+        found=receipt.code or receipt.message or receipt.state.value,
+        how_to_fix="Put right what the vendor names, then: trueup dead retry " + key,
+        ref=_ref(call.connection_id, key),
+    )
+
+
+def _unexplained(connection_id: int, key: str, units: int) -> Issue:
+    return Issue(
+        code="stock.drop_unexplained",
+        severity=Severity.WARNING,
+        pointer=f"{units} units",
+        expected="a sale that explains why the channel's number fell",
+        found=f"{units} units fewer, and no sale read since",
+        how_to_fix="Look for another program or a person changing stock at this channel.",
+        ref=_ref(connection_id, key),
+    )
