@@ -13,6 +13,8 @@ import pytest
 
 from tests.support.database import ensure_template, fresh_database, run_server
 
+pytest_plugins = ("tests.support.leftout",)
+
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Remove the server's 100 MB once nobody needs them: after the last parallel worker."""

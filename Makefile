@@ -1,0 +1,123 @@
+# Bare `make` explains every target. Nothing has to be run before anything else: what a target
+# needs, it sets up.
+#
+#   PYTHON=python3.12 make setup     with another Python, 3.11 or newer
+#   make test JOBS=4                 on more cores
+#   make sim WORLD=spine SEEDS=10    ten seeds of a world; SEED=7 for one
+
+PYTHON ?= python3
+JOBS ?= 2
+WORLD ?= spine
+SEEDS ?= 3
+BENCH ?= intake apply propagate hotsku
+
+BIN := .venv/bin
+LOCKED := .venv/.locked
+UV := .make/uv
+PYTEST := $(BIN)/pytest
+
+# What the machine holds of its own does not leak into the project's environment.
+export UV_PROJECT_ENVIRONMENT := .venv
+export UV_PYTHON_DOWNLOADS := never
+unexport VIRTUAL_ENV PYTHONPATH
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup test unit db contract flow tidy sim bench lint layers type fmt demo serve \
+  docs-check screenshots chromium clean
+
+help: ## Explain every target (this text)
+	@echo 'Trueup. A fresh clone needs two commands: make demo, make test.'; echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(LOCKED) ## Install everything, as locked, into .venv (needs Python 3.11+ and a package index)
+
+$(LOCKED): uv.lock pyproject.toml $(UV)
+	@$(UV) sync --locked --python "$(PYTHON)"
+	@touch $@
+
+# uv comes from the package index into a folder of its own, so that no other folder and no system
+# package changes. Where Debian keeps `venv` in a package apart, pip alone is enough.
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'Trueup needs Python 3.11 or newer: make setup PYTHON=python3.12' >&2; exit 1; }
+	@mkdir -p .make
+	@if $(PYTHON) -c 'import ensurepip' 2>/dev/null; then \
+	  $(PYTHON) -m venv .make/venv && .make/venv/bin/pip install --quiet 'uv>=0.7' && \
+	  ln -sf venv/bin/uv $@; \
+	elif $(PYTHON) -m pip --version >/dev/null 2>&1; then \
+	  $(PYTHON) -m pip install --quiet --target .make/lib 'uv>=0.7' && ln -sf lib/bin/uv $@; \
+	else \
+	  echo 'This Python has neither venv nor pip. On Debian: apt-get install python3-venv' >&2; \
+	  exit 1; \
+	fi
+
+test: setup chromium lint layers type ## Run everything: rules, types, layers, every test (under 15 minutes)
+	@$(PYTEST) -n $(JOBS)
+
+unit: setup ## Run the tests without I/O (seconds)
+	@$(PYTEST) tests/unit
+
+db: setup ## Run the tests of each write and query on a real PostgreSQL
+	@$(PYTEST) -n $(JOBS) tests/db
+
+contract: setup ## Hold every connector to the contract and to its vendor's schema
+	@$(PYTEST) -n $(JOBS) tests/contract
+
+flow: setup ## Run the stories: bytes in, request out
+	@$(PYTEST) -n $(JOBS) tests/flow
+
+tidy: setup lint layers ## Check the house rules, and that the papers equal the code
+	@$(PYTEST) tests/tidy
+
+sim: setup ## Replay a world from seeds with faults: WORLD=spine SEEDS=10, or SEED=7; one JSON line
+	@$(BIN)/python -m tests.sim --world $(WORLD) $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+
+bench: setup ## Measure beside a bare loop: BENCH="intake apply propagate hotsku"
+	@for name in $(BENCH); do $(BIN)/trueup bench $$name; done
+
+lint: setup ## Check style with every ruff rule, and formatting
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+layers: setup ## Check that imports go one way
+	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+
+type: setup ## Check types (mypy strict)
+	@$(BIN)/mypy
+
+fmt: setup ## Format the code and mend what ruff can mend by itself
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+demo: setup ## Replay a busy day of two sandbox stores with faults, and show that the books agree
+	@$(BIN)/trueup demo
+
+serve: setup ## Run the hub: web and worker, with the embedded database
+	@$(BIN)/trueup serve
+
+docs-check: setup ## Check that the papers equal the code: links, commands, fields, codes, decisions
+	@$(PYTEST) tests/tidy -k 'paper or reference'
+
+screenshots: setup chromium ## Take the console's pictures into docs/images (needs Chromium)
+	@$(BIN)/python -m tests.console.screenshots
+
+# Only root can install it; others are told what is left out.
+chromium:
+	@for name in chromium chromium-browser google-chrome; do \
+	  if command -v $$name >/dev/null; then exit 0; fi; \
+	done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo 'Installing Chromium for the tests of the console.'; \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } \
+	    >/dev/null 2>&1 || echo 'Chromium can not be installed; the browser tests are left out.'; \
+	else \
+	  echo 'No Chromium here; the browser tests are left out. On Debian: apt-get install chromium'; \
+	fi
+
+clean: ## Remove what was built and cached; the data folder and .venv stay
+	@rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
