@@ -313,4 +313,6 @@ _HANDLERS: dict[str, Handler] = {
     ),
     "locations/delete": _gone(deleted_location),
     "app/uninstalled": _uninstalled,
+    "file/order": _order,
+    "file/product": _product,
 }

@@ -13,7 +13,7 @@ from trueup.canon.order import (
 )
 from trueup.canon.price import Price
 from trueup.canon.record import Record
-from trueup.connectors.shopify.amount import price_of
+from trueup.connectors.shopify.amount import is_told, price_of
 from trueup.connectors.shopify.fulfillment import shipment_of
 from trueup.connectors.shopify.line import discounts_of, line_of, shipping_of, taxes_of
 from trueup.connectors.shopify.refs import address_of, ref_of, stamp_of, tags_of, unknown_code, utc
@@ -77,8 +77,10 @@ def map_order(shape: OrderShape, source: Source) -> Mapped:
 
 
 def _missing(shape: OrderShape, total: Price | None) -> list[str]:
+    lines = shape.line_items
     told = {
-        "line_items": shape.line_items is not None,
+        "line_items": lines is not None,
+        "line prices": all(line.price_set or is_told(line.price) for line in lines or ()),
         "total_price": total is not None,
         "currency": bool(shape.currency),
     }

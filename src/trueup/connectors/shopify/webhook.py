@@ -107,7 +107,7 @@ def _entity_of(topic: str, head: _Head) -> str:
         return f"privacy_request/{privacy_ref(topic, head.shop_id, customer, request)}"
     if topic == "orders/edited" and head.order_edit:
         return _key("order", head.order_edit.order_id)
-    read = _READERS.get(verb if noun in {"pull", "fetch"} else noun)
+    read = _READERS.get(verb if noun in {"pull", "fetch", "file"} else noun)
     if read is not None:
         return read(head)
     return _key(noun, head.id) if noun else ""
