@@ -1,1 +1,1 @@
-"""api."""
+"""HTTP: the hooks that vendors call, health, metrics and the API."""

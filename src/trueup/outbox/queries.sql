@@ -183,7 +183,8 @@ WITH receipt AS (
     %(dead)s::bool[], %(failed)s::bool[])
     AS r (key, sent, expected, sequence, receipt, observed, delay_s, dead, failed)
 ), locked AS (
-  SELECT i.connection_id, i.kind, i.key, i.value, i.believed, i.unexplained, r.*,
+  SELECT i.connection_id, i.kind, i.key, i.value, i.believed, i.unexplained, r.sent, r.sequence,
+    r.receipt, r.observed, r.delay_s, r.dead, r.failed,
     coalesce(i.believed - r.expected, 0) AS drift
   FROM outbox.intent i JOIN receipt r ON r.key = i.key
   WHERE i.connection_id = %(connection_id)s AND i.kind = %(kind)s

@@ -1,0 +1,284 @@
+"""`POST /hooks/<connection>`: the door for vendors. Bytes are verified, committed, then answered.
+
+A bare ASGI application: a vendor's deadline is three seconds at the tightest, and a busy day is
+thousands of these a second, so nothing stands between the server and the log.
+
+    401 bad signature · 404 unknown connection · 405 not POST · 413 too large · 415 media type
+    503 with Retry-After: not stored, send it again · 200 only after the commit
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+import structlog
+
+from trueup.contract.delivery import Delivery, Secret, read_headers
+from trueup.contract.loader import ConnectorFolder
+from trueup.contract.signature import verify
+from trueup.contract.signature_scheme import SignatureScheme
+from trueup.db.pool import connect
+from trueup.errors import (
+    BodyTooLarge,
+    ConnectionUnknown,
+    DatabaseUnavailable,
+    HubError,
+    IntakeError,
+    MediaTypeUnsupported,
+)
+from trueup.hub import Hub
+from trueup.intake.connections import Account, load_accounts
+from trueup.intake.gateway import Gateway
+from trueup.intake.model import NewEvent, Origin
+from trueup.intake.refuse import note_refusal
+from trueup.kernel.clock import Clock, SystemClock
+from trueup.kernel.limits import HEADERS_BYTES_MAX
+
+_log = structlog.get_logger("trueup.hooks")
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+RETRY_AFTER_S = 5
+REFRESH_INTERVAL_S = 2.0
+_NOTE_INTERVAL_S = 1.0
+_REFUSALS_WAITING_MAX = 200
+_REFUSED_BYTES_MAX = 65_536
+_SECRET = "webhook_secret"  # noqa: S105 - the name of a secret, not a secret
+_UNSAFE = ("hmac", "signature", "token", "auth", "cookie", "secret", "forwarded", "real-ip")
+_JSON = (b"content-type", b"application/json")
+_OK = b'{"accepted":true}'
+_REPEATED = b'{"accepted":true,"repeated":true}'
+
+
+class Door(msgspec.Struct, frozen=True, kw_only=True):
+    """What is needed to let one connection's deliveries in."""
+
+    account: Account
+    folder: ConnectorFolder
+    scheme: SignatureScheme
+    secrets: tuple[Secret, ...]
+    media_types: frozenset[str]
+    body_bytes_max: int
+
+
+class HooksApp:
+    """Takes deliveries in.
+
+    Args:
+        conninfo: of the database; connections are read again every few seconds.
+        hub: vault and connectors.
+        gateway: commits deliveries in groups.
+        body_bytes_max: of the whole hub; a connector's manifest may say less.
+        clock: tells when deliveries come in.
+    """
+
+    def __init__(
+        self,
+        conninfo: str,
+        hub: Hub,
+        gateway: Gateway,
+        *,
+        body_bytes_max: int,
+        clock: Clock | None = None,
+    ) -> None:
+        self._conninfo = conninfo
+        self._hub = hub
+        self._gateway = gateway
+        self._body_bytes_max = body_bytes_max
+        self._clock = clock or SystemClock()
+        self._doors: dict[str, Door] = {}
+        self._refreshed_at = float("-inf")
+        self._refreshing = asyncio.Lock()
+        self._refusals: deque[tuple[str, str, bytes]] = deque(maxlen=_REFUSALS_WAITING_MAX)
+        self._noting: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        name = scope["path"].removeprefix("/hooks/").rstrip("/")
+        body = b""
+        try:
+            door = await self._door(name)
+            body = await self._body(door, scope, receive)
+            answer = await self._take_in(door, scope, body)
+        except DatabaseUnavailable as error:
+            retry = (b"retry-after", str(RETRY_AFTER_S).encode())
+            await _answer(send, 503, _problem(error), retry)
+        except IntakeError as error:
+            self._refuse(name, error, body)
+            await _answer(send, error.status, _problem(error))
+        else:
+            await _answer(send, 200, answer)
+
+    async def _take_in(self, door: Door, scope: Scope, body: bytes) -> bytes:
+        headers, repeated = read_headers(scope["headers"])
+        media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media_type not in door.media_types:
+            raise MediaTypeUnsupported(
+                "This connection takes " + ", ".join(sorted(door.media_types)) + "."
+            )
+        delivery = Delivery(
+            method=scope["method"],
+            url=_url(scope, headers, door.account.connection.settings),
+            headers=headers,
+            body=body,
+            repeated=repeated,
+        )
+        now = self._clock.now()
+        verify(door.scheme, delivery, door.secrets, now)
+        identified = door.folder.webhook.identify(headers, body)
+        appended = await self._gateway.append(
+            NewEvent(
+                connection_id=door.account.connection.connection_id,
+                external_id=identified.external_id,
+                topic=identified.topic,
+                entity=identified.entity,
+                origin=Origin.WEBHOOK,
+                raised_at=identified.raised_at,
+                received_at=now,
+                body=body,
+                headers=safe_headers(headers),
+            )
+        )
+        return _REPEATED if appended.repeated else _OK
+
+    async def _body(self, door: Door, scope: Scope, receive: Receive) -> bytes:
+        """Read the whole body, and no more than is allowed."""
+        if scope["method"] != "POST":
+            raise _NotPost
+        size_max = min(door.body_bytes_max, self._body_bytes_max)
+        for name, value in scope["headers"]:
+            if name == b"content-length" and value.isdigit() and int(value) > size_max:
+                raise BodyTooLarge(bytes_max=size_max)
+        message = await receive()
+        body: bytes = message.get("body", b"")
+        if not message.get("more_body", False):
+            if len(body) > size_max:
+                raise BodyTooLarge(bytes_max=size_max)
+            return body
+        chunks = [body]
+        size = len(body)
+        while message.get("more_body", False):
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise IntakeError("The sender went away.")
+            chunks.append(message.get("body", b""))
+            size += len(chunks[-1])
+            if size > size_max:
+                raise BodyTooLarge(bytes_max=size_max)
+        return b"".join(chunks)
+
+    async def _door(self, name: str) -> Door:
+        age_s = asyncio.get_running_loop().time() - self._refreshed_at
+        door = self._doors.get(name)
+        if age_s > REFRESH_INTERVAL_S or (door is None and age_s > 0.2):
+            await self._refresh(wait=door is None)
+            door = self._doors.get(name)
+        if door is None:
+            raise ConnectionUnknown
+        return door
+
+    async def _refresh(self, *, wait: bool) -> None:
+        """Read the connections anew; while the database is away, those known go on counting."""
+        if self._refreshing.locked() and not wait:
+            return
+        async with self._refreshing:
+            now = asyncio.get_running_loop().time()
+            if now - self._refreshed_at <= 0.2:
+                return
+            self._refreshed_at = now
+            try:
+                async with await connect(self._conninfo, application_name="trueup-web") as conn:
+                    accounts = await load_accounts(conn, self._hub.vault)
+            except DatabaseUnavailable:
+                if wait:
+                    raise
+                return
+            self._doors = {
+                account.connection.name: door
+                for account in accounts
+                if (door := _open_door(account, self._hub)) is not None
+            }
+
+    def _refuse(self, name: str, error: IntakeError, body: bytes) -> None:
+        """Note a refusal; a flood of them costs one database session a second, and no more."""
+        if isinstance(error, ConnectionUnknown):
+            return  # anyone can guess addresses; that is nobody's problem
+        reason = str(error.context.get("reason", error.code))
+        _log.info("refused", connection=name, code=error.code, reason=reason)
+        self._refusals.append((name, f"{error.code}:{reason}", body[:_REFUSED_BYTES_MAX]))
+        if self._noting is None or self._noting.done():
+            self._noting = asyncio.create_task(self._note_refusals())
+
+    async def _note_refusals(self) -> None:
+        await asyncio.sleep(_NOTE_INTERVAL_S)
+        with suppress(HubError):
+            async with await connect(self._conninfo, application_name="trueup-web") as conn:
+                while self._refusals:
+                    await note_refusal(conn, *self._refusals.popleft())
+
+
+class _NotPost(IntakeError):
+    """Deliveries come by POST."""
+
+    code = "intake.method"
+    status = 405
+
+
+def _open_door(account: Account, hub: Hub) -> Door | None:
+    connection = account.connection
+    folder = hub.connectors.get(connection.connector)
+    if folder is None or connection.state != "active" or folder.manifest.webhook is None:
+        return None
+    webhook = folder.manifest.webhook
+    return Door(
+        account=account,
+        folder=folder,
+        scheme=webhook.scheme,
+        secrets=tuple(
+            Secret(value=secret.value.encode(), not_after=secret.not_after)
+            for secret in account.secrets
+            if secret.name == _SECRET
+        ),
+        media_types=frozenset(webhook.media_types),
+        body_bytes_max=webhook.body_bytes_max,
+    )
+
+
+def safe_headers(headers: Mapping[str, str]) -> bytes:
+    """Return the headers worth keeping, as JSON, without signatures, tokens and addresses."""
+    kept = {
+        name: value
+        for name, value in headers.items()
+        if name.startswith(("x-", "webhook-", "content-type"))
+        and not any(word in name for word in _UNSAFE)
+    }
+    text = msgspec.json.encode(kept)
+    return text if len(text) <= HEADERS_BYTES_MAX else b"{}"
+
+
+def _url(scope: Scope, headers: Mapping[str, str], settings: Mapping[str, str]) -> str:
+    """Return our address as the vendor knows it; some vendors sign it."""
+    base = settings.get("public_url") or f"{scope['scheme']}://{headers.get('host', '')}"
+    path: str = scope["path"]
+    query: str = scope.get("query_string", b"").decode("latin-1")
+    return base.rstrip("/") + path + (f"?{query}" if query else "")
+
+
+def _problem(error: HubError) -> bytes:
+    problem = {"error": {"code": error.code, "message": error.message}}
+    return msgspec.json.encode(problem)
+
+
+async def _answer(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
+    length = (b"content-length", str(len(body)).encode())
+    start = {"type": "http.response.start", "status": status, "headers": [_JSON, length, *headers]}
+    await send(start)
+    await send({"type": "http.response.body", "body": body})

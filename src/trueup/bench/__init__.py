@@ -1,0 +1,1 @@
+"""Benchmarks: figures beside a bare loop in the same run."""

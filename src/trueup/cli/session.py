@@ -1,0 +1,125 @@
+"""What every command begins with: the configuration, the database, the vault, the connectors."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import msgspec
+import psycopg
+import typer
+import uvloop
+from rich.console import Console
+
+from trueup.config import Config, load_config
+from trueup.contract.loader import find_connectors
+from trueup.db.database import open_database, prepare_database
+from trueup.db.pool import connect, translate_errors
+from trueup.errors import ConfigError, DatabaseError, HubError
+from trueup.govern.vault import Vault, load_master_key
+from trueup.hub import Hub
+from trueup.intake.connections import load_accounts
+
+DONE = 0
+FOUND_PROBLEMS = 1
+USAGE = 2
+DEPENDENCY_DOWN = 3
+
+out = Console()
+err = Console(stderr=True)
+
+T = TypeVar("T")
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """An open hub: what a command works with.
+
+    Attributes:
+        conninfo: of the database, checked and migrated.
+        hub: vault, connectors and the connections as they are now.
+    """
+
+    config: Config
+    conninfo: str
+    hub: Hub
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        """Give one database session in autocommit."""
+        with translate_errors():
+            conn = await connect(self.conninfo, application_name="trueup-cli")
+            async with conn:
+                yield conn
+
+
+def run(
+    work: Callable[[Session], Coroutine[Any, Any, T]],
+    *,
+    config_path: Path | None = None,
+    as_json: bool = False,
+) -> T:
+    """Open the hub, do the work, close it; failures become a message and an exit status.
+
+    Args:
+        work: gets the session.
+        config_path: of `trueup.toml`; the usual places where None.
+        as_json: failures are told as one JSON document.
+    """
+    with telling_failures(as_json=as_json):
+        config = load_config(config_path)
+        with open_database(config) as conninfo:
+            return uvloop.run(_opened(config, conninfo, work))
+
+
+async def _opened(config: Config, conninfo: str, work: Callable[[Session], Awaitable[T]]) -> T:
+    return await work(await open_session(config, conninfo))
+
+
+async def open_session(config: Config, conninfo: str) -> Session:
+    """Check and migrate the database, open the vault, read the connections."""
+    await prepare_database(conninfo)
+    vault = Vault(load_master_key(config.master_key_path, create=True))
+    hub = Hub(vault, find_connectors())
+    async with await connect(conninfo, application_name="trueup-cli") as conn:
+        accounts = await load_accounts(conn, vault)
+    hub.use_connections(account.connection for account in accounts)
+    return Session(config=config, conninfo=conninfo, hub=hub)
+
+
+@contextmanager
+def telling_failures(*, as_json: bool) -> Iterator[None]:
+    """Turn our errors into a message for people or programs, and an exit status."""
+    try:
+        yield
+    except HubError as error:
+        status = USAGE if isinstance(error, ConfigError) else FOUND_PROBLEMS
+        if isinstance(error, DatabaseError):
+            status = DEPENDENCY_DOWN
+        fail(error.code, str(error), as_json=as_json, status=status)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        fail("cli.interrupted", "Interrupted.", as_json=as_json, status=FOUND_PROBLEMS)
+
+
+def fail(code: str, message: str, *, as_json: bool, status: int) -> NoReturn:
+    """Tell a failure and end."""
+    if as_json:
+        print_json({"error": {"code": code, "message": message}})
+    else:
+        err.print(f"[bold red]{code}[/]: {message}", highlight=False, soft_wrap=True)
+    raise typer.Exit(status)
+
+
+def print_json(document: object) -> None:
+    """Print one JSON document on standard output: decimals as text, instants as RFC 3339."""
+    plain = msgspec.to_builtins(document, enc_hook=_plain)
+    sys.stdout.write(json.dumps(plain, ensure_ascii=False, indent=2, sort_keys=False) + "\n")
+    sys.stdout.flush()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(value)
