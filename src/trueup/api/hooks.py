@@ -49,7 +49,6 @@ REFRESH_INTERVAL_S = 2.0
 _NOTE_INTERVAL_S = 1.0
 _REFUSALS_WAITING_MAX = 200
 _REFUSED_BYTES_MAX = 65_536
-_SECRET = "webhook_secret"  # noqa: S105 - the name of a secret, not a secret
 _UNSAFE = ("hmac", "signature", "token", "auth", "cookie", "secret", "forwarded", "real-ip")
 _JSON = (b"content-type", b"application/json")
 _OK = b'{"accepted":true}'
@@ -245,7 +244,7 @@ def _open_door(account: Account, hub: Hub) -> Door | None:
         secrets=tuple(
             Secret(value=secret.value.encode(), not_after=secret.not_after)
             for secret in account.secrets
-            if secret.name == _SECRET
+            if secret.name in webhook.secrets
         ),
         media_types=frozenset(webhook.media_types),
         body_bytes_max=webhook.body_bytes_max,

@@ -155,6 +155,7 @@ class Webhook(_Section, frozen=True, kw_only=True):
         topic_header: the header that names the topic; empty where the body does.
         managed: the connector subscribes by the vendor's API itself (it then has a `hooks.py`);
             otherwise a person sets the address up by hand.
+        secrets: the config fields whose values a delivery may be signed with.
     """
 
     signature: str | SignatureScheme
@@ -163,6 +164,7 @@ class Webhook(_Section, frozen=True, kw_only=True):
     external_id_headers: tuple[str, ...] = ()
     topic_header: str = ""
     managed: bool = False
+    secrets: tuple[str, ...] = ("webhook_secret",)
     topics: tuple[Topic, ...] = ()
 
     def __post_init__(self) -> None:

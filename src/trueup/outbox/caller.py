@@ -4,13 +4,13 @@ import asyncio
 import random
 from datetime import datetime
 from typing import Self
-from urllib.parse import urlsplit
 
+import httpx
 import structlog
 
 from trueup.contract.breaker import CircuitBreaker
 from trueup.contract.connector import Budget, Reply, Request
-from trueup.contract.egress import Egress, EgressPolicy
+from trueup.contract.egress import Egress, EgressPolicy, origin
 from trueup.contract.loader import ConnectorFolder
 from trueup.contract.throttle import CostBucket, retry_delay_s, status_fate
 from trueup.errors import (
@@ -133,17 +133,17 @@ class Caller:
 
 
 def policy_of(base_url: str, settings: dict[str, str]) -> EgressPolicy:
-    """Return where a connection may call: its own host, and one origin its settings allow.
+    """Return where a connection may call: the public internet, or the sandbox it names.
 
     Raises:
         ConfigError: the address is not one.
     """
-    parts = urlsplit(base_url)
-    if not parts.hostname:
-        raise ConfigError("The connection has no usable address.", base_url=base_url)
-    allowed = frozenset(
-        origin.strip() for origin in settings.get("allow_origin", "").split(",") if origin.strip()
-    )
-    return EgressPolicy(
-        hosts=None if not allowed else frozenset((parts.hostname,)), allowed=allowed
-    )
+    try:
+        base = httpx.URL(base_url)
+    except httpx.InvalidURL:
+        base = httpx.URL("")
+    if not base.host:
+        raise ConfigError("The connection's address is not one.", field="api_base")
+    if settings.get("api_base"):
+        return EgressPolicy(hosts=frozenset((base.host,)), allowed=frozenset((origin(base),)))
+    return EgressPolicy()
