@@ -39,7 +39,8 @@ def answer(reply: Reply, field: str, shape: type[_T]) -> _T | None:
     """
     try:
         data = msgspec.json.decode(reply.body, type=_Reply).data or {}
-        return msgspec.json.decode(data.get(field, _NULL), type=shape | None)
+        found = data.get(field, _NULL)
+        return None if bytes(found) == b"null" else msgspec.json.decode(found, type=shape)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
         raise ContractBroken("Shopify's reply can not be read", field=field) from fault
 

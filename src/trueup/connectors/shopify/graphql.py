@@ -1,9 +1,12 @@
 """Turn an order of the GraphQL API into the shape of a webhook, so that one mapping serves both."""
 
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Any
 
-from trueup.connectors.shopify.amount import BagShape, MoneyShape
+import msgspec
+
+from trueup.connectors.shopify.amount import BagShape, MoneyShape, price_of
 from trueup.connectors.shopify.node import (
     AddressNode,
     AllocationNode,
@@ -81,7 +84,7 @@ def order_shape(node: OrderNode) -> OrderShape:
         location_id=pointed(node.retail_location),
         billing_address=address_shape(node.billing_address),
         shipping_address=address_shape(node.shipping_address),
-        line_items=[_line(line) for line in node.line_items.all()] if node.line_items else None,
+        line_items=_lines(node) if node.line_items else None,
         shipping_lines=[_shipping(line) for line in _all(node.shipping_lines)],
         tax_lines=_taxes(node.tax_lines),
         discount_applications=[
@@ -235,6 +238,28 @@ def address_shape(node: AddressNode | None) -> AddressShape | None:
 def pointed(node: PointerNode | None) -> Id | None:
     """Return the id of what is pointed at."""
     return node.id if node else None
+
+
+def _lines(order: OrderNode) -> list[LineShape]:
+    """The API does not mark the line of a tip: it is the one of no product that costs the tips."""
+    nodes = _all(order.line_items)
+    tips = price_of(_bag(order.total_tip_received_set))
+    marked = False
+    lines = []
+    for node in nodes:
+        line = _line(node)
+        if tips is not None and tips.booked and not marked and _costs(node, tips.amount):
+            marked = True
+            line = msgspec.structs.replace(line, tip={})
+        lines.append(line)
+    return lines
+
+
+def _costs(node: LineNode, tips: Decimal) -> bool:
+    if node.variant or node.product or node.sku or node.requires_shipping or node.is_gift_card:
+        return False
+    price = price_of(_bag(node.original_unit_price_set))
+    return price is not None and price.amount * node.quantity == tips
 
 
 def _line(node: LineNode) -> LineShape:

@@ -51,7 +51,7 @@ def line_of(shape: LineShape, currency: str, allocated: Allocated) -> OrderLine:
         requires_shipping=shape.requires_shipping is not False,
         gift_card=bool(shape.gift_card),
         stocked=_is_stocked(shape),
-        tip=shape.tip_payment_gateway is not None,
+        tip=shape.tip is not None or shape.tip_payment_gateway is not None,
         bundle_ref=ref_of(bundle),
     )
 

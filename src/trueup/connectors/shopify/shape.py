@@ -89,6 +89,7 @@ class LineShape(Shape, frozen=True, kw_only=True):
     requires_shipping: bool | None = None
     gift_card: bool | None = None
     variant_inventory_management: str | msgspec.UnsetType | None = msgspec.UNSET
+    tip: dict[str, msgspec.Raw] | None = None
     tip_payment_gateway: str | None = None
     total_discount: Amount = NOTHING
     total_discount_set: BagShape | None = None
