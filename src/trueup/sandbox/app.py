@@ -1,6 +1,7 @@
 """The ASGI application: the vendor's routes by shop, and the control routes beside them."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -22,6 +23,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _NOT_FOUND = Reply(status=404, body=b'{"errors":"Not Found"}')
+_BULK_NAME = re.compile(r"[0-9]{1,18}\.jsonl")
 _BODY_BYTES_MAX = 4_000_000
 _SILENCE_S = 120.0
 
@@ -74,7 +76,7 @@ class SandboxApp:
             case ("POST", ["admin", "api", version, "graphql.json"]):
                 base_url = f"{scope['scheme']}://{host}"
                 return await door.graphql(version, headers, body, base_url)
-            case ("GET", ["bulk", name]) if name.endswith(".jsonl"):
+            case ("GET", ["bulk", name]) if _BULK_NAME.fullmatch(name):
                 return door.bulk_file(int(name.removesuffix(".jsonl")))
             case ("GET", ["admin", "oauth", "authorize"]):
                 return door.authorize(query)

@@ -42,7 +42,7 @@ class ManualClock:
     async def sleep(self, seconds: float) -> None:
         """Wait (in small real steps) until somebody has moved the clock far enough."""
         until_at = self._now_at + timedelta(seconds=seconds)
-        while self._now_at < until_at:
+        while self._now_at < until_at:  # noqa: ASYNC110 - time may jump at any moment
             await asyncio.sleep(_STEP_S_MAX)
 
 
@@ -67,5 +67,5 @@ class ScaledClock:
     async def sleep(self, seconds: float) -> None:
         """Return once `seconds` of sandbox time have passed, jumps included."""
         until_at = self.now() + timedelta(seconds=seconds)
-        while (left_s := (until_at - self.now()).total_seconds()) > 0:
+        while (left_s := (until_at - self.now()).total_seconds()) > 0:  # noqa: ASYNC110 - time may jump at any moment
             await asyncio.sleep(min(left_s / self.speed, _STEP_S_MAX))

@@ -32,7 +32,7 @@ async def serving(app: SandboxApp, *, host: str, port: int) -> AsyncIterator[str
     config = uvicorn.Config(app, log_level="critical", lifespan="off", access_log=False)
     server = uvicorn.Server(config)
     task = asyncio.create_task(_run(server, listener))
-    while not server.started and not task.done():
+    while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn offers no event
         await asyncio.sleep(0.01)
     try:
         yield f"http://{host}:{listener.getsockname()[1]}"

@@ -1,7 +1,7 @@
 """One GraphQL request answered: parsed, checked, costed, run, and told with its cost."""
 
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ __all__ = ["Answerer", "load_schema", "root_fields"]
 _DOCUMENTS_MAX = 512
 
 
+@cache
 def load_schema() -> GraphQLSchema:
     """Build the sandbox's schema from its files, with scalars that write the vendor's text."""
     folder = Path(__file__).parent / "schema"

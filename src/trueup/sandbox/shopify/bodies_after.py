@@ -123,7 +123,7 @@ def _adjustments(order: Order, refund: Refund) -> list[Body]:
                 "shipping_refund",
                 "Shipping refund",
                 (-refund.shipping, -refund.shipping_tax),
-            )  # fmt: skip
+            )
         )
     if refund.discrepancy:
         none = refund.discrepancy - refund.discrepancy
@@ -134,7 +134,7 @@ def _adjustments(order: Order, refund: Refund) -> list[Body]:
                 "refund_discrepancy",
                 "Refund discrepancy",
                 (refund.discrepancy, none),
-            )  # fmt: skip
+            )
         )
     return found
 

@@ -308,7 +308,7 @@ def _refund(shop: Shop, command: Refund) -> Outcome:
 
 def _fulfil(shop: Shop, command: Fulfil) -> Outcome:
     order = _open_order(shop, command.order)
-    chosen = [] if order is None else parcels.pack(shop, order, command.units)
+    chosen = [] if order is None else parcels.pack(order, command.units)
     if order is None or not chosen:
         return _SKIPPED
     number = command.tracking_number or f"1Z{shop.random.randrange(10**12):012}"

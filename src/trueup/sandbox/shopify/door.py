@@ -175,7 +175,7 @@ class Door:
                 status=status,
                 fault=fault,
                 errors=errors,
-            )  # fmt: skip
+            )
         )
         for name in ("calls", *operations, *errors):
             self.counters[name] = self.counters.get(name, 0) + 1

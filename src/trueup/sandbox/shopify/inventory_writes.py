@@ -109,6 +109,8 @@ def _plan_set(ask: Ask, given: Given) -> tuple[list[Pick], list[tuple[Level, int
     name = given["name"]
     errors = _common_errors(given, name, _SET_NAMES, "INVALID_NAME")
     changes: list[tuple[Level, int]] = []
+    if errors:
+        return errors, changes
     seen: set[tuple[int, int]] = set()
     for index, row in enumerate(given["quantities"]):
         path = ["input", "quantities", str(index)]
@@ -135,6 +137,8 @@ def _plan_adjust(ask: Ask, given: Given) -> tuple[list[Pick], list[tuple[Level, 
     name = given["name"]
     errors = _common_errors(given, name, _ADJUST_NAMES, "INVALID_QUANTITY_NAME")
     changes: list[tuple[Level, int]] = []
+    if errors:
+        return errors, changes
     for index, row in enumerate(given["changes"]):
         path = ["input", "changes", str(index)]
         level = _level(ask, row, path, errors)
@@ -205,29 +209,29 @@ def _apply(ask: Ask, given: Given, changes: list[tuple[Level, int]]) -> Pick:
     shop.begin()
     shown: list[Pick] = []
     for level, delta in changes:
-        if delta == 0:
-            continue
-        stock.change(shop, level, given["name"], delta)
-        names = ["available"] if given["name"] == "on_hand" else [given["name"]]
-        names += [] if given["name"] == "incoming" else ["on_hand"]
-        for name in names:
-            shown.append(
-                Pick(
-                    "InventoryChange",
-                    name=name,
-                    delta=delta,
-                    quantity_after_change=None,
-                    item=InventoryItemView(ask, shop.items[level.item_id]),
-                    location=LocationView(ask, shop.locations[level.location_id]),
-                    ledger_document_uri=None,
-                )  # fmt: skip
-            )
+        if delta != 0:
+            stock.change(shop, level, given["name"], delta)
+            shown += _shown_changes(ask, level, given["name"], delta)
     return Pick(
         "InventoryAdjustmentGroup", id=gid("InventoryAdjustmentGroup", shop.new_id()),
         created_at=shop.now(), reason=given["reason"],
         reference_document_uri=given.get("referenceDocumentUri"),
         changes=lambda **_: shown,
     )  # fmt: skip
+
+
+def _shown_changes(ask: Ask, level: Level, name: str, delta: int) -> list[Pick]:
+    names = ["available"] if name == "on_hand" else [name]
+    names += [] if name == "incoming" else ["on_hand"]
+    item = InventoryItemView(ask, ask.shop.items[level.item_id])
+    place = LocationView(ask, ask.shop.locations[level.location_id])
+    return [
+        Pick(
+            "InventoryChange", name=each, delta=delta, quantity_after_change=None, item=item,
+            location=place, ledger_document_uri=None,
+        )
+        for each in names
+    ]  # fmt: skip
 
 
 def _payload(prefix: str, group: Pick | None, errors: list[Pick]) -> Pick:

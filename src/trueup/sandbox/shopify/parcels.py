@@ -11,7 +11,7 @@ from trueup.sandbox.shopify.shop import Shop
 __all__ = ["call_back", "deliver", "hand_over", "pack", "send"]
 
 
-def pack(shop: Shop, order: Order, wanted: dict[str, int] | None) -> list[tuple[Line, int]]:
+def pack(order: Order, wanted: dict[str, int] | None) -> list[tuple[Line, int]]:
     """Return lines and units to send: all that is left, or what `wanted` names by SKU."""
     chosen: list[tuple[Line, int]] = []
     left = dict(wanted or {})

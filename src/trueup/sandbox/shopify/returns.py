@@ -17,8 +17,7 @@ def open_return(
 ) -> OrderReturn | None:
     """Open a return of sent units, by SKU; None when nothing of them can come back.
 
-    Args:
-        approved: the merchant has agreed already, so the buyer's asking is skipped.
+    With `approved` the merchant has agreed already, so the buyer's asking is skipped.
     """
     lines: list[ReturnLine] = []
     for parcel in order.fulfillments:

@@ -183,7 +183,7 @@ class Shop:
             return
         event = self._event(topic, build)
         for subscription in wanted:
-            self.desk.accept(event, subscription, self.new_uuid())
+            self.desk.accept(event, subscription, self.new_uuid(), self.now())
 
     def emit_to_app(self, topic: str, build: Callable[[], dict[str, object]]) -> None:
         """Tell the app itself (privacy topics are set per app, not by subscription)."""
@@ -196,7 +196,7 @@ class Shop:
         if uri is not None:
             at = self.now()
             target = Subscription(0, topic, uri, at, at, permanent=True)
-            self.desk.accept(event, target, self.new_uuid())
+            self.desk.accept(event, target, self.new_uuid(), at)
 
     def _event(self, topic: str, build: Callable[[], dict[str, object]]) -> Event:
         event = Event(

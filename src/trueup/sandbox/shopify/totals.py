@@ -11,7 +11,7 @@ __all__ = ["Totals", "current", "fulfillment_status", "line_part", "ordered", "r
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
-    """The sums of an order; `total` is what the buyer owes in all."""
+    """The sums of an order."""
 
     lines: Pair
     discounts: Pair
@@ -20,7 +20,13 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     tax: Pair
     tip: Pair
     duties: Pair
-    total: Pair
+    taxes_included: bool
+
+    @property
+    def total(self) -> Pair:
+        """What the buyer owes in all."""
+        on_top = ZERO if self.taxes_included else self.tax
+        return self.subtotal + self.shipping + on_top + self.tip + self.duties
 
 
 def line_part(order: Order, line: Line, units: int) -> tuple[Pair, Pair]:
@@ -33,8 +39,8 @@ def ordered(order: Order) -> Totals:
     """Return the sums over everything ever ordered, edits up included, refunds not."""
     goods = [line for line in order.lines if not line.tip]
     shipping_off = [part.amount for ship in order.shipping_lines for part in ship.allocations]
-    return _totals(
-        order,
+    return Totals(
+        taxes_included=order.taxes_included,
         lines=_sum(line.unit_price * line.quantity for line in goods),
         discounts=_sum([*(line.discount for line in goods), *shipping_off]),
         subtotal=_sum(line.net for line in goods),
@@ -52,8 +58,8 @@ def current(order: Order) -> Totals:
     gone = [line_part(order, line, lost) for line, _, lost in kept]
     shipping_back = _sum(refund.shipping for refund in order.refunds)
     shipping_tax_back = _sum(refund.shipping_tax for refund in order.refunds)
-    return _totals(
-        order,
+    return Totals(
+        taxes_included=order.taxes_included,
         lines=_sum(line.unit_price * left for line, left, _ in kept),
         discounts=_sum(
             order.exchange.share(line.discount, left, line.quantity) for line, left, _ in kept
@@ -84,21 +90,6 @@ def fulfillment_status(order: Order) -> str | None:
     if sent == 0:
         return "restocked" if order.cancelled_at and order.refunds else None
     return "partial" if any(line.fulfillable for line in goods) else "fulfilled"
-
-
-def _totals(order: Order, *, lines: Pair, discounts: Pair, subtotal: Pair, shipping: Pair,
-            tax: Pair, tip: Pair, duties: Pair) -> Totals:  # fmt: skip
-    on_top = ZERO if order.taxes_included else tax
-    return Totals(
-        lines=lines,
-        discounts=discounts,
-        subtotal=subtotal,
-        shipping=shipping,
-        tax=tax,
-        tip=tip,
-        duties=duties,
-        total=subtotal + shipping + on_top + tip + duties,
-    )
 
 
 def _shipping_tax(order: Order) -> Pair:

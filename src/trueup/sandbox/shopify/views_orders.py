@@ -22,7 +22,7 @@ _FULFILLMENT_STATUS = {
     None: "UNFULFILLED",
     "partial": "PARTIALLY_FULFILLED",
     "fulfilled": "FULFILLED",
-    "restocked": "UNFULFILLED",
+    "restocked": "RESTOCKED",
 }
 _FREE_SUMS = frozenset({"original_total_duties_set", "current_total_duties_set"})
 

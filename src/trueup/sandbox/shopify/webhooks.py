@@ -84,12 +84,14 @@ class WebhookDesk:
         """Return the subscriptions to a topic, oldest first."""
         return [each for each in self.subscriptions.values() if each.topic == topic]
 
-    def accept(self, event: Event, subscription: Subscription, webhook_id: str) -> None:
+    def accept(
+        self, event: Event, subscription: Subscription, webhook_id: str, now: datetime
+    ) -> None:
         """Queue one event for one subscription, as the faults in force allow."""
         self.count("queued")
         chance = self.random.random
         faults = self.faults
-        delivery = Delivery(webhook_id, subscription, event, event.triggered_at)
+        delivery = Delivery(webhook_id, subscription, event, now)
         if chance() < faults.drop:
             self.count("dropped")
             return
