@@ -83,7 +83,7 @@ lint: setup ## Check style with every ruff rule, and formatting
 	@$(BIN)/ruff format --check .
 
 layers: setup ## Check that imports go one way
-	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 type: setup ## Check types (mypy strict)
 	@$(BIN)/mypy
