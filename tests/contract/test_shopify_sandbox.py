@@ -100,7 +100,7 @@ def told(records: tuple[Record, ...], *kinds: str) -> dict[tuple[str, str], byte
 def assert_same(sandbox: Sandbox, order_id: int, kinds: tuple[str, ...]) -> Mapped:
     hooked, pulled = by_webhook(sandbox, order_id), by_api(sandbox, order_id)
     assert told(hooked.records, *kinds) == told(pulled.records, *kinds)
-    assert [i for i in (*hooked.issues, *pulled.issues)] == []
+    assert (*hooked.issues, *pulled.issues) == ()
     return pulled
 
 

@@ -84,7 +84,7 @@ def order_shape(node: OrderNode) -> OrderShape:
         location_id=pointed(node.retail_location),
         billing_address=address_shape(node.billing_address),
         shipping_address=address_shape(node.shipping_address),
-        line_items=_lines(node) if node.line_items else None,
+        line_items=_lines(node),
         shipping_lines=[_shipping(line) for line in _all(node.shipping_lines)],
         tax_lines=_taxes(node.tax_lines),
         discount_applications=[
@@ -240,9 +240,14 @@ def pointed(node: PointerNode | None) -> Id | None:
     return node.id if node else None
 
 
-def _lines(order: OrderNode) -> list[LineShape]:
-    """The API does not mark the line of a tip: it is the one of no product that costs the tips."""
+def _lines(order: OrderNode) -> list[LineShape] | None:
+    """Return the lines; None where they are not told, or not how many units they are of.
+
+    The API does not mark the line of a tip: it is the one of no product that costs the tips.
+    """
     nodes = _all(order.line_items)
+    if order.line_items is None or any(node.quantity is None for node in nodes):
+        return None
     tips = price_of(_bag(order.total_tip_received_set))
     marked = False
     lines = []
@@ -259,7 +264,7 @@ def _costs(node: LineNode, tips: Decimal) -> bool:
     if node.variant or node.product or node.sku or node.requires_shipping or node.is_gift_card:
         return False
     price = price_of(_bag(node.original_unit_price_set))
-    return price is not None and price.amount * node.quantity == tips
+    return price is not None and price.amount * (node.quantity or 0) == tips
 
 
 def _line(node: LineNode) -> LineShape:
@@ -270,7 +275,7 @@ def _line(node: LineNode) -> LineShape:
         id=node.id,
         title=node.title,
         name=node.name,
-        quantity=node.quantity,
+        quantity=node.quantity or 0,
         current_quantity=node.current_quantity,
         price_set=_bag(node.original_unit_price_set),
         sku=node.sku,

@@ -142,7 +142,7 @@ class LineNode(Node, frozen=True, kw_only=True):
     id: Id
     title: str | None = None
     name: str | None = None
-    quantity: Units
+    quantity: Units | None = None
     current_quantity: Units | None = None
     sku: str | None = None
     requires_shipping: bool | None = None
