@@ -57,7 +57,7 @@ class SandboxApp:
             if parts[:1] == ["control"]:
                 return await control.answer(self._sandbox, scope["method"], parts[1:], body)
             return await self._vendor(scope, parts, body)
-        except (ConfigError, msgspec.ValidationError, msgspec.DecodeError) as error:
+        except (ConfigError, msgspec.MsgspecError, ArithmeticError) as error:
             status = 404 if isinstance(error, ConfigError) else 400
             return Reply(status=status, body=msgspec.json.encode({"errors": str(error)}))
         except HubError as error:

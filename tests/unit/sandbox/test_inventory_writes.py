@@ -130,3 +130,14 @@ def test_adjust_adds_and_compares() -> None:
     assert [] == _codes(done) == _codes(again)
     assert _codes(stale) == ["CHANGE_FROM_QUANTITY_STALE"]
     assert available(sandbox) == 3
+
+
+def test_write_that_changes_nothing_makes_no_group_and_no_event() -> None:
+    sandbox = open_stage()
+    before = dict(sandbox.shop("north").counters)
+    reply = ask(sandbox, SET, input=stock_input(sandbox, 5, expected=5), key="a")
+    assert reply["data"]["inventorySetQuantities"] == {
+        "inventoryAdjustmentGroup": None,
+        "userErrors": [],
+    }
+    assert sandbox.shop("north").counters == before

@@ -63,10 +63,8 @@ def test_search_by_change_status_and_tag() -> None:
     since = ask(sandbox, ORDERS, first=10)["data"]["orders"]["nodes"][2]["updatedAt"]
     sandbox.do("north", Fulfil(order="#1002"))
 
-    assert sorted(
-        _walk(sandbox, 10, query=f"updated_at:>='{since}'"),
-        key=["#1003", "#1004", "#1002", "#1005"].index,
-    ) == ["#1003", "#1004", "#1002", "#1005"]
+    found = _walk(sandbox, 10, query=f"updated_at:>='{since}'")
+    assert set(found) == {"#1002", "#1003", "#1004", "#1005"}
     assert _walk(sandbox, 10, query="tag:vip") == ["#1005"]
     assert _walk(sandbox, 10, query="fulfillment_status:fulfilled AND status:closed") == ["#1002"]
     assert len(_walk(sandbox, 10, query="-tag:vip")) == 4

@@ -35,7 +35,6 @@ def order_body(shop: Shop, order: Order) -> Body:
         "refunds": [refund_body(shop, order, each) for each in order.refunds],
         "shipping_lines": [shipping_body(order, each) for each in order.shipping_lines],
         "tax_lines": [tax_body(order, each) for each in _order_taxes(order)],
-        "returns": [],
     }
 
 

@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from trueup.errors import ConfigError
 from trueup.sandbox.shopify import (
     catalogue,
     checkout,
@@ -248,14 +249,10 @@ def _edit(shop: Shop, command: Edit) -> Outcome:
     order = _open_order(shop, command.order)
     if order is None:
         return _SKIPPED
-    by_sku = {line.sku or line.title: line for line in order.lines}
-    changes = {
-        sku: max(delta, -by_sku[sku].fulfillable)
-        for sku, delta in command.changes.items()
-        if sku in by_sku
-    }
-    edits.edit(shop, order, changes=changes, additions=command.additions, settle=command.settle)
-    return _done(order)
+    changed = edits.edit(
+        shop, order, changes=command.changes, additions=command.additions, settle=command.settle
+    )
+    return _done(order) if changed else _SKIPPED
 
 
 def _cancel(shop: Shop, command: Cancel) -> Outcome:
@@ -354,7 +351,10 @@ def _close_return(shop: Shop, command: CloseReturn) -> Outcome:
 
 def _adjust(shop: Shop, command: Adjust) -> Outcome:
     variant = catalogue.variant_of(shop, command.sku)
-    place = list(shop.locations)[command.location]
+    places = list(shop.locations)
+    if command.location >= len(places):
+        raise ConfigError("The shop has no such location.", location=command.location)
+    place = places[command.location]
     level = stock.level_of(shop, variant.item.id, place)
     if command.physical and shop.witness is not None:
         shop.witness.counted(shop.settings.handle, command.sku, command.delta)

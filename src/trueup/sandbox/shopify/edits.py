@@ -16,39 +16,49 @@ __all__ = ["edit"]
 
 def edit(
     shop: Shop, order: Order, *, changes: dict[str, int], additions: list[CartLine], settle: bool
-) -> None:
-    """Change units by SKU (a delta) and add lines; with `settle` the buyer pays the rest.
+) -> bool:
+    """Change units by SKU (a delta) and add lines; False when nothing could be changed.
 
-    Units can be taken off only while they were not sent.
+    Units can be taken off only while they were neither sent nor refunded. With `settle` the
+    buyer pays what is owed then.
     """
     added: list[tuple[Line, int]] = []
     taken: list[tuple[Line, int]] = []
     for sku, delta in changes.items():
-        line = _line(order, sku)
-        if delta > 0:
-            _grow(shop, order, line, delta)
-            added.append((line, delta))
-        elif delta < 0:
-            _shrink(shop, order, line, -delta)
-            taken.append((line, -delta))
+        line, units = _pick(order, sku, delta)
+        if line is None or units == 0:
+            continue
+        if units > 0:
+            _grow(shop, order, line, units)
+            added.append((line, units))
+        else:
+            _shrink(shop, order, line, -units)
+            taken.append((line, -units))
     for wish in additions:
         line = checkout.build_line(shop, order, wish, Decimal(shop.settings.tax_rate))
         order.lines.append(line)
         stock.sell(shop, order, line, line.quantity)
         added.append((line, line.quantity))
+    if not added and not taken:
+        return False
     order.edited, order.updated_at = True, shop.now()
     _settle(shop, order, settle=settle)
     number = shop.new_id()
     shop.emit("orders/edited", partial(edit_body, shop, order, number, added=added, taken=taken))
     shop.emit("orders/updated", partial(order_body, shop, order))
+    return True
 
 
-def _line(order: Order, sku: str) -> Line:
-    for line in order.lines:
-        if line.sku == sku or (line.sku is None and line.title == sku):
-            return line
-    invariant(condition=False, message=f"order {order.name} has no line {sku}")
-    raise AssertionError
+def _pick(order: Order, sku: str, delta: int) -> tuple[Line | None, int]:
+    """Return the line to change and by how much; as much as can be taken off, at most."""
+    lines = [line for line in order.lines if (line.sku or line.title) == sku and not line.tip]
+    if delta >= 0:
+        return (lines[0] if lines else None), delta
+    for line in lines:
+        units = min(-delta, line.fulfillable, line.current)
+        if units > 0:
+            return line, -units
+    return None, 0
 
 
 def _grow(shop: Shop, order: Order, line: Line, units: int) -> None:

@@ -204,7 +204,7 @@ def _stale(path: list[str]) -> Pick:
                   "The quantity is no longer what the request says it is.")  # fmt: skip
 
 
-def _apply(ask: Ask, given: Given, changes: list[tuple[Level, int]]) -> Pick:
+def _apply(ask: Ask, given: Given, changes: list[tuple[Level, int]]) -> Pick | None:
     shop = ask.shop
     shop.begin()
     shown: list[Pick] = []
@@ -212,6 +212,8 @@ def _apply(ask: Ask, given: Given, changes: list[tuple[Level, int]]) -> Pick:
         if delta != 0:
             stock.change(shop, level, given["name"], delta)
             shown += _shown_changes(ask, level, given["name"], delta)
+    if not shown:
+        return None  # as the vendor: where nothing had to change there is no group
     return Pick(
         "InventoryAdjustmentGroup", id=gid("InventoryAdjustmentGroup", shop.new_id()),
         created_at=shop.now(), reason=given["reason"],

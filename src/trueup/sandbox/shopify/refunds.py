@@ -46,7 +46,8 @@ def cancel(shop: Shop, order: Order, *, reason: str, restock: bool, give_back: b
     """Cancel an order: what was not sent is released, what was paid goes back."""
     invariant(order.cancelled_at is None, "an order is cancelled once")
     kind = "cancel" if restock else "no_restock"
-    lines = [(line, line.fulfillable, kind) for line in order.lines if line.fulfillable]
+    left = [(line, min(line.fulfillable, line.current)) for line in order.lines]
+    lines = [(line, units, kind) for line, units in left if units > 0]
     lines += [(line, 1, "no_restock") for line in order.lines if line.tip and line.current]
     order.cancelled_at = order.closed_at = shop.now()
     order.cancel_reason = reason
@@ -56,6 +57,7 @@ def cancel(shop: Shop, order: Order, *, reason: str, restock: bool, give_back: b
     else:
         wish = RefundWish(lines=lines, pay=False)
     made = _record(shop, order, wish, cancelling=True)
+    _release_rest(shop, order, restock=restock)
     if not was_paid:
         for each in [it for it in order.transactions if it.kind == "authorization"]:
             checkout.pay(shop, order, each.amount, kind="void", gateway=each.gateway,
@@ -66,6 +68,15 @@ def cancel(shop: Shop, order: Order, *, reason: str, restock: bool, give_back: b
         shop.emit("refunds/create", partial(refund_body, shop, order, made))
     shop.emit("orders/cancelled", partial(order_body, shop, order))
     shop.emit("orders/updated", partial(order_body, shop, order))
+
+
+def _release_rest(shop: Shop, order: Order, *, restock: bool) -> None:
+    """Release units that were refunded before without being taken off the order."""
+    for line in order.lines:
+        units = line.fulfillable
+        if units > 0:
+            line.released += units
+            stock.give_back(shop, order, line, units, committed=True, restock=restock)
 
 
 def _record(shop: Shop, order: Order, wish: RefundWish, *, cancelling: bool = False) -> Refund:

@@ -5,7 +5,7 @@ from functools import partial
 from trueup.sandbox.shopify import refunds
 from trueup.sandbox.shopify.bodies_after import return_body
 from trueup.sandbox.shopify.bodies_orders import order_body
-from trueup.sandbox.shopify.model import Order, OrderReturn, ReturnLine
+from trueup.sandbox.shopify.model import Line, Order, OrderReturn, ReturnLine
 from trueup.sandbox.shopify.refunds import RefundWish
 from trueup.sandbox.shopify.shop import Shop
 
@@ -45,8 +45,12 @@ def open_return(
 def close(shop: Shop, order: Order, made: OrderReturn, *, restock: bool, pay: bool) -> None:
     """The goods arrived: restock them (or not), give the money back, close the return."""
     kind = "return" if restock else "no_restock"
-    owed = [(it.line, min(it.quantity - it.refunded, it.line.current)) for it in made.lines]
-    lines = [(line, units, kind) for line, units in owed if units > 0]
+    lines: list[tuple[Line, int, str]] = []
+    for each in made.lines:
+        before = sum(units for line, units, _ in lines if line is each.line)
+        units = min(each.quantity - each.refunded, each.line.current - before)
+        if units > 0:
+            lines.append((each.line, units, kind))
     wish = RefundWish(lines=lines, pay=pay, return_id=made.id)
     refund = refunds.refund(shop, order, wish)
     made.refund_ids.append(refund.id)
