@@ -2,7 +2,7 @@
 
 from trueup.canon.issue import Issue
 from trueup.canon.shipment import Shipment, ShipmentLine, ShipmentPerson, ShipmentState
-from trueup.connectors.shopify.refs import address_of, code_of, ref_of, stamp_of, utc
+from trueup.connectors.shopify.refs import address_of, code_of, needed_order, ref_of, stamp_of, utc
 from trueup.connectors.shopify.shape import AddressShape, FulfillmentShape
 from trueup.connectors.shopify.unsound import Unsound
 from trueup.contract.connector import Source
@@ -32,7 +32,7 @@ def shipment_of(
         issues.append(issue)
     return Shipment(
         ref=ref,
-        order_ref=ref_of(shape.order_id) or order_ref,
+        order_ref=order_ref or needed_order(shape.order_id),
         updated_at=stamp_of(source, shape.updated_at, shape.created_at),
         state=state or ShipmentState.UNKNOWN,
         lines=_lines_of(shape),

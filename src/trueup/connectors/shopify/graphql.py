@@ -241,12 +241,12 @@ def pointed(node: PointerNode | None) -> Id | None:
 
 
 def _lines(order: OrderNode) -> list[LineShape] | None:
-    """Return the lines; None where they are not told, or not how many units they are of.
+    """Return the lines; None where they are not told, or not which and how many units.
 
     The API does not mark the line of a tip: it is the one of no product that costs the tips.
     """
     nodes = _all(order.line_items)
-    if order.line_items is None or any(node.quantity is None for node in nodes):
+    if order.line_items is None or any(node.quantity is None or node.id is None for node in nodes):
         return None
     tips = price_of(_bag(order.total_tip_received_set))
     marked = False
@@ -272,7 +272,7 @@ def _line(node: LineNode) -> LineShape:
     tracked = node.variant is not None and (item is None or item.tracked is not False)
     group = node.line_item_group
     return LineShape(
-        id=node.id,
+        id=node.id or "?",
         title=node.title,
         name=node.name,
         quantity=node.quantity or 0,

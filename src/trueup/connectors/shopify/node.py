@@ -139,7 +139,7 @@ class DutyNode(Node, frozen=True, kw_only=True):
 class LineNode(Node, frozen=True, kw_only=True):
     """One line of an order."""
 
-    id: Id
+    id: Id | None = None
     title: str | None = None
     name: str | None = None
     quantity: Units | None = None

@@ -25,6 +25,18 @@ def ref_of(value: Id | None) -> str | None:
     return str(value)
 
 
+def needed_order(value: Id | None) -> str:
+    """Return the order that a refund, a parcel or a payment belongs to.
+
+    Raises:
+        Unsound: it names none, so nobody can say with what it must be handled in turn.
+    """
+    ref = ref_of(value)
+    if ref is None:
+        raise Unsound(b"", "an order_id")
+    return ref
+
+
 def gid_type(value: str) -> str | None:
     """Return the type in a global id, such as "Order"; None if it is not one."""
     found = _GID.fullmatch(value)

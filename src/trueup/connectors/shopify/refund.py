@@ -7,7 +7,7 @@ from trueup.canon.price import Price
 from trueup.canon.refund import Refund, RefundLine, Restock
 from trueup.connectors.shopify.amount import price_of
 from trueup.connectors.shopify.line import sum_of
-from trueup.connectors.shopify.refs import code_of, ref_of, stamp_of, utc
+from trueup.connectors.shopify.refs import code_of, needed_order, ref_of, stamp_of, utc
 from trueup.connectors.shopify.shape import AdjustmentShape, RefundLineShape, RefundShape
 from trueup.connectors.shopify.transaction import succeeded
 from trueup.connectors.shopify.unsound import Unsound
@@ -34,7 +34,7 @@ def refund_of(
     adjustments = tuple(_adjustment(a, currency) for a in shape.order_adjustments or ())
     return Refund(
         ref=ref,
-        order_ref=ref_of(shape.order_id) or order_ref,
+        order_ref=order_ref or needed_order(shape.order_id),
         updated_at=_stamp(shape, source),
         created_at=utc(shape.created_at) or utc(shape.processed_at),
         lines=tuple(_line(line, ref, issues, currency) for line in shape.refund_line_items or ()),

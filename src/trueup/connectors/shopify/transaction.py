@@ -4,7 +4,7 @@ from trueup.canon.issue import Issue, Severity
 from trueup.canon.payment import Payment, PaymentKind, PaymentState
 from trueup.canon.price import Price
 from trueup.connectors.shopify.amount import NO_CURRENCY, price_of
-from trueup.connectors.shopify.refs import code_of, ref_of, stamp_of, utc
+from trueup.connectors.shopify.refs import code_of, needed_order, ref_of, stamp_of, utc
 from trueup.connectors.shopify.shape import TransactionShape
 from trueup.connectors.shopify.unsound import Unsound
 from trueup.contract.connector import Source
@@ -47,7 +47,7 @@ def payment_of(
         issues.append(_without_currency(ref))
     return Payment(
         ref=ref,
-        order_ref=ref_of(shape.order_id) or order_ref,
+        order_ref=order_ref or needed_order(shape.order_id),
         updated_at=stamp_of(source, shape.processed_at, shape.created_at),
         payment_kind=kind or PaymentKind.UNKNOWN,
         state=state or PaymentState.UNKNOWN,
