@@ -365,3 +365,82 @@ SELECT count(*) AS queued,
   coalesce(extract(epoch FROM now() - min(due_at) FILTER (WHERE due_at <= now())), 0)::float8
     AS oldest_age_s
 FROM intake.queue;
+
+-- name: count_log
+-- How many events stand behind a number, and the newest number ever given to a delivery: what is
+-- numbered and not in the log was a repeat.
+-- Parameters: after: event_id that is counted already.
+-- Rows: one: events, newest, numbered.
+-- Index: event primary key.
+SELECT count(*) AS events, max(event_id) AS newest,
+  (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM intake.event_id_seq) AS numbered
+FROM intake.event WHERE event_id > %(after)s;
+
+-- name: events_by_number
+-- Events by number, without their bodies.
+-- Parameters: event_ids.
+-- Rows: many, oldest first.
+-- Index: event primary key.
+SELECT e.event_id, e.connection_id, c.name AS connection, e.external_id, e.topic, e.entity,
+  e.origin, e.raised_at, e.received_at, e.body_bytes, encode(e.sha256, 'hex') AS sha256,
+  convert_from(e.headers, 'UTF8') AS headers, q.attempts AS queued_attempts, q.due_at,
+  p.cause, p.detail, p.cluster, p.parked_at
+FROM intake.event e
+JOIN intake.connection c USING (connection_id)
+LEFT JOIN intake.queue q USING (event_id)
+LEFT JOIN intake.parked p USING (event_id)
+WHERE e.event_id = ANY(%(event_ids)s) ORDER BY e.event_id;
+
+-- name: parked_of_entity
+-- The numbers of parked events about one entity.
+-- Parameters: connection_id, entity, count.
+-- Rows: many, oldest first.
+-- Index: parked and event primary keys; the table of parked events is small.
+SELECT p.event_id FROM intake.parked p JOIN intake.event e USING (event_id)
+WHERE p.connection_id = %(connection_id)s AND e.entity = %(entity)s
+ORDER BY p.event_id LIMIT %(count)s;
+
+-- name: page_parked
+-- One page of parked events, newest first.
+-- Parameters: cluster: text or null; before: event_id or null; count.
+-- Rows: many.
+-- Index: parked primary key, parked_cluster.
+SELECT p.event_id, c.name AS connection, e.topic, e.entity, p.cause, p.detail, p.cluster,
+  p.attempts, p.parked_at
+FROM intake.parked p
+JOIN intake.event e USING (event_id)
+JOIN intake.connection c ON c.connection_id = p.connection_id
+WHERE (%(cluster)s::text IS NULL OR p.cluster = %(cluster)s::text)
+  AND (%(before)s::bigint IS NULL OR p.event_id < %(before)s::bigint)
+ORDER BY p.event_id DESC LIMIT %(count)s;
+
+-- name: page_issues
+-- One page of open issues, newest first.
+-- Parameters: code: text or null; before: issue_id or null; count.
+-- Rows: many.
+-- Index: issue primary key.
+SELECT i.issue_id, i.event_id, c.name AS connection, i.code, i.severity, i.pointer, i.expected,
+  i.found, i.how_to_fix, i.ref, i.opened_at
+FROM intake.issue i LEFT JOIN intake.connection c USING (connection_id)
+WHERE i.closed_at IS NULL AND (%(code)s::text IS NULL OR i.code = %(code)s::text)
+  AND (%(before)s::bigint IS NULL OR i.issue_id < %(before)s::bigint)
+ORDER BY i.issue_id DESC LIMIT %(count)s;
+
+-- name: name_connections
+-- The connections that were not removed, without settings.
+-- Parameters: none.
+-- Rows: many.
+-- Index: none; a handful.
+SELECT connection_id, name, connector, state FROM intake.connection
+WHERE state <> 'removed' ORDER BY name;
+
+-- name: fates_of_events
+-- What became of some events so far: still on the queue, or parked with a cause.
+-- Parameters: event_ids.
+-- Rows: many: event_id, queued, cause, detail; none for what was applied.
+-- Index: queue and parked primary keys.
+SELECT event_id, q.event_id IS NOT NULL AS queued, p.cause, p.detail
+FROM unnest(%(event_ids)s::bigint[]) AS w (event_id)
+LEFT JOIN intake.queue q USING (event_id)
+LEFT JOIN intake.parked p USING (event_id)
+WHERE q.event_id IS NOT NULL OR p.event_id IS NOT NULL;

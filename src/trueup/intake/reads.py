@@ -6,6 +6,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from trueup.db.queries import load_queries
+from trueup.intake.partitions import PRESENCE_CLASS
 
 _queries = load_queries("trueup.intake")
 
@@ -28,6 +29,11 @@ async def list_issues(
 async def issues_of_events(conn: psycopg.AsyncConnection[Any], event_ids: list[int]) -> list[Row]:
     """Return the issues of some events."""
     return await _rows(conn, "issues_of_events", event_ids=event_ids)
+
+
+async def fates_of_events(conn: psycopg.AsyncConnection[Any], event_ids: list[int]) -> list[Row]:
+    """Return those of some events that still wait or are parked, with the cause."""
+    return await _rows(conn, "fates_of_events", event_ids=event_ids)
 
 
 async def count_issues(conn: psycopg.AsyncConnection[Any]) -> list[Row]:
@@ -60,3 +66,55 @@ async def count_events(conn: psycopg.AsyncConnection[Any]) -> Row:
 async def oldest_queued(conn: psycopg.AsyncConnection[Any]) -> Row:
     """Return how many events wait and for how long the oldest has."""
     return (await _rows(conn, "oldest_queued"))[0]
+
+
+async def count_log(conn: psycopg.AsyncConnection[Any], *, after: int = 0) -> Row:
+    """Return events behind a number, the newest of them, and the newest number ever given."""
+    return (await _rows(conn, "count_log", after=after))[0]
+
+
+async def events_by_number(conn: psycopg.AsyncConnection[Any], event_ids: list[int]) -> list[Row]:
+    """Return events without their bodies, oldest first."""
+    return await _rows(conn, "events_by_number", event_ids=event_ids)
+
+
+async def parked_of_entity(
+    conn: psycopg.AsyncConnection[Any], connection_id: int, entity: str, *, count: int = 50
+) -> list[int]:
+    """Return the numbers of parked events about one entity, oldest first."""
+    rows = await _rows(
+        conn, "parked_of_entity", connection_id=connection_id, entity=entity, count=count
+    )
+    return [row["event_id"] for row in rows]
+
+
+async def page_parked(
+    conn: psycopg.AsyncConnection[Any],
+    *,
+    count: int,
+    cluster: str | None = None,
+    before: int | None = None,
+) -> list[Row]:
+    """Return one page of parked events, newest first; `before`: the last one of the page above."""
+    return await _rows(conn, "page_parked", count=count, cluster=cluster, before=before)
+
+
+async def page_issues(
+    conn: psycopg.AsyncConnection[Any],
+    *,
+    count: int,
+    code: str | None = None,
+    before: int | None = None,
+) -> list[Row]:
+    """Return one page of open issues, newest first; `before`: the last one of the page above."""
+    return await _rows(conn, "page_issues", count=count, code=code, before=before)
+
+
+async def name_connections(conn: psycopg.AsyncConnection[Any]) -> list[Row]:
+    """Return number, name, connector and state of every connection that was not removed."""
+    return await _rows(conn, "name_connections")
+
+
+async def count_workers(conn: psycopg.AsyncConnection[Any]) -> int:
+    """Return how many worker sessions share the partitions now."""
+    return len(await _rows(conn, "list_present", presence_class=PRESENCE_CLASS))
