@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -46,6 +47,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 RETRY_AFTER_S = 5
 REFRESH_INTERVAL_S = 2.0
+_UNKNOWN_INTERVAL_S = 0.2
 _NOTE_INTERVAL_S = 1.0
 _REFUSALS_WAITING_MAX = 200
 _REFUSED_BYTES_MAX = 65_536
@@ -175,36 +177,33 @@ class HooksApp:
         return b"".join(chunks)
 
     async def _door(self, name: str) -> Door:
-        age_s = asyncio.get_running_loop().time() - self._refreshed_at
         door = self._doors.get(name)
-        if age_s > REFRESH_INTERVAL_S or (door is None and age_s > 0.2):
-            await self._refresh(wait=door is None)
+        age_s = asyncio.get_running_loop().time() - self._refreshed_at
+        if door is None and age_s > _UNKNOWN_INTERVAL_S:
+            # Perhaps it was made a moment ago. All who ask meanwhile wait for the same answer.
+            async with self._refreshing:
+                if asyncio.get_running_loop().time() - self._refreshed_at > _UNKNOWN_INTERVAL_S:
+                    await self._refresh()
+            door = self._doors.get(name)
+        elif age_s > REFRESH_INTERVAL_S and not self._refreshing.locked():
+            async with self._refreshing:
+                with suppress(DatabaseUnavailable):  # those known go on counting
+                    await self._refresh()
             door = self._doors.get(name)
         if door is None:
             raise ConnectionUnknown
         return door
 
-    async def _refresh(self, *, wait: bool) -> None:
-        """Read the connections anew; while the database is away, those known go on counting."""
-        if self._refreshing.locked() and not wait:
-            return
-        async with self._refreshing:
-            now = asyncio.get_running_loop().time()
-            if now - self._refreshed_at <= 0.2:
-                return
-            self._refreshed_at = now
-            try:
-                async with await connect(self._conninfo, application_name="trueup-web") as conn:
-                    accounts = await load_accounts(conn, self._hub.vault)
-            except DatabaseUnavailable:
-                if wait:
-                    raise
-                return
-            self._doors = {
-                account.connection.name: door
-                for account in accounts
-                if (door := _open_door(account, self._hub)) is not None
-            }
+    async def _refresh(self) -> None:
+        """Read the connections anew."""
+        async with await connect(self._conninfo, application_name="trueup-web") as conn:
+            accounts = await load_accounts(conn, self._hub.vault)
+        self._doors = {
+            account.connection.name: door
+            for account in accounts
+            if (door := _open_door(account, self._hub)) is not None
+        }
+        self._refreshed_at = asyncio.get_running_loop().time()
 
     def _refuse(self, name: str, error: IntakeError, body: bytes) -> None:
         """Note a refusal; a flood of them costs one database session a second, and no more."""
@@ -253,14 +252,14 @@ def _open_door(account: Account, hub: Hub) -> Door | None:
 
 def safe_headers(headers: Mapping[str, str]) -> bytes:
     """Return the headers worth keeping, as JSON, without signatures, tokens and addresses."""
-    kept = {
-        name: value
-        for name, value in headers.items()
-        if name.startswith(("x-", "webhook-", "content-type"))
-        and not any(word in name for word in _UNSAFE)
-    }
-    text = msgspec.json.encode(kept)
+    text = msgspec.json.encode({n: value for n, value in headers.items() if _is_safe(n)})
     return text if len(text) <= HEADERS_BYTES_MAX else b"{}"
+
+
+@lru_cache(maxsize=1024)
+def _is_safe(name: str) -> bool:
+    kept = name.startswith(("x-", "webhook-", "content-type"))
+    return kept and not any(word in name for word in _UNSAFE)
 
 
 def _url(scope: Scope, headers: Mapping[str, str], settings: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""Order bodies as a busy shop sends them: about 4 KB of JSON, two lines, every field that counts."""
+"""Order bodies as a busy shop sends them: about 4 KB of JSON, two lines, paid."""
 
 import msgspec
 

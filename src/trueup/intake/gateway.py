@@ -29,7 +29,7 @@ class Gateway:
         writers: connections that commit side by side.
     """
 
-    def __init__(self, conninfo: str, vault: Vault, *, writers: int = 2) -> None:
+    def __init__(self, conninfo: str, vault: Vault, *, writers: int = 1) -> None:
         self._conninfo = conninfo
         self._vault = vault
         self._writers = writers

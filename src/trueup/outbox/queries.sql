@@ -348,3 +348,33 @@ FROM outbox.intent i WHERE i.state = 'dead' ORDER BY i.key LIMIT %(count)s;
 UPDATE outbox.intent SET state = 'due', attempts = 0, due_at = now()
 WHERE state = 'dead' AND (%(keys)s::text[] IS NULL OR key = ANY(%(keys)s::text[]))
 RETURNING connection_id, key;
+
+-- name: intents_of_keys
+-- What shall stand where, of some SKUs, and what is believed to.
+-- Parameters: keys.
+-- Rows: many.
+-- Index: intent_key.
+SELECT connection_id, kind, key, value, sequence, state, believed, unexplained,
+  confirmed_sequence, attempts, due_at, wanted_at
+FROM outbox.intent
+WHERE kind = 'stock.set' AND key = ANY(%(keys)s::text[])
+ORDER BY key, connection_id;
+
+-- name: calls_since
+-- What was first said to each channel of some SKUs after an instant.
+-- Parameters: keys; since: instant.
+-- Rows: many, one a (SKU, connection).
+-- Index: intent_key, call_intent_key, call primary key.
+SELECT k.key, k.connection_id, f.*
+FROM (
+  SELECT DISTINCT key, connection_id FROM outbox.intent
+  WHERE kind = 'stock.set' AND key = ANY(%(keys)s::text[])
+) k
+CROSS JOIN LATERAL (
+  SELECT c.call_id, c.kind, i.value, i.expected, i.sequence, i.receipt, i.observed, i.code,
+    c.sends, c.started_at, c.finished_at
+  FROM outbox.call_intent i JOIN outbox.call c USING (call_id)
+  WHERE i.key = k.key AND c.connection_id = k.connection_id AND c.started_at >= %(since)s
+  ORDER BY i.call_id LIMIT 1
+) f
+ORDER BY k.key, k.connection_id;

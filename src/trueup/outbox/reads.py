@@ -1,5 +1,6 @@
 """What others may know of the outbox."""
 
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -56,3 +57,15 @@ async def revive_dead(
 ) -> list[Row]:
     """Put intents that were given up back to work; all of them where `skus` is None."""
     return await _rows(conn, "revive_dead", keys=skus)
+
+
+async def intents_of_skus(conn: psycopg.AsyncConnection[Any], skus: list[str]) -> list[Row]:
+    """Return what shall stand where, of some SKUs, and what is believed to."""
+    return await _rows(conn, "intents_of_keys", keys=skus)
+
+
+async def calls_since(
+    conn: psycopg.AsyncConnection[Any], skus: list[str], since: datetime
+) -> list[Row]:
+    """Return what was first said to each channel of some SKUs after an instant."""
+    return await _rows(conn, "calls_since", keys=skus, since=since)

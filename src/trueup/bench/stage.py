@@ -1,0 +1,123 @@
+"""A stage for benchmarks: a fresh embedded database and the hub's own processes on it."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import msgspec
+
+from trueup.cli.session import Session, open_session
+from trueup.config import Config, load_config
+from trueup.db.database import open_database
+from trueup.intake.connections import create_connection, load_accounts
+
+SECRET = "bench-secret-0123456789"  # noqa: S105 - signs made-up orders of a database that is thrown away
+
+
+class Stage(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a benchmark plays."""
+
+    config: Config
+    config_path: Path
+    conninfo: str
+
+
+@contextmanager
+def open_stage(*, url: str | None = None) -> Iterator[Stage]:
+    """Give a stage with a fresh database; everything on it is gone afterwards.
+
+    Args:
+        url: of an empty database to use instead of the embedded one.
+    """
+    with tempfile.TemporaryDirectory(prefix="trueup-bench-") as folder:
+        path = Path(folder) / "trueup.toml"
+        database = f'\n[database]\nurl = "{url}"\n' if url else ""
+        web = f'[web]\nport = {free_port()}\n[log]\nlevel = "warning"\n'
+        path.write_text(f'data_dir = "data"\n{database}\n{web}')
+        config = load_config(path, {})
+        with open_database(config) as conninfo:
+            yield Stage(config=config, config_path=path, conninfo=conninfo)
+
+
+def free_port() -> int:
+    """Return a port of this machine that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def add_connection(session: Session, name: str) -> int:
+    """Make a Shopify connection that is signed with `SECRET`."""
+    async with session.connection() as conn:
+        number = await create_connection(
+            conn,
+            session.hub.vault,
+            name=name,
+            connector="shopify",
+            settings={"shop_domain": f"{name}.myshopify.com"},
+            secrets={"webhook_secret": SECRET},
+        )
+        accounts = await load_accounts(conn, session.hub.vault)
+    session.hub.use_connections(account.connection for account in accounts)
+    return number
+
+
+@asynccontextmanager
+async def process(stage: Stage, name: str, *, port: int | None = None) -> AsyncIterator[int]:
+    """Run one of the hub's processes; gives its pid."""
+    command = [sys.executable, "-m", "trueup.cli.main", name, "--config", str(stage.config_path)]
+    async with _started(command, b"", port) as pid:
+        yield pid
+
+
+@asynccontextmanager
+async def bare_process(stage: Stage, module: str, port: int) -> AsyncIterator[int]:
+    """Run a bare loop."""
+    command = [sys.executable, "-m", module, str(port), SECRET]
+    async with _started(command, stage.conninfo.encode() + b"\n", port) as pid:
+        yield pid
+
+
+@asynccontextmanager
+async def _started(command: list[str], stdin: bytes, port: int | None) -> AsyncIterator[int]:
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, env=os.environ.copy())  # noqa: ASYNC220, S603 - our own command
+    if child.stdin is not None:
+        child.stdin.write(stdin)
+        child.stdin.close()
+    try:
+        if port is not None:
+            await _answering(port, child)
+        yield child.pid
+    finally:
+        child.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.to_thread(child.wait, 10)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            await asyncio.to_thread(child.wait)
+
+
+async def _answering(port: int, child: "subprocess.Popen[bytes]") -> None:
+    for _ in range(600):
+        if child.poll() is not None:
+            raise RuntimeError(f"a process of the benchmark ended with {child.returncode}")
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0.05)
+        else:
+            writer.close()
+            return
+    raise TimeoutError(f"nothing listens on port {port}")
+
+
+async def open_stage_session(stage: Stage) -> Session:
+    """Migrate the stage's database and open the hub on it."""
+    return await open_session(stage.config, stage.conninfo)

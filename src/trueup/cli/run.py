@@ -1,0 +1,205 @@
+"""The processes: web, worker, scheduler; `serve` runs all three under one roof."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import structlog
+import typer
+import uvicorn
+import uvloop
+
+from trueup.api.app import TrueupApp
+from trueup.cli.session import (
+    FOUND_PROBLEMS,
+    Session,
+    err,
+    open_session,
+    out,
+    print_json,
+    telling_failures,
+)
+from trueup.config import CONFIG_FILE, Config, load_config, render_default
+from trueup.db.database import open_database
+from trueup.errors import ConfigError
+from trueup.govern.vault import load_master_key
+from trueup.outbox.lines import Lines
+from trueup.worker import Worker
+
+_log = structlog.get_logger("trueup.run")
+
+RESTART_DELAY_S = 1.0
+STOP_TIMEOUT_S = 15.0
+
+Process = Callable[[Session, asyncio.Event], Coroutine[Any, Any, None]]
+
+_CONFIG = typer.Option(None, "--config", help="Path of trueup.toml.")
+
+
+def init(
+    folder: Path = typer.Argument(Path(), help="Where trueup.toml shall lie."),
+    *,
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON document."),
+) -> None:
+    """Write a trueup.toml with every field explained, and make the master key."""
+    with telling_failures(as_json=as_json):
+        path = folder / CONFIG_FILE
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with path.open("x") as file:
+                file.write(render_default())
+        except FileExistsError as error:
+            raise ConfigError(f"{path} exists already; it was left as it is.") from error
+        config = load_config(path)
+        load_master_key(config.master_key_path, create=True)
+    if as_json:
+        print_json({"config": path, "master_key": config.master_key_path})
+        return
+    out.print(f"Wrote {path}")
+    out.print(f"Made the master key {config.master_key_path}: keep a copy away from the backups.")
+
+
+def web(config_path: Path | None = _CONFIG) -> None:
+    """Take deliveries in and show the console."""
+    _run(run_web, config_path)
+
+
+def worker(config_path: Path | None = _CONFIG) -> None:
+    """Apply events and tell the channels; start as many as you like, on any machine."""
+    _run(run_worker, config_path)
+
+
+def serve(config_path: Path | None = _CONFIG) -> None:
+    """Run everything on this machine: database, web, worker and scheduler."""
+    with telling_failures(as_json=False):
+        config = load_config(config_path)
+        configure_logging(config)
+        with open_database(config) as conninfo:
+            uvloop.run(open_session(config, conninfo))
+            status = _supervise(config, config_path, ("web", "worker", "scheduler"))
+    raise typer.Exit(status)
+
+
+def _run(process: Process, config_path: Path | None) -> None:
+    with telling_failures(as_json=False):
+        config = load_config(config_path)
+        configure_logging(config)
+        with open_database(config) as conninfo:
+            uvloop.run(run_until_told(config, conninfo, process))
+
+
+async def run_until_told(config: Config, conninfo: str, process: Process) -> None:
+    """Run one process until it gets SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await process(await open_session(config, conninfo), stop)
+
+
+async def run_web(session: Session, stop: asyncio.Event) -> None:
+    """Serve HTTP until told to stop; requests in flight are answered first."""
+    config = session.config
+    app = TrueupApp(session.conninfo, session.hub, body_bytes_max=config.web.body_bytes_max)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=config.web.host,
+            port=config.web.port,
+            http="httptools",
+            loop="uvloop",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            date_header=False,
+            lifespan="on",
+            proxy_headers=False,
+            timeout_graceful_shutdown=10,
+        )
+    )
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    serving = asyncio.create_task(server.serve())
+    told = asyncio.create_task(stop.wait())
+    await asyncio.wait({serving, told}, return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    told.cancel()
+    await serving
+
+
+async def run_worker(session: Session, stop: asyncio.Event) -> None:
+    """Apply events and tell the channels until told to stop."""
+    config = session.config.worker
+    worker_ = Worker(
+        session.conninfo,
+        session.hub,
+        ttl_s=config.lease_ttl_s,
+        batch_events_max=config.batch_events_max,
+    )
+    await asyncio.gather(worker_.run(stop), Lines(session.conninfo, session.hub).run(stop))
+
+
+def _supervise(config: Config, config_path: Path | None, names: tuple[str, ...]) -> int:
+    """Keep the processes up until told to stop; one that dies is started again."""
+    told: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received, _: told.append(received))
+    running = {name: _start(name, config_path) for name in names}
+    err.print(f"Console: http://{config.web.host}:{config.web.port}/")
+    while not told:
+        time.sleep(0.1)
+        for name, process in running.items():
+            if process.poll() is not None and not told:
+                _log.error("process_died", process=name, status=process.returncode)
+                time.sleep(RESTART_DELAY_S)
+                running[name] = _start(name, config_path)
+    return _stop(running)
+
+
+def _start(name: str, config_path: Path | None) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "trueup.cli.main", name]
+    if config_path is not None:
+        command += ["--config", str(config_path)]
+    return subprocess.Popen(command, env=os.environ.copy(), start_new_session=True)  # noqa: S603 - our own command
+
+
+def _stop(running: dict[str, "subprocess.Popen[bytes]"]) -> int:
+    for process in running.values():
+        with suppress(ProcessLookupError):
+            process.terminate()
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    clean = True
+    for process in running.values():
+        try:
+            process.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            clean = False
+    return 0 if clean else FOUND_PROBLEMS
+
+
+def configure_logging(config: Config) -> None:
+    """Log to standard error as text for people or JSON for machines."""
+    levels = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+    renderer = (
+        structlog.processors.JSONRenderer()
+        if config.log.format == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(levels[config.log.level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

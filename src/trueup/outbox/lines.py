@@ -1,0 +1,124 @@
+"""Lines: one to each vendor account, each on its own, so that none waits for another.
+
+Every worker process tries to hold every account; the one that does works it. When it dies, its
+session's lock is free and another process takes over, reads back what was left open, and goes on.
+"""
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+import structlog
+
+from trueup.db.pool import connect, translate_errors
+from trueup.errors import ConfigError, ConnectorError, DatabaseUnavailable
+from trueup.hub import Hub
+from trueup.intake.connections import Account, load_accounts
+from trueup.intake.partitions import hold_connection
+from trueup.outbox.caller import Caller
+from trueup.outbox.dispatch import Dispatcher
+
+_log = structlog.get_logger("trueup.outbox")
+
+IDLE_S = 0.01
+"""How long a line with nothing due waits; part of the latency of a stock call."""
+
+TAKEOVER_INTERVAL_S = 0.5
+REFRESH_INTERVAL_S = 2.0
+RECOVER_INTERVAL_S = 2.0
+SILENCE_S_MAX = 30
+"""A holder that is silent this long has lost its account: longer than one call may take."""
+
+
+class Lines:
+    """Keeps a line to every active account that can be written to.
+
+    Args:
+        conninfo: of the database.
+        hub: vault and connectors.
+    """
+
+    def __init__(self, conninfo: str, hub: Hub) -> None:
+        self._conninfo = conninfo
+        self._hub = hub
+        self._tasks: dict[int, tuple[Account, asyncio.Task[None]]] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until told to stop."""
+        try:
+            while not stop.is_set():
+                with suppress(DatabaseUnavailable):
+                    await self._refresh(stop)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), REFRESH_INTERVAL_S)
+        finally:
+            for _, task in self._tasks.values():
+                task.cancel()
+            await asyncio.gather(
+                *(task for _, task in self._tasks.values()), return_exceptions=True
+            )
+
+    async def _refresh(self, stop: asyncio.Event) -> None:
+        """Open lines to new accounts, close those that ended, renew those that changed."""
+        with translate_errors():
+            async with await connect(self._conninfo, application_name="trueup-outbox") as conn:
+                accounts = await load_accounts(conn, self._hub.vault)
+        wanted = {
+            account.connection.connection_id: account
+            for account in accounts
+            if account.connection.state == "active" and self._can_write(account)
+        }
+        for connection_id, (account, task) in list(self._tasks.items()):
+            if wanted.get(connection_id) != account or task.done():
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+                del self._tasks[connection_id]
+        for connection_id, account in wanted.items():
+            if connection_id not in self._tasks:
+                task = asyncio.create_task(self._line(account, stop))
+                self._tasks[connection_id] = (account, task)
+
+    def _can_write(self, account: Account) -> bool:
+        folder = self._hub.connectors.get(account.connection.connector)
+        return folder is not None and folder.has("actions")
+
+    async def _line(self, account: Account, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                with translate_errors():
+                    await self._hold(account, stop)
+            except (DatabaseUnavailable, ConnectorError) as error:
+                _log.warning("line_down", connection=account.connection.name, reason=error.message)
+            except ConfigError as error:
+                _log.error("line_unusable", connection=account.connection.name, reason=str(error))
+                return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), TAKEOVER_INTERVAL_S)
+
+    async def _hold(self, account: Account, stop: asyncio.Event) -> None:
+        connection = account.connection
+        async with await connect(self._conninfo, application_name="trueup-outbox") as conn:
+            if not await hold_connection(conn, connection.connection_id):
+                return
+            await _limit_silence(conn)
+            folder = self._hub.connectors[connection.connector]
+            async with Caller(folder, account) as caller:
+                await _work(Dispatcher(conn, self._hub.vault, caller), stop)
+
+
+async def _work(dispatcher: Dispatcher, stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    recovered_at = float("-inf")
+    while not stop.is_set():
+        if loop.time() - recovered_at >= RECOVER_INTERVAL_S:
+            await dispatcher.recover()
+            recovered_at = loop.time()
+        if await dispatcher.step() == 0:
+            await asyncio.sleep(IDLE_S)
+
+
+async def _limit_silence(conn: psycopg.AsyncConnection[Any]) -> None:
+    await conn.execute(
+        "SELECT set_config('idle_session_timeout', %s, false)", (f"{SILENCE_S_MAX}s",)
+    )
