@@ -5,6 +5,7 @@ so the same mapping reads it. What the files do not tell: lines of orders have n
 numbered), and products have none at all (their handle stands for it, the SKU for a variant's).
 """
 
+import codecs
 import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
@@ -53,10 +54,10 @@ def read_file(format_name: str, content: bytes) -> Sequence[Piece]:
 
 def _rows(content: bytes, needed: tuple[str, ...]) -> Iterator[Row]:
     try:
-        text = content.decode("utf-8-sig")
+        text = content.removeprefix(codecs.BOM_UTF8).decode()
     except UnicodeDecodeError as fault:
-        line = content.count(b"\n", 0, fault.start) + 1
-        raise file_fault(line, "", "text in UTF-8", f"byte {content[fault.start]:#04x}") from fault
+        line = fault.object.count(b"\n", 0, fault.start) + 1
+        raise file_fault(line, "", "text in UTF-8", "other bytes") from fault
     if "\x00" in text:
         raise file_fault(text.count("\n", 0, text.index("\x00")) + 1, "", "text", "U+0000")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
