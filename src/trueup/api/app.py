@@ -1,27 +1,33 @@
 """The whole HTTP application: hooks beside Litestar's routes for everything else."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
-import structlog
+import psycopg
 from litestar import Litestar, Request, Response, get
-from litestar.exceptions import HTTPException
+from litestar.config.csrf import CSRFConfig
+from litestar.datastructures import State
+from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 from litestar.types import ControllerRouterHandler
 
 from trueup import __version__
+from trueup.api.entry import enter, enter_token
 from trueup.api.hooks import HooksApp, Receive, Scope, Send
+from trueup.api.problem import data_error, http_error, hub_error
 from trueup.api.reading import read_session
+from trueup.api.security import Asgi, behind_door, with_headers
+from trueup.api.token import Door
+from trueup.api.v1 import v1_routes
 from trueup.db.pool import open_pool
-from trueup.errors import DatabaseUnavailable, HubError
+from trueup.errors import HubError
 from trueup.hub import Hub
 from trueup.intake.gateway import Gateway
 from trueup.intake.reads import oldest_queued
-
-_log = structlog.get_logger("trueup.web")
 
 SLOW_QUEUE_S = 60.0
 """A queue older than this says that no worker is at work."""
@@ -51,7 +57,7 @@ def healthz() -> Health:
 @get("/readyz", tags=["operation"])
 async def readyz(request: Request[Any, Any, Any]) -> Response[Readiness]:
     """Say whether the database answers and the queue moves; 503 where it does not."""
-    async with read_session(request.app) as conn:
+    async with read_session(request.app.state) as conn:
         queue = await oldest_queued(conn)
     slow = queue["oldest_age_s"] > SLOW_QUEUE_S
     readiness = Readiness(
@@ -62,22 +68,10 @@ async def readyz(request: Request[Any, Any, Any]) -> Response[Readiness]:
     return Response(readiness, status_code=503 if slow else 200)
 
 
-def hub_error(_: Request[Any, Any, Any], error: HubError) -> Response[dict[str, Any]]:
-    """Answer one of our errors in the one shape that all endpoints share."""
-    status = 503 if isinstance(error, DatabaseUnavailable) else getattr(error, "status", 400)
-    headers = {"Retry-After": "5"} if status == 503 else {}
-    problem = {"error": {"code": error.code, "message": error.message}}
-    return Response(problem, status_code=status, headers=headers, media_type="application/json")
-
-
-def http_error(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
-    """Answer anything else in the same shape; what went wrong inside stays inside."""
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    message = error.detail if isinstance(error, HTTPException) else "Something went wrong inside."
-    if status >= 500:
-        _log.error("unhandled", path=request.url.path, exc_info=error)
-    problem = {"error": {"code": f"http.{status}", "message": message}}
-    return Response(problem, status_code=status, media_type="application/json")
+async def give_session(state: State) -> AsyncGenerator[psycopg.AsyncConnection[Any], None]:
+    """Give a handler a session of the pool for as long as it works (its argument `session`)."""
+    async with read_session(state) as conn:
+        yield conn
 
 
 class TrueupApp:
@@ -86,8 +80,9 @@ class TrueupApp:
     Args:
         conninfo: of the database.
         hub: vault and connectors.
-        routes: of the console and the API.
+        routes: of the console.
         body_bytes_max: largest delivery.
+        token: of `load_token`; without it the console and the API let nobody in.
     """
 
     def __init__(
@@ -97,9 +92,11 @@ class TrueupApp:
         *,
         routes: Sequence[ControllerRouterHandler] = (),
         body_bytes_max: int,
+        token: str | None = None,
     ) -> None:
         self._gateway = Gateway(conninfo, hub.vault)
         self._hooks = HooksApp(conninfo, hub, self._gateway, body_bytes_max=body_bytes_max)
+        door = Door(token)
         pool = open_pool(conninfo, size_min=1, size_max=8, application_name="trueup-web")
 
         @asynccontextmanager
@@ -108,23 +105,47 @@ class TrueupApp:
                 await pool.open(wait=False)
                 app.state.pool = pool
                 app.state.hub = hub
+                app.state.door = door
                 try:
                     yield
                 finally:
                     await pool.close()
 
-        self._rest = Litestar(
-            route_handlers=[healthz, readyz, PrometheusController, *routes],
+        rest = Litestar(
+            route_handlers=[
+                *(healthz, readyz, enter, enter_token),
+                *(PrometheusController, v1_routes()),
+                *routes,
+            ],
+            dependencies={"session": Provide(give_session)},
             lifespan=[lifespan],
             middleware=[PrometheusConfig(app_name="trueup", prefix="trueup").middleware],
-            exception_handlers={HubError: hub_error, Exception: http_error},
-            openapi_config=OpenAPIConfig(title="Trueup", version=__version__, path="/api/schema"),
+            csrf_config=CSRFConfig(
+                secret=door.csrf_secret,
+                cookie_name="trueup_csrf",
+                cookie_httponly=True,
+                cookie_samesite="lax",
+            ),
+            exception_handlers={
+                HubError: hub_error,
+                psycopg.DataError: data_error,
+                Exception: http_error,
+            },
+            openapi_config=OpenAPIConfig(
+                title="Trueup",
+                version=__version__,
+                path="/api/schema",
+                # The pages that show a schema load scripts from elsewhere.
+                render_plugins=[JsonRenderPlugin(), YamlRenderPlugin()],
+            ),
             request_max_body_size=body_bytes_max,
         )
+        # Litestar names the same things in its own types.
+        self._rest: Asgi = with_headers(behind_door(rest, door))  # type: ignore[arg-type]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send hooks to their own door, everything else to Litestar."""
         if scope["type"] == "http" and scope["path"].startswith("/hooks/"):
             await self._hooks(scope, receive, send)
         else:
-            await self._rest(scope, receive, send)  # type: ignore[arg-type]
+            await self._rest(scope, receive, send)

@@ -5,18 +5,21 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import psycopg
-from litestar import Litestar
+from litestar.datastructures import State
 
 from trueup.db.pool import translate_errors
 
 
 @asynccontextmanager
-async def read_session(app: Litestar) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+async def read_session(state: State) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
     """Give a session of the web process's pool.
+
+    Args:
+        state: of the application.
 
     Raises:
         DatabaseUnavailable: none comes in time.
     """
     with translate_errors():
-        async with app.state.pool.connection() as conn:
+        async with state.pool.connection() as conn:
             yield conn

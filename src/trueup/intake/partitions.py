@@ -17,7 +17,7 @@ from trueup.kernel.limits import PARTITIONS
 _queries = load_queries("trueup.intake")
 
 _PARTITION_CLASS = 64_001
-_PRESENCE_CLASS = 64_002
+PRESENCE_CLASS = 64_002
 _CONNECTION_CLASS = 64_003
 
 
@@ -40,7 +40,7 @@ class PartitionShare:
         limit = f"{int(self._ttl_s * 1000)}ms"
         for setting in ("idle_session_timeout", "idle_in_transaction_session_timeout"):
             await self._conn.execute("SELECT set_config(%s, %s, false)", (setting, limit))
-        await self._try_lock(_PRESENCE_CLASS, self._slot)
+        await self._try_lock(PRESENCE_CLASS, self._slot)
 
     async def balance(self) -> set[int]:
         """Take what is this session's by the number of sessions present, give up what is not.
@@ -48,7 +48,7 @@ class PartitionShare:
         Call about once a second, between batches. Returns what is held.
         """
         cursor = await self._conn.execute(
-            _queries.list_present, {"presence_class": _PRESENCE_CLASS}
+            _queries.list_present, {"presence_class": PRESENCE_CLASS}
         )
         slots = [slot for (slot,) in await cursor.fetchall()]
         mine = slots.index(self._slot) if self._slot in slots else 0

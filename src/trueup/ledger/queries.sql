@@ -214,3 +214,55 @@ JOIN ledger.transaction t USING (event_id)
 JOIN ledger.sku s USING (sku_id)
 WHERE s.code = %(code)s
 GROUP BY t.posted_at, p.event_id ORDER BY p.event_id;
+
+-- name: page_balances
+-- One page of balances in the order of their SKUs.
+-- Parameters: after: SKU or null; count.
+-- Rows: many.
+-- Index: sku_code_key, balance primary key.
+SELECT s.code AS sku, b.on_hand - b.reserved AS available, b.on_hand, b.reserved, b.in_transit,
+  b.customer, b.quarantine, b.loss, b.supplier, b.demand, b.sequence, b.counted, b.moved_at
+FROM ledger.sku s JOIN ledger.balance b USING (sku_id)
+WHERE %(after)s::text IS NULL OR s.code > %(after)s::text
+ORDER BY s.code LIMIT %(count)s;
+
+-- name: transactions_of_events
+-- The transactions of some events.
+-- Parameters: event_ids.
+-- Rows: many: event_id, record_id, reason, occurred_at, posted_at.
+-- Index: transaction primary key.
+SELECT event_id, record_id, reason, occurred_at, posted_at FROM ledger.transaction
+WHERE event_id = ANY(%(event_ids)s) ORDER BY event_id;
+
+-- name: stock_series
+-- What was available of one SKU after each of the newest events that moved it: the balance as it
+-- stands, less what was posted later.
+-- Parameters: code, count: events at most.
+-- Rows: many: posted_at, event_id, reason, available, oldest first.
+-- Index: posting_sku, transaction and balance primary keys.
+WITH moved AS (
+  SELECT p.event_id,
+    sum(CASE p.place WHEN 'on_hand' THEN p.units WHEN 'reserved' THEN -p.units ELSE 0 END) AS units
+  FROM ledger.posting p
+  WHERE p.sku_id = (SELECT sku_id FROM ledger.sku WHERE code = %(code)s)
+  GROUP BY p.event_id ORDER BY p.event_id DESC LIMIT %(count)s
+), now_available AS (
+  SELECT b.on_hand - b.reserved AS units FROM ledger.balance b
+  JOIN ledger.sku s USING (sku_id) WHERE s.code = %(code)s
+)
+SELECT t.posted_at, m.event_id, t.reason,
+  (n.units - coalesce(sum(m.units) OVER (
+    ORDER BY m.event_id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0))::bigint
+    AS available
+FROM moved m CROSS JOIN now_available n JOIN ledger.transaction t USING (event_id)
+ORDER BY m.event_id;
+
+-- name: busiest_skus
+-- The SKUs that moved most among the newest postings.
+-- Parameters: postings: how many of the newest are looked at; count.
+-- Rows: many: sku, postings; busiest first.
+-- Index: posting primary key, sku primary key.
+SELECT s.code AS sku, count(*) AS postings
+FROM (SELECT sku_id FROM ledger.posting ORDER BY event_id DESC, ordinal DESC LIMIT %(postings)s) p
+JOIN ledger.sku s USING (sku_id)
+GROUP BY s.code ORDER BY count(*) DESC, s.code LIMIT %(count)s;

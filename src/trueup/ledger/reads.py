@@ -48,3 +48,32 @@ async def postings_of_events(
 async def stock_history(conn: psycopg.AsyncConnection[Any], sku: str) -> list[Row]:
     """Return what was available of a SKU after each event that moved it."""
     return await _rows(conn, "stock_history", code=sku)
+
+
+async def page_balances(
+    conn: psycopg.AsyncConnection[Any], *, count: int, after: str | None = None
+) -> list[Row]:
+    """Return one page of balances by SKU; `after` is the last SKU of the page above."""
+    return await _rows(conn, "page_balances", count=count, after=after)
+
+
+async def transactions_of_events(
+    conn: psycopg.AsyncConnection[Any], event_ids: Sequence[int]
+) -> list[Row]:
+    """Return the transactions of some events: reason, when it occurred, when it was posted."""
+    return await _rows(conn, "transactions_of_events", event_ids=list(event_ids))
+
+
+async def stock_series(
+    conn: psycopg.AsyncConnection[Any], sku: str, *, count: int = 2000
+) -> list[Row]:
+    """Return what was available of a SKU after each of its newest `count` events, oldest first."""
+    return await _rows(conn, "stock_series", code=sku, count=count)
+
+
+async def busiest_skus(
+    conn: psycopg.AsyncConnection[Any], *, postings: int = 5000, count: int = 1
+) -> list[str]:
+    """Return the SKUs that moved most among the newest postings, busiest first."""
+    rows = await _rows(conn, "busiest_skus", postings=postings, count=count)
+    return [row["sku"] for row in rows]

@@ -183,3 +183,27 @@ FROM records.record GROUP BY kind ORDER BY kind;
 SELECT DISTINCT person FROM records.record
 WHERE connection_id = %(connection_id)s AND person IS NOT NULL
   AND (%(entities)s::text[] IS NULL OR entity = ANY(%(entities)s::text[]));
+
+-- name: page_records
+-- One page of the newest records of a kind; pages go on behind (before_at, before_id).
+-- Parameters: kind, count; connection_id: number or null; before_at: instant or null; before_id.
+-- Rows: many.
+-- Index: record_recent, version primary key.
+SELECT r.record_id, r.connection_id, r.kind, r.ref, r.entity, r.number, r.updated_at,
+  r.occurred_at, r.event_id, r.versions, r.stale, r.deleted, v.body::text AS body
+FROM records.record r
+JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
+WHERE r.kind = %(kind)s
+  AND (%(connection_id)s::int IS NULL OR r.connection_id = %(connection_id)s::int)
+  AND (%(before_at)s::timestamptz IS NULL
+    OR (r.occurred_at <= %(before_at)s::timestamptz
+      AND (r.occurred_at, r.record_id) < (%(before_at)s::timestamptz, %(before_id)s::bigint)))
+ORDER BY r.occurred_at DESC, r.record_id DESC LIMIT %(count)s;
+
+-- name: version_events
+-- Which events made versions of some records.
+-- Parameters: record_ids, count.
+-- Rows: many: record_id, event_id, stale; newest first.
+-- Index: version primary key.
+SELECT record_id, event_id, stale FROM records.version
+WHERE record_id = ANY(%(record_ids)s) ORDER BY event_id DESC LIMIT %(count)s;

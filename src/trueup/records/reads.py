@@ -71,3 +71,39 @@ async def persons_of_entities(
         entities=None if entities is None else list(entities),
     )
     return [bytes(row["person"]) for row in rows]
+
+
+async def page_records(
+    conn: psycopg.AsyncConnection[Any],
+    kind: str,
+    *,
+    count: int,
+    connection_id: int | None = None,
+    before: tuple[datetime, int] | None = None,
+) -> list[Row]:
+    """Return one page of the newest records of a kind.
+
+    Args:
+        conn: any session.
+        kind: such as "order".
+        count: records at most.
+        connection_id: of one connection only.
+        before: (occurred_at, record_id) of the last record of the page above.
+    """
+    before_at, before_id = before or (None, 0)
+    return await _rows(
+        conn,
+        "page_records",
+        kind=kind,
+        count=count,
+        connection_id=connection_id,
+        before_at=before_at,
+        before_id=before_id,
+    )
+
+
+async def version_events(
+    conn: psycopg.AsyncConnection[Any], record_ids: Sequence[int], *, count: int = 1000
+) -> list[Row]:
+    """Return which events made versions of some records, newest first."""
+    return await _rows(conn, "version_events", record_ids=list(record_ids), count=count)
