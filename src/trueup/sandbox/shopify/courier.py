@@ -14,7 +14,7 @@ __all__ = ["Courier"]
 
 _CONNECT_S_MAX = 1.0
 _TOTAL_S_MAX = 5.0
-_AT_ONCE_MAX = 32
+_AT_ONCE_MAX = 12
 _IDLE_S = 0.02
 
 
@@ -50,16 +50,17 @@ class Courier:
 
     async def run(self) -> None:
         """Deliver until cancelled; time passes by the sandbox's clock."""
-        under_way: set[asyncio.Task[None]] = set()
+        async with asyncio.TaskGroup() as group:
+            for _ in range(_AT_ONCE_MAX):
+                group.create_task(self._work())
+
+    async def _work(self) -> None:
         while True:
-            started = False
-            for shop in self._shops:
-                for delivery in self._take(shop, _AT_ONCE_MAX - len(under_way)):
-                    task = asyncio.create_task(self._send(shop, delivery))
-                    under_way.add(task)
-                    task.add_done_callback(under_way.discard)
-                    started = True
-            await asyncio.sleep(0 if started else _IDLE_S)
+            taken = [(shop, each) for shop in self._shops for each in self._take(shop, 1)]
+            for shop, delivery in taken:
+                await self._send(shop, delivery)
+            if not taken:
+                await asyncio.sleep(_IDLE_S)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -72,7 +73,7 @@ class Courier:
     async def _send(self, shop: Shop, delivery: Delivery) -> None:
         status: int | None = None
         async with self._gate:
-            with contextlib.suppress(httpx.HTTPError, TimeoutError):
+            with contextlib.suppress(httpx.HTTPError, httpx.InvalidURL, TimeoutError):
                 async with asyncio.timeout(_TOTAL_S_MAX):
                     reply = await self._client.post(
                         delivery.subscription.uri,
