@@ -1,18 +1,66 @@
 """The command line's root: every command takes `--json` and ends with 0, 1, 2 or 3."""
 
+import importlib
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
 import typer
+from typer.core import TyperGroup
 
 from trueup import __version__
-from trueup.cli import ingest, run
-from trueup.cli.session import out
+
+_RUN, _CONNECT, _FEED, _LOOK, _KEEP = "Run", "Connect", "Feed", "Look", "Keep it right"
+
+
+class _Command(NamedTuple):
+    """Where a command lies: a function, or a Typer of its own with commands below it."""
+
+    module: str
+    name: str
+    panel: str
+
+
+_COMMANDS = {
+    "init": _Command("run", "init", _RUN),
+    "serve": _Command("run", "serve", _RUN),
+    "web": _Command("run", "web", _RUN),
+    "worker": _Command("run", "worker", _RUN),
+    "ingest": _Command("ingest", "ingest", _FEED),
+    "import": _Command("ingest", "import_", _FEED),
+}
+
+
+class LazyGroup(TyperGroup):
+    """Loads a command's module when it is asked for, so that each starts with what it needs."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 - Typer's own type is private
+        """Return every command's name, in the order of the table."""
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401 - as above
+        """Return one command; None where there is none of this name."""
+        del ctx
+        entry = _COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        found: Any = getattr(importlib.import_module(f"trueup.cli.{entry.module}"), entry.name)
+        if not isinstance(found, typer.Typer):
+            only = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
+            only.command(cmd_name)(found)
+            found = only
+        command: Any = typer.main.get_command(found)
+        command.name = cmd_name
+        command.rich_help_panel = entry.panel
+        return command
+
 
 main = typer.Typer(
     name="trueup",
+    cls=LazyGroup,
     no_args_is_help=True,
+    # A traceback with local variables could show secrets.
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help=(
@@ -21,18 +69,10 @@ main = typer.Typer(
     ),
 )
 
-_RUN, _CONNECT, _FEED, _LOOK, _KEEP = (
-    "Run it",
-    "Connect",
-    "Feed",
-    "Look",
-    "Keep it right",
-)
-
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        out.print(f"trueup {__version__}", highlight=False)
+        typer.echo(f"trueup {__version__}")
         raise typer.Exit
 
 
@@ -40,7 +80,7 @@ def _print_version(wanted: bool) -> None:
 def root(
     config: Annotated[
         Path | None,
-        typer.Option("--config", help="Path of trueup.toml, for any command."),
+        typer.Option("--config", help="Path of trueup.toml, for any command.", show_default=False),
     ] = None,
     version: Annotated[  # noqa: ARG001 - its callback does the work
         bool,
@@ -51,13 +91,6 @@ def root(
     if config is not None:
         os.environ["TRUEUP_CONFIG"] = str(config)
 
-
-main.command(rich_help_panel=_RUN)(run.init)
-main.command(rich_help_panel=_RUN)(run.serve)
-main.command(rich_help_panel=_RUN)(run.web)
-main.command(rich_help_panel=_RUN)(run.worker)
-main.command(rich_help_panel=_FEED)(ingest.ingest)
-main.command("import", rich_help_panel=_FEED)(ingest.import_)
 
 if __name__ == "__main__":
     main()
