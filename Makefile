@@ -26,7 +26,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup test unit db contract flow tidy sim bench lint layers type fmt demo serve \
-  docs-check screenshots chromium clean
+  docs docs-check screenshots chromium clean
 
 help: ## Explain every target (this text)
 	@echo 'Trueup. A fresh clone needs two commands: make demo, make test.'; echo
@@ -97,6 +97,9 @@ demo: setup ## Replay a busy day of two sandbox stores with faults, and show tha
 
 serve: setup ## Run the hub: web and worker, with the embedded database
 	@$(BIN)/trueup serve
+
+docs: setup ## Write the parts of the papers that come from the code
+	@$(BIN)/python -m tests.tidy.reference
 
 docs-check: setup ## Check that the papers equal the code: links, commands, fields, codes, decisions
 	@$(PYTEST) tests/tidy -k 'paper or reference'

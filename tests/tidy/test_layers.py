@@ -1,5 +1,6 @@
 """Imports go one way, and no module stands outside of that."""
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -34,7 +35,9 @@ def test_every_room_stands_in_a_layer_or_is_a_leaf() -> None:
     layers = next(contract["layers"] for contract in _contracts() if contract["type"] == "layers")
     assert isinstance(layers, list)
     named = {
-        name.strip("() ").removeprefix("trueup.") for layer in layers for name in layer.split("|")
+        name.strip("() ").removeprefix("trueup.")
+        for layer in layers
+        for name in re.split("[|:]", layer)
     }
     present = {
         path.stem

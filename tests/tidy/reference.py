@@ -1,0 +1,175 @@
+"""The parts of the papers that are written from the code.
+
+`make docs` writes them, `test_reference.py` fails where they are out of date. A part stands between
+`<!-- written: name -->` and `<!-- end -->`; what stands around it is a person's.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import msgspec
+import typer.main
+
+from tests.tidy.tree import ROOT
+from trueup import errors
+from trueup.cli.main import main
+from trueup.config import ENVIRONMENT_PREFIX, Config, render_default
+from trueup.contract.signature_scheme import (
+    Asymmetric,
+    BodyHmac,
+    JoinedHmac,
+    QueuePull,
+    StaticToken,
+    Unsigned,
+    UrlParams,
+)
+from trueup.contract.vendor_signature import VENDOR_SIGNATURES
+
+FOLDER = ROOT / "docs" / "reference"
+
+_PART = re.compile(r"(<!-- written: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+_FAMILIES = {
+    BodyHmac: "HMAC of the body",
+    JoinedHmac: "HMAC of several parts joined",
+    Asymmetric: "the vendor's private key",
+    UrlParams: "HMAC of our address and the sorted fields",
+    StaticToken: "a fixed token",
+    Unsigned: "nothing is signed",
+    QueuePull: "pulled from a queue",
+}
+
+
+def fields_of(struct: type[msgspec.Struct], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Yield (dotted name, type, default) of every field of the configuration."""
+    for field in msgspec.structs.fields(struct):
+        if isinstance(field.default, msgspec.Struct):
+            yield from fields_of(type(field.default), f"{field.name}.")
+        else:
+            yield f"{prefix}{field.name}", field.type, field.default
+
+
+def write_config() -> str:
+    rows = [
+        f"| `{name}` | `{ENVIRONMENT_PREFIX}{name.upper().replace('.', '_')}` | {_kind(kind)} "
+        f"| {'none' if default is None else f'`{default}`'} |"
+        for name, kind, default in fields_of(Config)
+    ]
+    table = ["| field | environment | what it takes | default |", "|---|---|---|---|", *rows]
+    return "\n".join(table) + f"\n\n```toml\n{render_default()}```\n"
+
+
+def _kind(kind: Any) -> str:
+    """Say in words what a field takes."""
+    origin = get_origin(kind)
+    if origin is Literal:
+        return ", ".join(f"`{choice}`" for choice in get_args(kind))
+    if origin is UnionType:
+        return " or ".join(_kind(part) for part in get_args(kind) if part is not type(None))
+    if origin is Annotated:
+        inner, *metas = get_args(kind)
+        bounds = [
+            f"{sign} {getattr(meta, name)}"
+            for meta in metas
+            for name, sign in (("ge", "≥"), ("le", "≤"))
+            if getattr(meta, name, None) is not None
+        ]
+        return " ".join([_kind(inner), *([f"({', '.join(bounds)})"] if bounds else [])])
+    words = {int: "whole number", float: "number", str: "text", bool: "flag", Path: "path"}
+    return words[kind]
+
+
+def write_signatures() -> str:
+    rows = []
+    for name, known in sorted(VENDOR_SIGNATURES.items()):
+        scheme = known.scheme
+        header = getattr(scheme, "header", "")
+        signed = getattr(scheme, "join", "") or ("{body}" if isinstance(scheme, BodyHmac) else "")
+        stamp = getattr(scheme, "stamp", None)
+        window = f"-{stamp.past_s} s to +{stamp.future_s} s" if stamp is not None else ""
+        algorithm = getattr(scheme, "algorithm", "")
+        coded = getattr(scheme, "encoding", "")
+        rows.append(
+            f"| `{name}` | {_FAMILIES[type(scheme)]} | {_code(header)} | {_code(signed)} "
+            f"| {' '.join(filter(None, [algorithm, coded]))} | {window} | {known.evidence} |"
+        )
+    head = "| name | family | header | signed bytes | how | window | evidence |"
+    return "\n".join([head, "|---|---|---|---|---|---|---|", *rows]) + "\n"
+
+
+def _code(text: str) -> str:
+    return "`" + text.replace("|", "\\|") + "`" if text else ""
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    """Yield every command of `trueup` with its full name."""
+
+    def walk(command: Any, name: str) -> Iterator[tuple[str, Any]]:
+        if not hasattr(command, "list_commands"):
+            yield name, command
+            return
+        for child in command.list_commands(None):
+            yield from walk(command.get_command(None, child), f"{name} {child}")
+
+    yield from walk(typer.main.get_command(main), "trueup")
+
+
+def write_commands() -> str:
+    rows = []
+    for name, command in sorted(commands()):
+        usage = [name]
+        options = []
+        for param in command.params:
+            if getattr(param, "hidden", False):
+                continue
+            if param.param_type_name == "argument":
+                word = str(param.name).replace("_", "-")
+                usage.append(f"<{word}>" if param.required else f"[{word}]")
+            else:
+                options.append(f"`{max(param.opts, key=len)}`")
+        words = (command.help or "").strip().split("\n\n")[0].replace("\n", " ").replace("|", "\\|")
+        rows.append(f"| `{' '.join(usage)}` | {words} | {' '.join(options)} |")
+    head = ["| command | what it does | options |", "|---|---|---|"]
+    return "\n".join(head + sorted(rows)) + "\n"
+
+
+def write_errors() -> str:
+    def walk(error: type[errors.HubError]) -> Iterator[type[errors.HubError]]:
+        yield error
+        for child in error.__subclasses__():
+            if child.__module__ == errors.__name__:
+                yield from walk(child)
+
+    rows = [
+        f"| `{error.code}` | {(error.__doc__ or '').strip().splitlines()[0]} | {error.fate} |"
+        for error in walk(errors.HubError)
+    ]
+    return "\n".join(["| code | says by itself | fate |", "|---|---|---|", *rows]) + "\n"
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "config": write_config,
+    "signatures": write_signatures,
+    "commands": write_commands,
+    "errors": write_errors,
+}
+
+
+def written(text: str) -> str:
+    """Return a page with its parts written anew."""
+    return _PART.sub(lambda match: match[1] + "\n" + PARTS[match[2]]() + "\n" + match[3], text)
+
+
+def pages() -> list[Path]:
+    return sorted(FOLDER.glob("*.md"))
+
+
+if __name__ == "__main__":
+    for page in pages():
+        text = page.read_text(encoding="utf-8")
+        if (fresh := written(text)) != text:
+            page.write_text(fresh, encoding="utf-8")
+            print(f"wrote {page.relative_to(ROOT)}")

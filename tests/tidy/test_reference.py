@@ -1,0 +1,55 @@
+"""What the papers say of configuration, commands, dependencies and codes is what the code says."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.tidy.issue_codes import codes_in_papers, codes_in_source
+from tests.tidy.reference import PARTS, pages, written
+from tests.tidy.tree import ROOT
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.name))
+def test_written_parts_are_fresh(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert written(text) == text, "out of date: make docs"
+
+
+def test_every_part_stands_on_one_page() -> None:
+    texts = "".join(page.read_text(encoding="utf-8") for page in pages())
+    assert sorted(re.findall(r"<!-- written: (\w+) -->", texts)) == sorted(PARTS)
+
+
+def test_a_stale_part_is_noticed() -> None:
+    """The freshness test can fail: a part with other content is written anew."""
+    stale = "<!-- written: config -->\nold\n<!-- end -->\n"
+    assert "database.url" in written(stale)
+
+
+def test_every_dependency_has_its_paragraph() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names = {re.split(r"[\[>=<;~! ]", line, maxsplit=1)[0] for line in project["dependencies"]}
+    text = (ROOT / "docs" / "reference" / "dependencies.md").read_text(encoding="utf-8")
+    sections = dict(
+        re.findall(r"^## ([\w-]+)\n\n(.+?)(?=\n## |\Z)", text, re.MULTILINE | re.DOTALL)
+    )
+    assert set(sections) == names
+    for name, section in sections.items():
+        assert "Looked at:" in section, f"{name}: say what else was looked at"
+        assert len(section) > 120, f"{name}: say what for, and why it"
+
+
+def test_every_code_has_its_page() -> None:
+    explained = codes_in_papers()
+    assert len(explained) == len(set(explained)), "a code is explained twice in docs/issues.md"
+    assert set(explained) == codes_in_source()
+
+
+def test_every_code_says_what_why_and_how() -> None:
+    text = (ROOT / "docs" / "issues.md").read_text(encoding="utf-8")
+    sections = re.findall(r"^## `([^`]+)`\n(.+?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    for code, section in sections:
+        for word in ("**Means.**", "**Matters.**", "**Do.**"):
+            assert word in section, f"docs/issues.md: {code} lacks {word}"
