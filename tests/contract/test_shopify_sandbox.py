@@ -10,6 +10,7 @@ import pytest
 
 from tests.unit.sandbox.stage import TOKEN, buy, open_stage
 from trueup.canon.record import Record, encode
+from trueup.canon.refund import Refund
 from trueup.connectors.shopify import actions, api, hooks, pull
 from trueup.connectors.shopify.mapping import map_source
 from trueup.connectors.shopify.webhook import identify
@@ -262,3 +263,19 @@ def test_the_check_learns_the_account_its_currency_and_what_scopes_lack() -> Non
     budget = api.budget(reply)
     assert budget is not None
     assert budget.capacity >= budget.available > 0
+
+
+def test_a_refund_in_the_customers_currency_is_asked_for_with_both() -> None:
+    """A webhook tells what went back in the customer's currency only; the API tells both."""
+    sandbox = open_stage()
+    sold = buy(sandbox, presentment_currency="EUR", presentment_rate="0.9")
+    sandbox.do("north", commands.Refund(order=sold.order, units={"TEE": 1}))
+    hooked, pulled = by_webhook(sandbox, sold.order_id), by_api(sandbox, sold.order_id)
+    assert told(hooked.records, "order") == told(pulled.records, "order")
+    if told(hooked.records, "refund"):
+        assert told(hooked.records, "refund") == told(pulled.records, "refund")
+    else:
+        assert hooked.fetch == (Fetch(resource="orders", ref=str(sold.order_id)),)
+    refunds = [record for record in pulled.records if isinstance(record, Refund)]
+    assert refunds[0].refunded is not None
+    assert refunds[0].refunded.presented is not None

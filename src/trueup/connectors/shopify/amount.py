@@ -6,12 +6,15 @@ repeat ("0.00", the prices of one catalogue), so prices are built once and share
 
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
+from typing import Annotated
 
 import msgspec
 
 from trueup.canon.price import Price
 from trueup.connectors.shopify.unsound import Unsound
 from trueup.kernel.money import Money, minor_digits
+
+Currency = Annotated[str, msgspec.Meta(min_length=3, max_length=3)]
 
 NO_CURRENCY = "XXX"
 """ISO 4217 for "no currency": Shopify gives some amounts without one; they are the shop's."""
@@ -26,7 +29,7 @@ class MoneyShape(msgspec.Struct, frozen=True, gc=False):
     """One amount with its currency."""
 
     amount: msgspec.Raw
-    currency_code: str
+    currency_code: Currency
 
 
 class BagShape(msgspec.Struct, frozen=True, gc=False):

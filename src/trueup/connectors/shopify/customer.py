@@ -2,7 +2,7 @@
 
 from trueup.canon.customer import Consent, Customer, CustomerPerson
 from trueup.canon.issue import Issue
-from trueup.connectors.shopify.amount import is_told, money_of
+from trueup.connectors.shopify.amount import Currency, is_told, money_of
 from trueup.connectors.shopify.refs import (
     address_of,
     ref_of,
@@ -39,7 +39,7 @@ class CustomerShape(Shape, frozen=True, kw_only=True):
     tax_exempt: bool | None = None
     orders_count: int | None = None
     total_spent: Amount = NOTHING
-    currency: str | None = None
+    currency: Currency | None = None
     locale: str | None = None
     tags: str | list[str] | None = None
     email: str | None = None

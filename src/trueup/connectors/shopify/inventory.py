@@ -4,7 +4,7 @@ import msgspec
 
 from trueup.canon.inventory import InventoryLevel, Location
 from trueup.canon.product import InventoryItem
-from trueup.connectors.shopify.amount import is_told, money_of
+from trueup.connectors.shopify.amount import Currency, is_told, money_of
 from trueup.connectors.shopify.refs import address_of, ref_of, stamp_of
 from trueup.connectors.shopify.shape import NOTHING, AddressShape, Amount, Id, Instant, Shape, Units
 from trueup.contract.connector import Mapped, Source
@@ -19,7 +19,7 @@ class ItemShape(Shape, frozen=True, kw_only=True):
     updated_at: Instant | None = None
     requires_shipping: bool | None = None
     cost: Amount = NOTHING
-    currency: str | None = None
+    currency: Currency | None = None
     country_code_of_origin: str | None = None
     harmonized_system_code: str | None = None
     tracked: bool | None = None

@@ -4,6 +4,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from trueup.connectors.shopify.amount import Currency
 from trueup.connectors.shopify.shape import NOTHING, Amount, Id, Instant, Units
 
 T = TypeVar("T")
@@ -49,7 +50,7 @@ class MoneyNode(Node, frozen=True, kw_only=True):
     """One amount."""
 
     amount: Amount
-    currency_code: str | None = None
+    currency_code: Currency | None = None
 
 
 class BagNode(Node, frozen=True, kw_only=True):
@@ -288,8 +289,8 @@ class OrderNode(Node, frozen=True, kw_only=True):
     cancel_reason: str | None = None
     closed_at: Instant | None = None
     test: bool | None = None
-    currency_code: str | None = None
-    presentment_currency_code: str | None = None
+    currency_code: Currency | None = None
+    presentment_currency_code: Currency | None = None
     taxes_included: bool | None = None
     source_name: str | None = None
     display_financial_status: str | None = None

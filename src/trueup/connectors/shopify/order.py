@@ -209,15 +209,16 @@ def _shipments(
 
 
 def _refunds(shape: OrderShape, source: Source, ref: str, issues: list[Issue]) -> Iterable[Record]:
+    if _is_foreign(shape):
+        # Half a refund, as new as the whole one, could win over it: the whole one is asked for.
+        return ()
     whole: list[RefundShape] = shape.refunds or []
     records: list[Record] = []
     for refund in whole:
         records.append(refund_of(refund, source, ref, issues, shape.currency))
-        if not _is_foreign(shape):
-            records += [
-                payment_of(t, source, ref, issues, shape.currency)
-                for t in refund.transactions or ()
-            ]
+        records += [
+            payment_of(t, source, ref, issues, shape.currency) for t in refund.transactions or ()
+        ]
     return records
 
 

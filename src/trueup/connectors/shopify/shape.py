@@ -9,10 +9,13 @@ from typing import Annotated
 
 import msgspec
 
-from trueup.connectors.shopify.amount import BagShape, MoneyShape
+from trueup.connectors.shopify.amount import BagShape, Currency, MoneyShape
 from trueup.kernel.limits import UNITS_MAX
 
-Id = int | Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Id = (
+    Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+    | Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+)
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 Units = Annotated[int, msgspec.Meta(ge=-UNITS_MAX, le=UNITS_MAX)]
 Amount = msgspec.Raw
@@ -170,7 +173,7 @@ class TransactionShape(Shape, frozen=True, kw_only=True):
     gateway: str | None = None
     amount: Amount = NOTHING
     amount_set: BagShape | None = None
-    currency: str | None = None
+    currency: Currency | None = None
     total_unsettled_set: BagShape | None = None
     created_at: Instant | None = None
     processed_at: Instant | None = None
@@ -238,8 +241,8 @@ class OrderShape(Shape, frozen=True, kw_only=True):
     cancel_reason: str | None = None
     closed_at: Instant | None = None
     test: bool | None = None
-    currency: str | None = None
-    presentment_currency: str | None = None
+    currency: Currency | None = None
+    presentment_currency: Currency | None = None
     taxes_included: bool | None = None
     source_name: str | None = None
     financial_status: str | None = None

@@ -14,7 +14,7 @@ from trueup.kernel.ids import sha256
 from trueup.kernel.limits import EXTERNAL_ID_CHARS_MAX
 
 _TOPIC_CHARS_MAX = 100
-_REF_CHARS_MAX = 120
+_REF_CHARS_MAX = 255
 
 
 class _Pointed(msgspec.Struct, gc=False):
