@@ -28,6 +28,7 @@ _COMMANDS = {
     "worker": _Command("run", "worker", _RUN),
     "ingest": _Command("ingest", "ingest", _FEED),
     "import": _Command("ingest", "import_", _FEED),
+    "show": _Command("show", "show", _LOOK),
 }
 
 

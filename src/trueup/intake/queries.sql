@@ -444,3 +444,12 @@ FROM unnest(%(event_ids)s::bigint[]) AS w (event_id)
 LEFT JOIN intake.queue q USING (event_id)
 LEFT JOIN intake.parked p USING (event_id)
 WHERE q.event_id IS NOT NULL OR p.event_id IS NOT NULL;
+
+-- name: issues_of_ref
+-- The issues about one record, newest first.
+-- Parameters: ref, such as "sku/TEE".
+-- Rows: many.
+-- Index: none; issues are few.
+SELECT issue_id, event_id, code, severity, pointer, expected, found, how_to_fix, opened_at,
+  closed_at
+FROM intake.issue WHERE ref = %(ref)s ORDER BY issue_id DESC LIMIT 100;

@@ -36,6 +36,11 @@ async def fates_of_events(conn: psycopg.AsyncConnection[Any], event_ids: list[in
     return await _rows(conn, "fates_of_events", event_ids=event_ids)
 
 
+async def issues_of_ref(conn: psycopg.AsyncConnection[Any], ref: str) -> list[Row]:
+    """Return the issues about one record, such as "sku/TEE", newest first."""
+    return await _rows(conn, "issues_of_ref", ref=ref)
+
+
 async def count_issues(conn: psycopg.AsyncConnection[Any]) -> list[Row]:
     """Return open issues counted by code."""
     return await _rows(conn, "count_issues")

@@ -207,3 +207,15 @@ ORDER BY r.occurred_at DESC, r.record_id DESC LIMIT %(count)s;
 -- Index: version primary key.
 SELECT record_id, event_id, stale FROM records.version
 WHERE record_id = ANY(%(record_ids)s) ORDER BY event_id DESC LIMIT %(count)s;
+
+-- name: records_of_persons
+-- The records of one kind that belong to some persons.
+-- Parameters: persons, kind.
+-- Rows: many.
+-- Index: record_person.
+SELECT r.record_id, r.connection_id, r.kind, r.ref, r.entity, r.number, r.person, r.updated_at,
+  r.occurred_at, r.event_id, r.versions, r.stale, r.deleted, v.body::text AS body, v.personal
+FROM records.record r
+JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
+WHERE r.person = ANY(%(persons)s::bytea[]) AND r.kind = %(kind)s
+ORDER BY r.connection_id, r.record_id LIMIT 50;

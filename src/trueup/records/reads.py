@@ -107,3 +107,10 @@ async def version_events(
 ) -> list[Row]:
     """Return which events made versions of some records, newest first."""
     return await _rows(conn, "version_events", record_ids=list(record_ids), count=count)
+
+
+async def records_of_persons(
+    conn: psycopg.AsyncConnection[Any], persons: Sequence[bytes], kind: str
+) -> list[Row]:
+    """Return the records of one kind that belong to some persons."""
+    return await _rows(conn, "records_of_persons", persons=list(persons), kind=kind)

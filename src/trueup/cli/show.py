@@ -1,0 +1,263 @@
+"""`trueup show`: everything the hub knows of one thing, in the order in which it happened."""
+
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+import msgspec
+import psycopg
+import typer
+from rich.table import Table
+
+from trueup.cli.options import ConfigOption, JsonOption
+from trueup.cli.plain import open_row, plain_record
+from trueup.cli.session import FOUND_PROBLEMS, Session, fail, out, print_json, run
+from trueup.govern.persons import find_by_contact, read_keys
+from trueup.intake.claim import load_events
+from trueup.intake.model import Event
+from trueup.intake.reads import fates_of_events, issues_of_events, issues_of_ref
+from trueup.ledger.reads import list_balances, list_movements, list_sites, postings_of_events
+from trueup.outbox.reads import calls_of_sku, list_intents
+from trueup.records.listings import list_listings
+from trueup.records.person import normal_email
+from trueup.records.reads import (
+    find_records,
+    records_of_entity,
+    records_of_events,
+    records_of_persons,
+    versions_of_record,
+)
+from trueup.records.understand import understand
+
+Conn = psycopg.AsyncConnection[Any]
+Found = dict[str, Any]
+
+_CALLS_SHOWN = 10
+
+
+class Noun(StrEnum):
+    """What can be shown."""
+
+    ORDER = "order"
+    SKU = "sku"
+    CUSTOMER = "customer"
+    EVENT = "event"
+    PRODUCT = "product"
+    SHIPMENT = "shipment"
+
+
+def show(
+    noun: Annotated[Noun, typer.Argument(help="What kind of thing.")],
+    ref: Annotated[
+        str,
+        typer.Argument(help="Its id at the vendor; an order's number, a SKU, an e-mail, an event."),
+    ],
+    masked: Annotated[bool, typer.Option("--masked", help="Leave out what is personal.")] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show one thing: its versions, events, postings, calls and issues, oldest first."""
+
+    async def work(session: Session) -> list[Found]:
+        async with session.connection() as conn:
+            look = _LOOKS.get(noun)
+            if look is not None:
+                return await look(conn, session, ref, masked)
+            return await _records(conn, session, noun.value, ref, masked=masked)
+
+    found = run(work, config_path=config, as_json=as_json)
+    if not found:
+        message = f"There is no {noun.value} {ref!r}."
+        fail("show.not_found", message, as_json=as_json, status=FOUND_PROBLEMS)
+    if as_json:
+        print_json({"kind": noun.value, "ref": ref, "found": found})
+        return
+    for one in found:
+        _print(one)
+
+
+async def _records(
+    conn: Conn, session: Session, kind: str, ref: str, *, masked: bool
+) -> list[Found]:
+    rows = await find_records(conn, kind, ref)
+    if kind == "customer" and "@" in ref and not rows:
+        index = session.hub.vault.index("email", normal_email(ref))
+        persons = await find_by_contact(conn, email_index=index)
+        rows = await records_of_persons(conn, persons, kind)
+    return [await _timeline(conn, session, row, masked=masked) for row in rows]
+
+
+async def _timeline(conn: Conn, session: Session, row: Mapping[str, Any], *, masked: bool) -> Found:
+    connection_id = row["connection_id"]
+    rows = await records_of_entity(conn, connection_id, row["entity"])
+    records = [await open_row(conn, session, each, masked=masked) for each in rows]
+    versions: list[Found] = []
+    for each in rows:
+        for version in await versions_of_record(conn, each["record_id"]):
+            told = {"record": f"{each['kind']}/{each['ref']}", "stale": version["stale"]}
+            versions.append({"event_id": version["event_id"], **told})
+    event_ids = sorted({version["event_id"] for version in versions})
+    events = {event.event_id: event for event in await load_events(conn, event_ids)}
+    skus = sorted({line["sku"] for r in records for line in r.get("lines", ()) if line.get("sku")})
+    calls = [
+        call | {"sku": sku}
+        for sku in skus
+        for call in await calls_of_sku(conn, sku, count=_CALLS_SHOWN)
+    ]
+    issues = await issues_of_events(conn, event_ids)
+    postings = await postings_of_events(conn, event_ids)
+    return {
+        "connection": _name(session, connection_id),
+        "entity": row["entity"],
+        "records": records,
+        "timeline": [
+            _moment(events[event_id], versions, postings, issues) for event_id in event_ids
+        ],
+        "calls": calls,
+        "issues": issues,
+    }
+
+
+def _moment(
+    event: Event, versions: list[Found], postings: list[Found], issues: list[Found]
+) -> Found:
+    """Return what one event did."""
+
+    def of_event(rows: list[Found]) -> list[Found]:
+        return [
+            {name: value for name, value in row.items() if name != "event_id"}
+            for row in rows
+            if row["event_id"] == event.event_id
+        ]
+
+    return {
+        "at": event.raised_at or event.received_at,
+        "event_id": event.event_id,
+        "topic": event.topic,
+        "origin": event.origin,
+        "received_at": event.received_at,
+        "versions": of_event(versions),
+        "postings": of_event(postings),
+        "issues": of_event(issues),
+    }
+
+
+async def _sku(conn: Conn, session: Session, ref: str, masked: bool) -> list[Found]:  # noqa: ARG001 - one of a table of looks
+    balances = await list_balances(conn, sku=ref)
+    listings = await list_listings(conn, ref)
+    if not balances and not listings:
+        return []
+    intents = await list_intents(conn, sku=ref)
+    movements = await list_movements(conn, ref)
+    for row in intents:
+        row["connection"] = _name(session, row["connection_id"])
+    return [
+        {
+            "sku": ref,
+            "balance": balances[0] if balances else None,
+            "sites": await list_sites(conn, ref),
+            "listings": [
+                {"connection": _name(session, each.connection_id), **msgspec.to_builtins(each)}
+                for each in listings
+            ],
+            "intents": intents,
+            "timeline": list(reversed(movements)),
+            "calls": await calls_of_sku(conn, ref),
+            "issues": await issues_of_ref(conn, f"sku/{ref}"),
+        }
+    ]
+
+
+async def _event(conn: Conn, session: Session, ref: str, masked: bool) -> list[Found]:
+    if not (ref.isascii() and ref.isdecimal() and len(ref) < 18):
+        return []
+    event_ids = [int(ref)]
+    events = await load_events(conn, event_ids)
+    if not events:
+        return []
+    event = events[0]
+    folder = session.hub.folder_of(event.connection_id)
+    persons = [bytes(event.person)] if event.person is not None else []
+    keys = await read_keys(conn, session.hub.vault, persons) if persons else {}
+    understood = None if folder is None else understand(session.hub.vault, folder, event, keys)
+    records = await records_of_events(conn, event_ids)
+    fates = await fates_of_events(conn, event_ids)
+    dark = understood is None or understood.event_key is None
+    body = "erased" if dark or understood is None else _readable(understood.source.body)
+    if folder is None:
+        body = "its connection is gone"
+    mapped = understood.mapped if understood is not None else None
+    return [
+        {
+            "event_id": event.event_id,
+            "connection": _name(session, event.connection_id),
+            "external_id": event.external_id,
+            "topic": event.topic,
+            "entity": event.entity,
+            "origin": event.origin,
+            "raised_at": event.raised_at,
+            "received_at": event.received_at,
+            "fate": fates[0] if fates else {"queued": False, "cause": None},
+            "ignored": mapped.ignored if mapped else None,
+            "body": "masked" if masked else body,
+            "means": []
+            if masked or mapped is None
+            else [plain_record(record) for record in mapped.records],
+            "records": [await open_row(conn, session, row, masked=masked) for row in records],
+            "postings": await postings_of_events(conn, event_ids),
+            "issues": await issues_of_events(conn, event_ids),
+        }
+    ]
+
+
+def _readable(body: bytes) -> object:
+    """Return the body as JSON where it is, else as text."""
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return body.decode(errors="replace")
+
+
+def _name(session: Session, connection_id: int) -> str:
+    connection = session.hub.connections.get(connection_id)
+    return str(connection_id) if connection is None else connection.name
+
+
+_LOOKS: dict[Noun, Callable[[Conn, Session, str, bool], Coroutine[Any, Any, list[Found]]]] = {
+    Noun.SKU: _sku,
+    Noun.EVENT: _event,
+}
+
+
+def _print(found: Found) -> None:
+    """Print scalars as lines and lists as tables, in their order."""
+    for name, value in found.items():
+        if name == "records":
+            for record in value:
+                out.print(f"[bold]{record['kind']} {record['ref']}[/]", highlight=False)
+                out.print_json(data=msgspec.to_builtins(record, enc_hook=str))
+        elif isinstance(value, list) and value:
+            out.print(_table(name, value))
+        elif not isinstance(value, list):
+            out.print(f"[bold]{name}[/] {_cell(value)}", highlight=False, soft_wrap=True)
+
+
+def _table(name: str, rows: list[Found]) -> Table:
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    table = Table(*columns, title=name, title_justify="left")
+    for row in rows:
+        table.add_row(*(_cell(row.get(column)) for column in columns))
+    return table
+
+
+def _cell(value: object) -> str:
+    if value is None or value == []:
+        return ""
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_cell(part)}" for name, part in value.items())
+    if isinstance(value, list) and all(isinstance(each, dict) for each in value):
+        return "\n".join(" ".join(str(part) for part in each.values() if part) for each in value)
+    return str(value)
