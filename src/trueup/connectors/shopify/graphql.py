@@ -22,7 +22,6 @@ from trueup.connectors.shopify.node import (
     TaxNode,
     TransactionNode,
 )
-from trueup.connectors.shopify.refs import ref_of
 from trueup.connectors.shopify.shape import (
     NOTHING,
     AddressShape,
@@ -158,7 +157,7 @@ def fulfillment_shape(node: FulfillmentNode, order: OrderNode | None = None) -> 
         destination=address_shape(whose.shipping_address) if whose else None,
         line_items=[
             ShippedLineShape(
-                id=ref_of(line.line_item.id) or "?",
+                id=line.line_item.id,
                 quantity=line.quantity or 0,
                 sku=line.line_item.sku,
             )

@@ -123,8 +123,8 @@ def level_shape(node: LevelNode) -> LevelShape:
     """Return the level; the API also tells what is committed and incoming."""
     units = {quantity.name: quantity.quantity for quantity in node.quantities}
     return LevelShape(
-        inventory_item_id=node.item.id or "?",
-        location_id=node.location.id or "?",
+        inventory_item_id=node.item.id,
+        location_id=node.location.id,
         available=units.get("available"),
         on_hand=units.get("on_hand"),
         committed=units.get("committed"),

@@ -184,9 +184,9 @@ class ServiceNode(Node, frozen=True, kw_only=True):
 
 
 class SkuNode(Node, frozen=True, kw_only=True):
-    """A line or item by its id."""
+    """A line, an item or a place that must be named."""
 
-    id: Id | None = None
+    id: Id
     sku: str | None = None
 
 

@@ -134,7 +134,7 @@ class LevelNode(Node, frozen=True, kw_only=True):
     is_active: bool | None = None
     updated_at: Instant | None = None
     item: SkuNode
-    location: PointerNode
+    location: SkuNode
     quantities: tuple[QuantityNode, ...] = ()
 
 

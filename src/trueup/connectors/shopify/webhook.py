@@ -46,7 +46,12 @@ class _Head(msgspec.Struct, gc=False):
 
 
 _HEAD = msgspec.json.Decoder(_Head)
-_NOTHING = _Head()
+_SOLO = {
+    field.name: msgspec.json.Decoder(
+        msgspec.defstruct("_Solo", [(field.name, field.type, field.default)])
+    )
+    for field in msgspec.structs.fields(_Head)
+}
 
 
 def identify(headers: Mapping[str, str], body: bytes) -> Identified:
@@ -86,16 +91,11 @@ def _head_of(body: bytes) -> _Head:
 
 def _tolerant(body: bytes) -> _Head:
     """Read what can be read of a body in which one field has a wrong type."""
-    try:
-        fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return _NOTHING
     good = {}
-    for name in _Head.__struct_fields__:
+    for name, decoder in _SOLO.items():
         try:
-            one = b'{"' + name.encode() + b'":' + bytes(fields[name]) + b"}"
-            good[name] = getattr(_HEAD.decode(one), name)
-        except (KeyError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            good[name] = getattr(decoder.decode(body), name)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             continue
     return _Head(**good)
 
