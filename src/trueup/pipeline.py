@@ -408,10 +408,9 @@ class _Batch:
     async def _note_oversells(self, conn: Conn, changes: Sequence[StockChange]) -> None:
         healed = []
         for change in changes:
-            before = change.available - sum(change.own.values())
-            if change.available >= 0 > before:
+            if change.available >= 0 > change.before:
                 healed.append(f"sku/{change.sku}")
-            elif change.available < 0 <= before and change.counted:
+            elif change.available < 0 <= change.before and change.counted:
                 event_id = max(
                     t.event_id
                     for t in self.transactions

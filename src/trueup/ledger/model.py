@@ -60,7 +60,8 @@ class StockChange(msgspec.Struct, frozen=True, kw_only=True):
         available: on hand less reserved, after the batch; below zero is an oversell.
         sequence: rises with every change of this SKU.
         counted: its books have been opened; before that no channel is told anything.
-        own: by how much each connection's own facts changed what is available.
+        before: what was available before the batch.
+        own: by how many units each connection's own facts lowered and raised what is available.
         seen_at: when the first event behind the change was taken in.
     """
 
@@ -68,5 +69,6 @@ class StockChange(msgspec.Struct, frozen=True, kw_only=True):
     available: int
     sequence: int
     counted: bool
-    own: dict[int, int]
+    before: int
+    own: dict[int, tuple[int, int]]
     seen_at: datetime

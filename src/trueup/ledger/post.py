@@ -125,7 +125,7 @@ async def _fold(
 ) -> list[StockChange]:
     totals: dict[int, dict[Place, int]] = defaultdict(lambda: defaultdict(int))
     sites: dict[tuple[int, str], dict[Place, int]] = defaultdict(lambda: defaultdict(int))
-    own: dict[str, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+    own: dict[str, dict[int, tuple[int, int]]] = defaultdict(dict)
     seen: dict[str, datetime] = {}
     opened: set[str] = set()
     for transaction in transactions:
@@ -138,7 +138,9 @@ async def _fold(
             first = seen.setdefault(position.sku, transaction.seen_at)
             seen[position.sku] = min(first, transaction.seen_at)
         for sku, units in own_available(transaction.moves).items():
-            own[sku][transaction.connection_id] += units
+            down, up = own[sku].get(transaction.connection_id, (0, 0))
+            changed = (down - units, up) if units < 0 else (down, up + units)
+            own[sku][transaction.connection_id] = changed
     codes = {numbers[sku]: sku for sku in seen}
     sku_ids = sorted(totals)
     columns: dict[str, list[Any]] = {
@@ -155,7 +157,8 @@ async def _fold(
             available=available,
             sequence=sequence,
             counted=counted,
-            own=dict(own[codes[sku_id]]),
+            before=available - sum(up - down for down, up in own[codes[sku_id]].values()),
+            own=own[codes[sku_id]],
             seen_at=seen[codes[sku_id]],
         )
         for sku_id, sequence, available, counted in folded

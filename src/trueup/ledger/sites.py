@@ -11,8 +11,8 @@ def sites_of(settings: Mapping[str, str]) -> SiteOf:
     """Return the site of each location by a connection's settings.
 
     Args:
-        settings: `location_sites` holds "location=site" pairs separated by commas; `default_site` names
-            the site of every other location and of orders without one.
+        settings: `location_sites` holds "location=site" pairs separated by commas; `default_site`
+            names the site of every other location and of orders without one.
     """
     default = settings.get("default_site", "") or DEFAULT_SITE
     pairs = (pair.partition("=") for pair in settings.get("location_sites", "").split(","))

@@ -2,10 +2,12 @@
 
 import asyncio
 import random
+from collections.abc import Callable
 from datetime import datetime
 from typing import Self
 
 import httpx
+import msgspec
 import structlog
 
 from trueup.contract.breaker import CircuitBreaker
@@ -86,6 +88,30 @@ class Caller:
             raise
         self._learn(self.folder.api.budget(reply))
         self._judge(request, reply)
+        return reply
+
+    async def download(
+        self,
+        request: Request,
+        sink: Callable[[bytes], None],
+        *,
+        bytes_max: int,
+        timeout_s: float,
+    ) -> Reply:
+        """Read a large reply piece by piece, such as an export; the reply's body stays empty.
+
+        Raises:
+            ConnectorError: as `send`; what the sink took does not count.
+        """
+        authorised = self.folder.api.authorise(request, self.account.secret_values())
+        self.calls += 1
+        reply = await self._egress.download(
+            self._base_url, authorised, sink, bytes_max=bytes_max, timeout_s=timeout_s
+        )
+        # An export is judged by its status alone: its body went to the sink.
+        self.folder.api.judge(
+            msgspec.structs.replace(reply, headers={"content-type": "application/jsonl"})
+        )
         return reply
 
     def retry_after_s(self, attempts: int, error: ConnectorError | None = None) -> float | None:

@@ -6,6 +6,7 @@ first; then due intents go out in calls of as many as the vendor takes, nearest 
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -255,7 +256,11 @@ class Dispatcher:
                 self._caller.settings.get("unexplained_patience_s", UNEXPLAINED_PATIENCE_S)
             )
             async with self._database:
-                await forgive_unexplained(self._conn, self._connection_id, patience_s=patience_s)
+                await forgive_unexplained(
+                    self._conn,
+                    self._connection_id,
+                    seen_before=self._clock.now() - timedelta(seconds=patience_s),
+                )
 
     async def _fetch_due(self) -> int:
         """Read the records that events only hinted at, and put them into the log."""

@@ -24,10 +24,9 @@ async def change_stock(conn: psycopg.AsyncConnection[Any], changes: Sequence[Sto
     if not changes:
         return 0
     own = [
-        (change.sku, connection_id, units)
+        (change.sku, connection_id, down, up)
         for change in changes
-        for connection_id, units in change.own.items()
-        if units
+        for connection_id, (down, up) in change.own.items()
     ]
     cursor = await conn.execute(
         _queries.change_stock,
@@ -37,9 +36,10 @@ async def change_stock(conn: psycopg.AsyncConnection[Any], changes: Sequence[Sto
             "sequences": [change.sequence for change in changes],
             "counted": [change.counted for change in changes],
             "seen_ats": [change.seen_at for change in changes],
-            "own_keys": [sku for sku, _, _ in own],
-            "own_connections": [connection_id for _, connection_id, _ in own],
-            "own_units": [units for _, _, units in own],
+            "own_keys": [sku for sku, _, _, _ in own],
+            "own_connections": [connection_id for _, connection_id, _, _ in own],
+            "own_down": [down for _, _, down, _ in own],
+            "own_up": [up for _, _, _, up in own],
         },
         prepare=True,
     )

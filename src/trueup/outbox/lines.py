@@ -27,6 +27,9 @@ IDLE_S = 0.01
 TAKEOVER_INTERVAL_S = 0.5
 REFRESH_INTERVAL_S = 2.0
 RECOVER_INTERVAL_S = 2.0
+STOP_TIMEOUT_S = 8.0
+"""How long a call in flight may take to end when the process stops; then it is read back later."""
+
 SILENCE_S_MAX = 30
 """A holder that is silent this long has lost its account: longer than one call may take."""
 
@@ -53,11 +56,12 @@ class Lines:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), REFRESH_INTERVAL_S)
         finally:
-            for _, task in self._tasks.values():
+            tasks = [task for _, task in self._tasks.values()]
+            if tasks:
+                await asyncio.wait(tasks, timeout=STOP_TIMEOUT_S)
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(
-                *(task for _, task in self._tasks.values()), return_exceptions=True
-            )
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _refresh(self, stop: asyncio.Event) -> None:
         """Open lines to new accounts, close those that ended, renew those that changed."""
@@ -93,6 +97,9 @@ class Lines:
             except ConfigError as error:
                 _log.error("line_unusable", connection=account.connection.name, reason=str(error))
                 return
+            except Exception:  # noqa: BLE001 - said below
+                # A bug on one line must not silence it for ever, nor touch the others.
+                _log.exception("line_failed", connection=account.connection.name)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), TAKEOVER_INTERVAL_S)
 

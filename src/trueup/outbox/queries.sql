@@ -1,21 +1,25 @@
 -- name: change_stock
 -- Sets what shall stand at every channel that lists a SKU, after its balance changed.
--- A sale that the channel itself told us of has already lowered its number, so it lowers what is
--- believed to stand there; a drop that was seen before its sale was read is explained by it now.
+-- What the channel itself told us of (a sale, a restock) has changed its own number already, so it
+-- moves what is believed to stand there; unless that change was seen before it was read: then it
+-- explains what was unexplained.
 -- Parameters: keys, values (available, may be negative), sequences, counted, seen_ats: arrays of
--- equal length, one element a SKU; own_keys, own_connections, own_units: arrays of equal length.
--- Rows: many: connection_id, key, for those that became due.
+-- equal length, one element a SKU; own_keys, own_connections, own_down, own_up (units, >= 0):
+-- arrays of equal length.
+-- Rows: many: connection_id, key, for those that changed.
 -- Index: intent_key.
 WITH changed AS (
   SELECT * FROM unnest(%(keys)b::text[], %(values)b::int[], %(sequences)b::bigint[],
     %(counted)b::bool[], %(seen_ats)b::timestamptz[])
     AS c (key, available, sequence, counted, seen_at)
 ), own AS (
-  SELECT * FROM unnest(%(own_keys)b::text[], %(own_connections)b::int[], %(own_units)b::int[])
-    AS o (key, connection_id, units)
+  SELECT * FROM unnest(%(own_keys)b::text[], %(own_connections)b::int[], %(own_down)b::int[],
+    %(own_up)b::int[])
+    AS o (key, connection_id, down, up)
 ), locked AS (
   SELECT i.connection_id, i.kind, i.key, i.state, i.believed, i.unexplained, i.value,
-    c.available, c.sequence, c.counted, c.seen_at, coalesce(o.units, 0) AS own_units
+    c.available, c.sequence, c.counted, c.seen_at, coalesce(o.down, 0) AS down,
+    coalesce(o.up, 0) AS up
   FROM outbox.intent i
   JOIN changed c ON c.key = i.key
   LEFT JOIN own o ON o.key = i.key AND o.connection_id = i.connection_id
@@ -23,25 +27,30 @@ WITH changed AS (
   ORDER BY i.connection_id, i.kind, i.key
   FOR UPDATE OF i
 ), explained AS (
-  SELECT *, least(greatest(unexplained, 0), greatest(-own_units, 0)) AS absorbed FROM locked
+  SELECT *, least(greatest(unexplained, 0), down) AS drop_explained,
+    least(greatest(-unexplained, 0), up) AS rise_explained
+  FROM locked
 ), judged AS (
-  SELECT connection_id, kind, key, state, sequence, counted, seen_at,
-    unexplained - absorbed AS unexplained, believed + own_units + absorbed AS believed,
-    greatest(0, available - (unexplained - absorbed)) AS value
+  SELECT connection_id, kind, key, state, available, sequence, counted, seen_at,
+    unexplained - drop_explained + rise_explained AS unexplained,
+    believed - (down - drop_explained) + (up - rise_explained) AS believed
   FROM explained
+), valued AS (
+  SELECT *, greatest(0, available - greatest(unexplained, 0)) AS value FROM judged
 )
 UPDATE outbox.intent i
-SET value = j.value, sequence = j.sequence, believed = j.believed, unexplained = j.unexplained,
-  unexplained_since = CASE WHEN j.unexplained = 0 THEN NULL ELSE i.unexplained_since END,
+SET value = v.value, available = v.available, sequence = v.sequence, believed = v.believed,
+  unexplained = v.unexplained,
+  unexplained_since = CASE WHEN v.unexplained = 0 THEN NULL ELSE i.unexplained_since END,
   state = CASE
-    WHEN j.state IN ('sending', 'unknown') THEN j.state
-    WHEN j.counted AND j.believed IS DISTINCT FROM j.value THEN 'due'
+    WHEN v.state IN ('sending', 'unknown') THEN v.state
+    WHEN v.counted AND v.believed IS DISTINCT FROM v.value THEN 'due'
     ELSE 'settled' END,
-  attempts = CASE WHEN j.state = 'dead' THEN 0 ELSE i.attempts END,
-  due_at = CASE WHEN j.state = 'due' THEN i.due_at ELSE now() END,
-  wanted_at = CASE WHEN j.state IN ('settled', 'dead') THEN j.seen_at ELSE i.wanted_at END
-FROM judged j
-WHERE i.connection_id = j.connection_id AND i.kind = j.kind AND i.key = j.key
+  attempts = CASE WHEN v.state = 'dead' THEN 0 ELSE i.attempts END,
+  due_at = CASE WHEN v.state = 'due' THEN i.due_at ELSE now() END,
+  wanted_at = CASE WHEN v.state IN ('settled', 'dead') THEN v.seen_at ELSE i.wanted_at END
+FROM valued v
+WHERE i.connection_id = v.connection_id AND i.kind = v.kind AND i.key = v.key
 RETURNING i.connection_id, i.key;
 
 -- name: want_listings
@@ -50,8 +59,9 @@ RETURNING i.connection_id, i.key;
 -- Parameters: arrays of equal length.
 -- Rows: none.
 -- Index: intent primary key.
-INSERT INTO outbox.intent AS i (connection_id, kind, key, target, value, sequence, state)
-SELECT connection_id, 'stock.set', key, target::jsonb, greatest(0, available), sequence,
+INSERT INTO outbox.intent AS i
+  (connection_id, kind, key, target, value, available, sequence, state)
+SELECT connection_id, 'stock.set', key, target::jsonb, greatest(0, available), available, sequence,
   CASE WHEN counted THEN 'due' ELSE 'settled' END
 FROM unnest(%(connection_ids)s::int[], %(keys)s::text[], %(targets)s::text[],
   %(available)s::int[], %(sequences)s::bigint[], %(counted)s::bool[])
@@ -183,7 +193,7 @@ WITH receipt AS (
     %(dead)s::bool[], %(failed)s::bool[])
     AS r (key, sent, expected, sequence, receipt, observed, delay_s, dead, failed)
 ), locked AS (
-  SELECT i.connection_id, i.kind, i.key, i.value, i.believed, i.unexplained, r.sent, r.sequence,
+  SELECT i.connection_id, i.kind, i.key, i.available, i.believed, i.unexplained, r.sent, r.sequence,
     r.receipt, r.observed, r.delay_s, r.dead, r.failed,
     coalesce(i.believed - r.expected, 0) AS drift
   FROM outbox.intent i JOIN receipt r ON r.key = i.key
@@ -198,15 +208,15 @@ WITH receipt AS (
       WHEN l.observed IS NOT NULL THEN l.observed
       ELSE l.believed END AS believed,
     CASE
-      -- A lower number than was believed may be a sale that has not been read yet.
+      -- A lower number than was believed may be a sale that has not been read yet, a higher one
+      -- a restock.
       WHEN l.receipt <> 'done' AND l.observed IS NOT NULL AND l.believed IS NOT NULL
-        THEN greatest(0, l.unexplained + l.believed - l.observed)
+        THEN l.unexplained + l.believed - l.observed
       ELSE l.unexplained END AS unexplained,
-    l.unexplained AS unexplained_before,
-    l.value + l.unexplained AS target
+    l.available
   FROM locked l
 ), valued AS (
-  SELECT *, greatest(0, target - unexplained) AS value FROM judged
+  SELECT *, greatest(0, available - greatest(unexplained, 0)) AS value FROM judged
 )
 UPDATE outbox.intent i
 SET believed = v.believed,
@@ -229,21 +239,22 @@ WHERE i.connection_id = v.connection_id AND i.kind = v.kind AND i.key = v.key
 RETURNING i.key, i.state;
 
 -- name: forgive_unexplained
--- Ends the patience with drops that no sale explained: the ledger's number counts again.
--- Parameters: connection_id, patience_s.
--- Rows: many: key, units.
+-- Ends the patience with changes at a channel that nothing we read explains: the ledger's number
+-- counts again.
+-- Parameters: connection_id, seen_before: instant; what was seen before it has been waited for.
+-- Rows: many: key, units (fewer where positive, more where negative).
 -- Index: intent primary key.
 WITH late AS (
-  SELECT connection_id, kind, key, unexplained FROM outbox.intent
-  WHERE connection_id = %(connection_id)s AND unexplained > 0
-    AND unexplained_since < now() - make_interval(secs => %(patience_s)s)
-    AND state IN ('settled', 'due')
+  SELECT connection_id, kind, key, unexplained, greatest(0, available) AS value
+  FROM outbox.intent
+  WHERE connection_id = %(connection_id)s AND unexplained <> 0
+    AND unexplained_since < %(seen_before)s AND state IN ('settled', 'due')
   ORDER BY connection_id, kind, key
   FOR UPDATE
 )
 UPDATE outbox.intent i
-SET value = i.value + l.unexplained, unexplained = 0, unexplained_since = NULL, state = 'due',
-  due_at = now()
+SET value = l.value, unexplained = 0, unexplained_since = NULL, due_at = now(),
+  state = CASE WHEN i.believed IS NOT DISTINCT FROM l.value THEN 'settled' ELSE 'due' END
 FROM late l
 WHERE i.connection_id = l.connection_id AND i.kind = l.kind AND i.key = l.key
 RETURNING i.key, l.unexplained AS units;
@@ -299,7 +310,7 @@ SELECT
   (SELECT count(*) FROM outbox.intent WHERE state = 'due') AS due,
   (SELECT count(*) FROM outbox.intent WHERE state IN ('sending', 'unknown')) AS in_flight,
   (SELECT count(*) FROM outbox.intent WHERE state = 'dead') AS dead,
-  (SELECT count(*) FROM outbox.intent WHERE unexplained > 0) AS unexplained,
+  (SELECT count(*) FROM outbox.intent WHERE unexplained <> 0) AS unexplained,
   (SELECT count(*) FROM outbox.fetch WHERE state = 'due') AS fetches,
   (SELECT count(*) FROM outbox.call) AS calls,
   (SELECT coalesce(sum(sends - 1), 0) FROM outbox.call)::bigint AS repeats,

@@ -1,6 +1,7 @@
 """Receipts: what came of a call, carried over to its intents."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -15,8 +16,8 @@ from trueup.outbox.model import Call, CallState
 _queries = load_queries("trueup.outbox")
 
 UNEXPLAINED_PATIENCE_S = 15 * 60
-"""How long a drop at a channel may be a sale that has not been read, before the ledger's number
-counts again. Longer than a poll takes to bring every sale."""
+"""How long a change at a channel may be a sale or restock that has not been read, before the
+ledger's number counts again. Longer than a poll takes to bring every one."""
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,13 +95,20 @@ async def settle_call(
 
 
 async def forgive_unexplained(
-    conn: psycopg.AsyncConnection[Any], connection_id: int, *, patience_s: float
+    conn: psycopg.AsyncConnection[Any], connection_id: int, *, seen_before: datetime
 ) -> int:
-    """End the patience with drops that no sale explained; each becomes an issue."""
+    """End the patience with changes that nothing we read explains; each becomes an issue.
+
+    Args:
+        conn: in autocommit.
+        connection_id: the channel.
+        seen_before: everything that happened at the channel before this has been read and applied,
+            so that what was seen before it and is still unexplained was nobody's sale.
+    """
     async with conn.transaction():
         cursor = await conn.execute(
             _queries.forgive_unexplained,
-            {"connection_id": connection_id, "patience_s": patience_s},
+            {"connection_id": connection_id, "seen_before": seen_before},
         )
         rows = await cursor.fetchall()
         await open_issues(
@@ -154,11 +162,11 @@ def _given_up(call: Call, key: str, receipt: Receipt) -> Issue:
 
 def _unexplained(connection_id: int, key: str, units: int) -> Issue:
     return Issue(
-        code="stock.drop_unexplained",
+        code="stock.change_unexplained",
         severity=Severity.WARNING,
         pointer=f"{units} units",
-        expected="a sale that explains why the channel's number fell",
-        found=f"{units} units fewer, and no sale read since",
+        expected="a sale or a restock that explains why the channel's number changed",
+        found=f"{abs(units)} units {'fewer' if units > 0 else 'more'}, and nothing read since",
         how_to_fix="Look for another program or a person changing stock at this channel.",
         ref=_ref(connection_id, key),
     )

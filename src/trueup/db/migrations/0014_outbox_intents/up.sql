@@ -9,6 +9,7 @@ CREATE TABLE outbox.intent (
   key text NOT NULL,
   target jsonb NOT NULL,
   value integer NOT NULL CHECK (value >= 0),
+  available integer NOT NULL,
   sequence bigint NOT NULL,
   state text NOT NULL CHECK (state IN ('settled', 'due', 'sending', 'unknown', 'dead')),
   believed integer,
