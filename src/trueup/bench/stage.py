@@ -1,8 +1,6 @@
 """A stage for benchmarks: a fresh embedded database and the hub's own processes on it."""
 
 import asyncio
-import os
-import signal
 import socket
 import subprocess
 import sys
@@ -13,10 +11,11 @@ from pathlib import Path
 
 import msgspec
 
-from trueup.cli.session import Session, open_session
 from trueup.config import Config, load_config
 from trueup.db.database import open_database
 from trueup.intake.connections import create_connection, load_accounts
+from trueup.process import Child, start_process, stop_processes
+from trueup.session import Session, open_session
 
 SECRET = "bench-secret-0123456789"  # noqa: S105 - signs made-up orders of a database that is thrown away
 
@@ -72,8 +71,7 @@ async def add_connection(session: Session, name: str) -> int:
 @asynccontextmanager
 async def process(stage: Stage, name: str, *, port: int | None = None) -> AsyncIterator[int]:
     """Run one of the hub's processes; gives its pid."""
-    command = [sys.executable, "-m", "trueup.cli.main", name, "--config", str(stage.config_path)]
-    async with _started(command, b"", port) as pid:
+    async with _running(start_process(name, stage.config_path), port) as pid:
         yield pid
 
 
@@ -81,30 +79,25 @@ async def process(stage: Stage, name: str, *, port: int | None = None) -> AsyncI
 async def bare_process(stage: Stage, module: str, port: int) -> AsyncIterator[int]:
     """Run a bare loop."""
     command = [sys.executable, "-m", module, str(port), SECRET]
-    async with _started(command, stage.conninfo.encode() + b"\n", port) as pid:
+    child = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: ASYNC220, S603 - our own command
+    if child.stdin is not None:
+        child.stdin.write(stage.conninfo.encode() + b"\n")
+        child.stdin.close()
+    async with _running(child, port) as pid:
         yield pid
 
 
 @asynccontextmanager
-async def _started(command: list[str], stdin: bytes, port: int | None) -> AsyncIterator[int]:
-    child = subprocess.Popen(command, stdin=subprocess.PIPE, env=os.environ.copy())  # noqa: ASYNC220, S603 - our own command
-    if child.stdin is not None:
-        child.stdin.write(stdin)
-        child.stdin.close()
+async def _running(child: Child, port: int | None) -> AsyncIterator[int]:
     try:
         if port is not None:
             await _answering(port, child)
         yield child.pid
     finally:
-        child.send_signal(signal.SIGTERM)
-        try:
-            await asyncio.to_thread(child.wait, 10)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            await asyncio.to_thread(child.wait)
+        await asyncio.to_thread(stop_processes, [child])
 
 
-async def _answering(port: int, child: "subprocess.Popen[bytes]") -> None:
+async def _answering(port: int, child: Child) -> None:
     for _ in range(600):
         if child.poll() is not None:
             raise RuntimeError(f"a process of the benchmark ended with {child.returncode}")

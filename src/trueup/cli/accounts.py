@@ -4,10 +4,10 @@ from typing import Any
 
 import psycopg
 
-from trueup.cli.session import Session
 from trueup.errors import ConfigError
 from trueup.intake.connections import create_connection, load_accounts
 from trueup.intake.model import Connection
+from trueup.session import Session
 
 MANUAL = "manual"
 """The connector of people and files of our own."""

@@ -11,11 +11,12 @@ from trueup.canon.record import Record
 from trueup.cli.accounts import choose_connection
 from trueup.cli.options import ConfigOption, ConnectionOption, JsonOption
 from trueup.cli.plain import plain_record
-from trueup.cli.session import DONE, FOUND_PROBLEMS, Session, out, print_json, run
+from trueup.cli.session import DONE, FOUND_PROBLEMS, out, print_json, run
 from trueup.contract.loader import ConnectorFolder
 from trueup.contract.recognition import split_body
 from trueup.errors import ConfigError
 from trueup.ingest import Handed, Taken, take_in
+from trueup.session import Session
 
 _SHOWN_MAX = 50
 

@@ -7,8 +7,8 @@ import msgspec
 import psycopg
 
 from trueup.canon.record import Record, decode
-from trueup.cli.session import Session
 from trueup.govern.persons import read_keys
+from trueup.session import Session
 
 Row = Mapping[str, Any]
 

@@ -1,13 +1,10 @@
 """The processes: web, worker, scheduler; `serve` runs all three under one roof."""
 
 import asyncio
-import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +15,9 @@ import uvloop
 
 from trueup.api.app import TrueupApp
 from trueup.cli.session import (
+    DONE,
     FOUND_PROBLEMS,
-    Session,
     err,
-    open_session,
     out,
     print_json,
     telling_failures,
@@ -31,12 +27,13 @@ from trueup.db.database import open_database
 from trueup.errors import ConfigError
 from trueup.govern.vault import load_master_key
 from trueup.outbox.lines import Lines
+from trueup.process import start_process, stop_processes
+from trueup.session import Session, open_session
 from trueup.worker import Worker
 
 _log = structlog.get_logger("trueup.run")
 
 RESTART_DELAY_S = 1.0
-STOP_TIMEOUT_S = 15.0
 
 Process = Callable[[Session, asyncio.Event], Coroutine[Any, Any, None]]
 
@@ -150,38 +147,16 @@ def _supervise(config: Config, config_path: Path | None, names: tuple[str, ...])
     told: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _: told.append(received))
-    running = {name: _start(name, config_path) for name in names}
+    running = {name: start_process(name, config_path) for name in names}
     err.print(f"Console: http://{config.web.host}:{config.web.port}/")
     while not told:
         time.sleep(0.1)
-        for name, process in running.items():
-            if process.poll() is not None and not told:
-                _log.error("process_died", process=name, status=process.returncode)
+        for name, child in running.items():
+            if child.poll() is not None and not told:
+                _log.error("process_died", process=name, status=child.returncode)
                 time.sleep(RESTART_DELAY_S)
-                running[name] = _start(name, config_path)
-    return _stop(running)
-
-
-def _start(name: str, config_path: Path | None) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "trueup.cli.main", name]
-    if config_path is not None:
-        command += ["--config", str(config_path)]
-    return subprocess.Popen(command, env=os.environ.copy(), start_new_session=True)  # noqa: S603 - our own command
-
-
-def _stop(running: dict[str, "subprocess.Popen[bytes]"]) -> int:
-    for process in running.values():
-        with suppress(ProcessLookupError):
-            process.terminate()
-    deadline = time.monotonic() + STOP_TIMEOUT_S
-    clean = True
-    for process in running.values():
-        try:
-            process.wait(max(0.1, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            clean = False
-    return 0 if clean else FOUND_PROBLEMS
+                running[name] = start_process(name, config_path)
+    return DONE if stop_processes(running.values()) else FOUND_PROBLEMS
 
 
 def configure_logging(config: Config) -> None:

@@ -1,27 +1,22 @@
-"""What every command begins with: the configuration, the database, the vault, the connectors."""
+"""What every command begins and ends with: an open hub, and how failures are told."""
 
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import msgspec
-import psycopg
 import typer
 import uvloop
 from rich.console import Console
 
 from trueup.config import Config, load_config
-from trueup.contract.loader import find_connectors
-from trueup.db.database import open_database, prepare_database
-from trueup.db.pool import connect, translate_errors
+from trueup.db.database import open_database
 from trueup.errors import ConfigError, DatabaseError, HubError
-from trueup.govern.vault import Vault, load_master_key
-from trueup.hub import Hub
-from trueup.intake.connections import load_accounts
+from trueup.session import Session, open_session
 
 DONE = 0
 FOUND_PROBLEMS = 1
@@ -32,27 +27,6 @@ out = Console()
 err = Console(stderr=True)
 
 T = TypeVar("T")
-
-
-class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """An open hub: what a command works with.
-
-    Attributes:
-        conninfo: of the database, checked and migrated.
-        hub: vault, connectors and the connections as they are now.
-    """
-
-    config: Config
-    conninfo: str
-    hub: Hub
-
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
-        """Give one database session in autocommit."""
-        with translate_errors():
-            conn = await connect(self.conninfo, application_name="trueup-cli")
-            async with conn:
-                yield conn
 
 
 def run(
@@ -76,17 +50,6 @@ def run(
 
 async def _opened(config: Config, conninfo: str, work: Callable[[Session], Awaitable[T]]) -> T:
     return await work(await open_session(config, conninfo))
-
-
-async def open_session(config: Config, conninfo: str) -> Session:
-    """Check and migrate the database, open the vault, read the connections."""
-    await prepare_database(conninfo)
-    vault = Vault(load_master_key(config.master_key_path, create=True))
-    hub = Hub(vault, find_connectors())
-    async with await connect(conninfo, application_name="trueup-cli") as conn:
-        accounts = await load_accounts(conn, vault)
-    hub.use_connections(account.connection for account in accounts)
-    return Session(config=config, conninfo=conninfo, hub=hub)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from trueup.cli.options import ConfigOption, JsonOption
 from trueup.cli.plain import open_row, plain_record
-from trueup.cli.session import FOUND_PROBLEMS, Session, fail, out, print_json, run
+from trueup.cli.session import FOUND_PROBLEMS, fail, out, print_json, run
 from trueup.govern.persons import find_by_contact, read_keys
 from trueup.intake.claim import load_events
 from trueup.intake.model import Event
@@ -29,6 +29,7 @@ from trueup.records.reads import (
     versions_of_record,
 )
 from trueup.records.understand import understand
+from trueup.session import Session
 
 Conn = psycopg.AsyncConnection[Any]
 Found = dict[str, Any]

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import msgspec
 
 from trueup.canon.inventory import MovementKind
-from trueup.cli.session import Session
 from trueup.intake.append import append_events
 from trueup.intake.connections import Account, create_connection, load_accounts
 from trueup.intake.model import NewEvent, Origin
@@ -14,6 +13,7 @@ from trueup.outbox.caller import Caller
 from trueup.sandbox.sandbox import Sandbox
 from trueup.sandbox.shopify.catalogue import SkuSeed
 from trueup.sandbox.shopify.shop import Shop, ShopSettings
+from trueup.session import Session
 
 SITE = "main"
 OWN = "own"

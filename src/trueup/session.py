@@ -1,0 +1,52 @@
+"""An open hub: the configuration, the database, the vault, the connectors."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import psycopg
+
+from trueup.config import Config
+from trueup.contract.loader import find_connectors
+from trueup.db.database import prepare_database
+from trueup.db.pool import connect, translate_errors
+from trueup.govern.vault import Vault, load_master_key
+from trueup.hub import Hub
+from trueup.intake.connections import load_accounts
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """An open hub: what a command or a process works with.
+
+    Attributes:
+        conninfo: of the database, checked and migrated.
+        hub: vault, connectors and the connections as they are now.
+    """
+
+    config: Config
+    conninfo: str
+    hub: Hub
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        """Give one database session in autocommit."""
+        with translate_errors():
+            conn = await connect(self.conninfo, application_name="trueup-cli")
+            async with conn:
+                yield conn
+
+
+async def open_session(config: Config, conninfo: str) -> Session:
+    """Check and migrate the database, open the vault, read the connections.
+
+    Raises:
+        DatabaseError, ConfigError: the database or the master key can not be used as it is.
+    """
+    await prepare_database(conninfo)
+    vault = Vault(load_master_key(config.master_key_path, create=True))
+    hub = Hub(vault, find_connectors())
+    async with await connect(conninfo, application_name="trueup-cli") as conn:
+        accounts = await load_accounts(conn, vault)
+    hub.use_connections(account.connection for account in accounts)
+    return Session(config=config, conninfo=conninfo, hub=hub)
