@@ -58,7 +58,7 @@ class Queries:
 
 @cache
 def load_queries(package: str) -> Queries:
-    """Read `queries.sql` of a room once.
+    """Read `queries.sql` of a room once, and `queries_<noun>.sql` where it has more than fits.
 
     Args:
         package: dotted name of the room, for example `trueup.intake`.
@@ -66,9 +66,14 @@ def load_queries(package: str) -> Queries:
     Raises:
         InvariantBroken: the file is missing, or breaks the rules at the top of this module.
     """
-    source = importlib.resources.files(package) / "queries.sql"
-    invariant(source.is_file(), f"{package} has no queries.sql")
-    return Queries(package, parse_queries(source.read_text(encoding="utf-8"), room=package))
+    folder = importlib.resources.files(package)
+    invariant((folder / "queries.sql").is_file(), f"{package} has no queries.sql")
+    texts = [
+        source.read_text(encoding="utf-8")
+        for source in sorted(folder.iterdir(), key=lambda source: source.name)
+        if source.name.startswith("queries") and source.name.endswith(".sql")
+    ]
+    return Queries(package, parse_queries("\n".join(texts), room=package))
 
 
 def parse_queries(text: str, *, room: str) -> dict[str, LiteralString]:

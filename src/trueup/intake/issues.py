@@ -38,6 +38,28 @@ async def open_issues(
     )
 
 
+async def raise_issue(
+    conn: psycopg.AsyncConnection[Any], connection_id: int | None, issue: Issue
+) -> None:
+    """Note an issue that no event tells of and that stands until it is closed.
+
+    The same code, pointer and ref again is the same issue, told anew; a closed one opens again.
+    """
+    await conn.execute(
+        _queries.raise_issue,
+        {
+            "connection_id": connection_id,
+            "code": issue.code,
+            "severity": issue.severity.value,
+            "pointer": _plain(issue.pointer),
+            "expected": _plain(issue.expected),
+            "found": _plain(issue.found),
+            "how_to_fix": _plain(issue.how_to_fix),
+            "ref": issue.ref if issue.ref is None else _plain(issue.ref),
+        },
+    )
+
+
 async def close_issues(conn: psycopg.AsyncConnection[Any], code: str, refs: Sequence[str]) -> None:
     """Close the open issues of one code about some records: what they said is no longer so."""
     if refs:

@@ -19,6 +19,8 @@ _queries = load_queries("trueup.intake")
 _PARTITION_CLASS = 64_001
 PRESENCE_CLASS = 64_002
 _CONNECTION_CLASS = 64_003
+_PULL_CLASS = 64_004
+_SCHEDULE_CLASS = 64_005
 
 
 class PartitionShare:
@@ -74,6 +76,19 @@ async def hold_connection(conn: psycopg.AsyncConnection[Any], connection_id: int
     Returns False where another session has it.
     """
     return await _try_lock(conn, _CONNECTION_CLASS, connection_id)
+
+
+async def hold_pull(conn: psycopg.AsyncConnection[Any], connection_id: int) -> bool:
+    """Take the right to pull from one account, for as long as this session lives.
+
+    Returns False where another session has it.
+    """
+    return await _try_lock(conn, _PULL_CLASS, connection_id)
+
+
+async def hold_schedule(conn: psycopg.AsyncConnection[Any]) -> bool:
+    """Take the right to be the one scheduler; False where another session is."""
+    return await _try_lock(conn, _SCHEDULE_CLASS, 0)
 
 
 async def _try_lock(conn: psycopg.AsyncConnection[Any], lock_class: int, number: int) -> bool:

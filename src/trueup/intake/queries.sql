@@ -283,29 +283,6 @@ SELECT connection_id, name, sealed, not_after FROM intake.connection_secret
 WHERE not_after IS NULL OR not_after > now()
 ORDER BY connection_id, name, secret_id DESC;
 
--- name: read_cursor
--- How far a pull has come.
--- Parameters: connection_id, resource, purpose.
--- Rows: none or one.
--- Index: cursor primary key.
-SELECT since_at, position, bulk_ref, done, expected, finished_at FROM intake.cursor
-WHERE connection_id = %(connection_id)s AND resource = %(resource)s AND purpose = %(purpose)s;
-
--- name: write_cursor
--- Notes how far a pull has come; in the transaction that appended its page.
--- Parameters: connection_id, resource, purpose, since_at, position, bulk_ref, done, expected,
--- finished: boolean.
--- Rows: none.
--- Index: cursor primary key.
-INSERT INTO intake.cursor
-  (connection_id, resource, purpose, since_at, position, bulk_ref, done, expected, finished_at)
-VALUES (%(connection_id)s, %(resource)s, %(purpose)s, %(since_at)s, %(position)s, %(bulk_ref)s,
-  %(done)s, %(expected)s, CASE WHEN %(finished)s THEN now() END)
-ON CONFLICT (connection_id, resource, purpose) DO UPDATE
-SET since_at = excluded.since_at, position = excluded.position, bulk_ref = excluded.bulk_ref,
-  done = excluded.done, expected = excluded.expected, finished_at = excluded.finished_at,
-  updated_at = now();
-
 -- name: take_partition
 -- Takes one partition for this session, if no other session holds it.
 -- Parameters: lock_class, partition.

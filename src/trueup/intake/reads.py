@@ -41,6 +41,13 @@ async def issues_of_ref(conn: psycopg.AsyncConnection[Any], ref: str) -> list[Ro
     return await _rows(conn, "issues_of_ref", ref=ref)
 
 
+async def last_events(
+    conn: psycopg.AsyncConnection[Any], *, newest: int = 100_000
+) -> list[Row]:
+    """Return when each connection last told us something by each way, among the newest events."""
+    return await _rows(conn, "last_events", newest=newest)
+
+
 async def count_issues(conn: psycopg.AsyncConnection[Any]) -> list[Row]:
     """Return open issues counted by code."""
     return await _rows(conn, "count_issues")

@@ -1,0 +1,384 @@
+"""The scheduler: what must be done again and again, by one process, however many are started.
+
+Each connection is tended by a task of its own over a database session of its own, so that one
+vendor that is slow or down holds up no other. What fails is tried again later, ever more slowly,
+and stands as an issue until it works; nothing that fails ends the process.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import psycopg
+import structlog
+
+from trueup.canon.issue import Issue, Severity
+from trueup.contract.manifest import Resource
+from trueup.db.pool import connect, translate_errors
+from trueup.errors import AuthExpired, DatabaseUnavailable, HubError, RateLimited
+from trueup.hub import Hub
+from trueup.intake.connections import Account, load_accounts
+from trueup.intake.cursors import read_cursor
+from trueup.intake.duties import HUB, Duty, list_duties, write_duty
+from trueup.intake.issues import close_issues, raise_issue
+from trueup.intake.partitions import hold_schedule
+from trueup.intake.refuse import trim_refusals
+from trueup.kernel.clock import Clock, SystemClock
+from trueup.ledger.proof import prove_ledger
+from trueup.pull.access import Access, Sleep, open_access, what_lacks
+from trueup.pull.backfill import backfill
+from trueup.pull.poll import poll
+from trueup.pull.subscriptions import hook_url, tend_hooks
+
+_log = structlog.get_logger("trueup.scheduler")
+
+HOOKS_INTERVAL_S = 3600.0
+PROOF_INTERVAL_S = 24 * 3600.0
+PROOF_HOUR = 3
+TRIM_INTERVAL_S = 3600.0
+RETRY_DELAYS_S = (5.0, 30.0, 120.0, 600.0, 1800.0)
+AUTH_DELAY_S = 900.0
+DUTY_TIMEOUT_S = 15 * 60.0
+BACKFILL_TIMEOUT_S = 48 * 3600.0
+HISTORY_INTERVAL_S = 365 * 24 * 3600.0
+"""A history is read once; after this long it is looked whether it was."""
+
+PROOF_TIMEOUT_S = 30 * 60
+POLLING_SHARE = 5
+"""A connection without webhooks is polled this many times as often."""
+
+POLLING_INTERVAL_S_MIN = 15.0
+
+_TICK_S = 0.25
+_TAKEOVER_INTERVAL_S = 2.0
+_REFRESH_INTERVAL_S = 5.0
+
+_Do = Callable[[Access], Awaitable[object]]
+
+
+class _Task(msgspec.Struct, frozen=True, kw_only=True):
+    """One duty of a connection: what to do, how often, how long it may take."""
+
+    name: str
+    do: _Do
+    interval_s: float
+    timeout_s: float = DUTY_TIMEOUT_S
+
+
+class Scheduler:
+    """Runs what is due while it is the one scheduler.
+
+    Args:
+        conninfo: of the database.
+        hub: vault and connectors.
+        clock: decides what is due.
+        sleep: waits between tries of one call.
+        history: read the history of resources that were never backfilled.
+    """
+
+    def __init__(
+        self,
+        conninfo: str,
+        hub: Hub,
+        *,
+        clock: Clock | None = None,
+        sleep: Sleep = asyncio.sleep,
+        history: bool = True,
+    ) -> None:
+        self._conninfo = conninfo
+        self._hub = hub
+        self._clock = clock or SystemClock()
+        self._sleep = sleep
+        self._history = history
+        self._tending: dict[int, tuple[Account, asyncio.Task[None]]] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until told to stop; where another process schedules, wait to take over."""
+        while not stop.is_set():
+            try:
+                with translate_errors():
+                    async with await connect(
+                        self._conninfo, application_name="trueup-scheduler"
+                    ) as c:
+                        if await hold_schedule(c):
+                            _log.info("scheduling")
+                            await self._lead(c, stop)
+            except DatabaseUnavailable as error:
+                _log.warning("database_away", reason=error.message)
+            finally:
+                await self._end_all()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), _TAKEOVER_INTERVAL_S)
+
+    async def _lead(self, conn: psycopg.AsyncConnection[Any], stop: asyncio.Event) -> None:
+        loop = asyncio.get_running_loop()
+        refreshed_at = float("-inf")
+        while not stop.is_set():
+            if loop.time() - refreshed_at >= _REFRESH_INTERVAL_S:
+                refreshed_at = loop.time()
+                await self._refresh(conn, stop)
+            await self._do_own(conn)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), _TICK_S)
+
+    async def _refresh(self, conn: psycopg.AsyncConnection[Any], stop: asyncio.Event) -> None:
+        """Tend new accounts, leave those that ended, begin anew with those that changed."""
+        accounts = await load_accounts(conn, self._hub.vault)
+        self._hub.use_connections(account.connection for account in accounts)
+        wanted = {
+            account.connection.connection_id: account
+            for account in accounts
+            if account.connection.state == "active" and self._can_pull(account)
+        }
+        for connection_id, (account, task) in list(self._tending.items()):
+            if wanted.get(connection_id) != account or task.done():
+                await _end(task)
+                del self._tending[connection_id]
+        for connection_id, account in wanted.items():
+            if connection_id not in self._tending:
+                task = asyncio.create_task(self._tend(account, stop))
+                self._tending[connection_id] = (account, task)
+
+    def _can_pull(self, account: Account) -> bool:
+        folder = self._hub.connectors.get(account.connection.connector)
+        return folder is not None and folder.has("pull") and not what_lacks(folder, account)
+
+    async def _end_all(self) -> None:
+        for _, task in self._tending.values():
+            await _end(task)
+        self._tending.clear()
+
+    # -- the hub's own duties --------------------------------------------------------------------
+
+    async def _do_own(self, conn: psycopg.AsyncConnection[Any]) -> None:
+        own = {"ledger.proof": self._prove, "refusals.trim": self._trim}
+        for name, do in own.items():
+            duty = await _duty_of(conn, HUB, name)
+            now = self._clock.now()
+            if duty is not None and duty.due_at > now:
+                continue
+            try:
+                due_at = await do(conn)
+            except (DatabaseUnavailable, psycopg.OperationalError):
+                raise
+            except Exception as error:  # noqa: BLE001 - nothing that fails ends the process
+                _log.exception("duty_failed", duty=name)
+                again_at = now + timedelta(seconds=_retry_delay_s(duty, error))
+                await write_duty(
+                    conn, HUB, name, at=now, due_at=again_at, reason=f"{type(error).__name__}"
+                )
+            else:
+                await write_duty(conn, HUB, name, at=now, due_at=due_at)
+
+    async def _prove(self, conn: psycopg.AsyncConnection[Any]) -> datetime:
+        """Re-sum the ledger; where it does not hold an issue says so until it does."""
+        setting = "SELECT set_config('statement_timeout', %s, false)"
+        await conn.execute(setting, (f"{PROOF_TIMEOUT_S}s",))
+        proof = await prove_ledger(conn)
+        if proof.holds:
+            await close_issues(conn, "ledger.proof_failed", ["ledger/stock"])
+        else:
+            _log.error("ledger_proof_failed", differences=len(proof.differences))
+            issue = Issue(
+                code="ledger.proof_failed",
+                severity=Severity.ERROR,
+                pointer="proof",
+                expected="every balance the sum of its postings, and all sums zero",
+                found=f"{len(proof.differences)} differences, {proof.unbalanced} unbalanced",
+                how_to_fix="Run `trueup reconcile ledger` and report what it prints: it is a bug.",
+                ref="ledger/stock",
+            )
+            await raise_issue(conn, None, issue)
+        return _next_night(self._clock.now())
+
+    async def _trim(self, conn: psycopg.AsyncConnection[Any]) -> datetime:
+        await trim_refusals(conn)
+        return self._clock.now() + timedelta(seconds=TRIM_INTERVAL_S)
+
+    # -- one connection --------------------------------------------------------------------------
+
+    async def _tend(self, account: Account, stop: asyncio.Event) -> None:
+        """Do what is due for one connection, until told to stop."""
+        name = account.connection.name
+        while not stop.is_set():
+            try:
+                with translate_errors():
+                    async with open_access(
+                        self._conninfo, self._hub, account, clock=self._clock, sleep=self._sleep
+                    ) as access:
+                        await self._tend_held(access, stop)
+            except DatabaseUnavailable as error:
+                _log.warning("database_away", connection=name, reason=error.message)
+            except HubError as error:
+                _log.info("not_tended", connection=name, reason=error.message)
+            except Exception:  # noqa: BLE001 - one connection's bug must not end the others
+                _log.exception("tending_failed", connection=name)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), _TAKEOVER_INTERVAL_S)
+
+    async def _tend_held(self, access: Access, stop: asyncio.Event) -> None:
+        """Do the daily round and read the history side by side, over one budget of calls."""
+        rounds = [(access, self._daily(access))]
+        async with await connect(self._conninfo, application_name="trueup-scheduler") as conn:
+            if self._history:
+                beside = msgspec.structs.replace(access, conn=conn)
+                rounds.append((beside, _histories(beside)))
+            running = [asyncio.create_task(self._go_round(*each, stop)) for each in rounds]
+            try:
+                await asyncio.gather(*running)
+            finally:
+                for each in running:
+                    await _end(each)
+
+    async def _go_round(self, access: Access, tasks: list[_Task], stop: asyncio.Event) -> None:
+        connection_id = access.connection.connection_id
+        began = False
+        while not stop.is_set():
+            duties = {duty.name: duty for duty in await list_duties(access.conn, connection_id)}
+            for task in tasks:
+                duty = duties.get(task.name)
+                # Subscriptions are looked at whenever a process begins, whatever is written.
+                at_start = task.name == "hooks" and not began
+                if stop.is_set():
+                    return
+                if at_start or duty is None or duty.due_at <= self._clock.now():
+                    await self._do(access, task, duty)
+            began = True
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), _TICK_S)
+
+    async def _do(self, access: Access, task: _Task, duty: Duty | None) -> None:
+        connection = access.connection
+        reason: str | None = None
+        outcome: str | None = None
+        try:
+            async with asyncio.timeout(task.timeout_s):
+                found = await task.do(access)
+            due_at = self._clock.now() + timedelta(seconds=task.interval_s)
+            outcome = msgspec.json.encode(found).decode()
+        except (DatabaseUnavailable, psycopg.OperationalError):
+            raise
+        except Exception as error:  # noqa: BLE001 - tried again later; nothing ends the process
+            reason = str(error) if isinstance(error, HubError) else type(error).__name__
+            _log.warning("duty_failed", connection=connection.name, duty=task.name, reason=reason)
+            due_at = self._clock.now() + timedelta(seconds=_retry_delay_s(duty, error))
+            await raise_issue(
+                access.conn, connection.connection_id, _failure(connection.name, task.name, error)
+            )
+        else:
+            await close_issues(access.conn, "duty.failed", [f"duty/{connection.name}/{task.name}"])
+            await close_issues(access.conn, AuthExpired.code, [f"connection/{connection.name}"])
+        await write_duty(
+            access.conn,
+            connection.connection_id,
+            task.name,
+            at=self._clock.now(),
+            due_at=due_at,
+            reason=reason,
+            outcome=outcome,
+        )
+
+    def _daily(self, access: Access) -> list[_Task]:
+        """Return what is done again and again for a connection."""
+        tasks: list[_Task] = []
+        if access.folder.has("hooks"):
+            tasks.append(_Task(name="hooks", do=_look_after_hooks, interval_s=HOOKS_INTERVAL_S))
+        has_hooks = bool(hook_url(access.connection.settings, access.connection.name))
+        for resource in access.folder.manifest.pull:
+            interval_s = float(resource.interval_s)
+            if not has_hooks:
+                share_s = interval_s / POLLING_SHARE
+                interval_s = min(interval_s, max(share_s, POLLING_INTERVAL_S_MIN))
+            name = f"poll.{resource.resource}"
+            tasks.append(_Task(name=name, do=_poll_of(resource), interval_s=interval_s))
+        return tasks
+
+
+def _histories(access: Access) -> list[_Task]:
+    """Return what is done once for a connection."""
+    return [
+        _Task(
+            name=f"backfill.{resource.resource}",
+            do=_backfill_once(resource),
+            interval_s=HISTORY_INTERVAL_S,
+            timeout_s=BACKFILL_TIMEOUT_S,
+        )
+        for resource in access.folder.manifest.pull
+    ]
+
+
+async def _look_after_hooks(access: Access) -> object:
+    duties = await list_duties(access.conn, access.connection.connection_id)
+    first = not any(duty.name == "hooks" and duty.done_at for duty in duties)
+    return await tend_hooks(access, first=first)
+
+
+def _backfill_once(resource: Resource) -> _Do:
+    async def do(access: Access) -> object:
+        connection_id = access.connection.connection_id
+        cursor = await read_cursor(access.conn, connection_id, resource.resource, "backfill")
+        if cursor is not None and cursor.finished_at is not None:
+            return None
+        return await backfill(access, resource.resource)
+
+    return do
+
+
+def _poll_of(resource: Resource) -> _Do:
+    async def do(access: Access) -> object:
+        return await poll(access, resource.resource)
+
+    return do
+
+
+def _failure(connection_name: str, task_name: str, error: Exception) -> Issue:
+    found = str(error) if isinstance(error, HubError) else type(error).__name__
+    if isinstance(error, AuthExpired):
+        # One issue for the connection, not one for each duty: a person is asked once.
+        return Issue(
+            code=error.code,
+            severity=Severity.ERROR,
+            pointer="credentials",
+            expected="credentials that the vendor accepts",
+            found=found,
+            how_to_fix=f"Give it a new one: trueup rotate-secret {connection_name} <field>.",
+            ref=f"connection/{connection_name}",
+        )
+    return Issue(
+        code="duty.failed",
+        severity=Severity.WARNING,
+        pointer=task_name,
+        expected="an answer of the vendor",
+        found=found,
+        how_to_fix="It is tried again by itself; look here again if it stays.",
+        ref=f"duty/{connection_name}/{task_name}",
+    )
+
+
+def _retry_delay_s(duty: Duty | None, error: Exception) -> float:
+    if isinstance(error, RateLimited):
+        return max(1.0, error.after_s)
+    if isinstance(error, AuthExpired):
+        return AUTH_DELAY_S
+    failures = 0 if duty is None else duty.failures
+    return RETRY_DELAYS_S[min(failures, len(RETRY_DELAYS_S) - 1)]
+
+
+def _next_night(now: datetime) -> datetime:
+    tonight = now.replace(hour=PROOF_HOUR, minute=0, second=0, microsecond=0)
+    return tonight if tonight > now else tonight + timedelta(days=1)
+
+
+async def _duty_of(
+    conn: psycopg.AsyncConnection[Any], connection_id: int, name: str
+) -> Duty | None:
+    duties = await list_duties(conn, connection_id)
+    return next((duty for duty in duties if duty.name == name), None)
+
+
+async def _end(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
