@@ -1,7 +1,9 @@
 """The drawing at the top of errors.py is the tree below it."""
 
+import ast
 import re
 
+from tests.tidy.tree import SOURCE, check, name_of, python_files, syntax
 from trueup import errors
 
 _LINE = re.compile(r"^(?P<branch>[│├└─ ]*)(?P<name>[A-Z]\w+)(?: +(?P<code>[a-z_]+\.[a-z_*]+))?")
@@ -51,3 +53,17 @@ def test_every_error_says_something_by_itself() -> None:
     for name, error in _classes(errors.HubError).items():
         first = (error.__doc__ or "").strip().splitlines()[0]
         assert len(first) > 10, f"{name} needs a docstring: it is the default message"
+
+
+def test_the_whole_tree_is_in_one_file() -> None:
+    """No class derives from an error of ours anywhere else, so the drawing is all there is."""
+    known = _classes(errors.HubError).keys()
+    found = {
+        f"{name_of(path)}:{node.name}": "an error outside of errors.py"
+        for path in python_files("src")
+        if path != SOURCE / "errors.py"
+        for node in ast.walk(syntax(path))
+        if isinstance(node, ast.ClassDef)
+        and any(isinstance(base, ast.Name) and base.id in known for base in node.bases)
+    }
+    check("error_classes", found, "Put it into errors.py, and into its drawing.")

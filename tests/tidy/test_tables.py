@@ -154,7 +154,7 @@ def _words(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("room", rooms(), ids=lambda room: str(room.name))
 def test_every_query_says_its_parameters_rows_and_index(room: Path) -> None:
-    text = (room / "queries.sql").read_text(encoding="utf-8")
+    text = "\n".join(path.read_text(encoding="utf-8") for path in room.glob("queries*.sql"))
     heads = dict(re.findall(r"^-- name: (\w+)\n((?:--.*\n)+)", text, re.MULTILINE))
     for name, query in ((name, load_queries(f"trueup.{room.name}")[name]) for name in heads):
         head = heads[name]
