@@ -1,0 +1,133 @@
+"""Turn a page's facts into HTML, or into JSON for whoever asks for it."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from litestar import MediaType, Request, Response
+from litestar.template.base import csrf_token
+from markupsafe import Markup
+
+from trueup import __version__
+from trueup.console.fact import Money
+
+FOLDER = Path(__file__).parent
+
+_encoder = msgspec.json.Encoder(decimal_format="string")
+
+
+def wants_json(request: Request[Any, Any, Any]) -> bool:
+    """Say whether the answer shall be the page's JSON twin."""
+    accept = request.headers.get("accept", "")
+    return request.url.path.endswith(".json") or (
+        "application/json" in accept and "text/html" not in accept
+    )
+
+
+def answer(
+    request: Request[Any, Any, Any],
+    template: str,
+    page: msgspec.Struct,
+    *,
+    status: int = 200,
+    **more: Any,  # noqa: ANN401 - whatever a template shows beside the facts
+) -> Response[Any]:
+    """Return a page as HTML, or its facts as JSON.
+
+    Args:
+        request: says which.
+        template: file name below `templates`.
+        page: the facts; the template sees them as `page`.
+        status: HTTP status.
+        more: what only the HTML shows.
+    """
+    if wants_json(request):
+        return Response(_encoder.encode(page), status_code=status, media_type=MediaType.JSON)
+    return html(request, template, status=status, page=page, **more)
+
+
+def html(
+    request: Request[Any, Any, Any],
+    template: str,
+    *,
+    status: int = 200,
+    **context: Any,  # noqa: ANN401 - as above
+) -> Response[str]:
+    """Return a template as HTML."""
+    text = _environment.get_template(template).render(
+        csrf=csrf_token({"request": request}),
+        path=request.url.path,
+        version=__version__,
+        now=datetime.now(UTC),
+        **context,
+    )
+    return Response(text, status_code=status, media_type=MediaType.HTML)
+
+
+def number(value: float | None) -> str:
+    """Return a number with thousands apart and a true minus; an em dash for none."""
+    if value is None:
+        return "—"
+    return f"{value:,}".replace("-", "−")  # noqa: RUF001 - a minus is not a hyphen
+
+
+def signed(value: int) -> str:
+    """Return a number with its sign."""
+    return f"+{value:,}" if value > 0 else number(value)
+
+
+def money(value: Money) -> str:
+    """Return an exact amount with its currency."""
+    return f"{number_of(Decimal(value.amount))}\u00a0{value.currency}"
+
+
+def number_of(value: Decimal) -> str:
+    """Return a decimal with all its digits."""
+    return f"{value:,f}".replace("-", "−")  # noqa: RUF001 - as above
+
+
+def span(value: float | None) -> str:
+    """Return milliseconds as people read them: 12 ms, 3.4 s, 5 min."""
+    if value is None:
+        return "—"
+    if value < 1000:
+        return f"{value:,.0f}\u00a0ms"
+    if value < 60_000:
+        return f"{value / 1000:,.1f}\u00a0s"
+    return f"{value / 60_000:,.0f}\u00a0min"
+
+
+def stamp(value: datetime) -> Markup:
+    """Return an instant as a `time` element; the browser shows it in its reader's zone."""
+    iso = value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    seen = value.astimezone(UTC).strftime("%d %b %H:%M:%S UTC")
+    return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(iso, seen)
+
+
+def link_order(connection: str, ref: str) -> str:
+    """Return the address of an order's page."""
+    return f"/orders/{quote(connection, safe='')}/{quote(ref, safe='')}"
+
+
+def link_sku(sku: str) -> str:
+    """Return the address of a SKU's page; one that no path can carry goes as a parameter."""
+    clean = sku.strip("/") == sku and "//" not in sku and sku not in {".", ".."}
+    clean = clean and not sku.endswith((".json", ".svg", ".png"))
+    return f"/skus/{quote(sku, safe='')}" if clean else f"/skus?sku={quote(sku, safe='')}"
+
+
+_environment = Environment(
+    loader=FileSystemLoader(FOLDER / "templates"),
+    autoescape=select_autoescape(default=True),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_environment.filters.update(
+    number=number, signed=signed, money=money, span=span, stamp=stamp, sku_link=link_sku
+)
+_environment.globals.update(order_link=link_order)

@@ -1,0 +1,248 @@
+"""The console's routes. `console_routes()` gives them to the web application."""
+
+import asyncio
+from collections import OrderedDict
+from typing import Annotated, Any
+
+import msgspec
+import structlog
+from litestar import MediaType, Request, Response, Router, get, post
+from litestar.enums import RequestEncodingType
+from litestar.exceptions import HTTPException, NotFoundException
+from litestar.params import Body, Parameter
+from litestar.response import Redirect, Stream
+from litestar.static_files import create_static_files_router
+from litestar.types import ControllerRouterHandler
+
+from trueup.console.draw import draw_png, draw_svg
+from trueup.console.event_page import read_event
+from trueup.console.fact import Chart
+from trueup.console.live import Live, live_values
+from trueup.console.pages import read_order, read_parked, read_sku
+from trueup.console.readings import Readings, Session
+from trueup.console.render import FOLDER, answer, html, wants_json
+from trueup.console.series import read_chart
+from trueup.console.today import TodayDesk
+from trueup.errors import DatabaseUnavailable
+from trueup.intake.park import requeue_parked
+
+_log = structlog.get_logger("trueup.console")
+
+EVENT_ID_MAX = 2**63 - 1
+DRAWINGS_KEPT_MAX = 64
+
+Req = Request[Any, Any, Any]
+Sku = Annotated[str | None, Parameter(max_length=255, required=False)]
+
+
+class Drawings:
+    """Charts drawn already; a chart of the same points is drawn once."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, int, int], str] = OrderedDict()
+
+    async def svg(self, chart: Chart | None) -> str:
+        """Return a chart as SVG; empty where there is none."""
+        if chart is None:
+            return ""
+        key = (chart.sku, chart.points[-1].event_id, len(chart.points))
+        if key not in self._kept:
+            self._kept[key] = await asyncio.to_thread(draw_svg, chart)
+        self._kept.move_to_end(key)
+        while len(self._kept) > DRAWINGS_KEPT_MAX:
+            self._kept.popitem(last=False)
+        return self._kept[key]
+
+
+class Desk:
+    """What the pages of one process share."""
+
+    def __init__(self) -> None:
+        self.today = TodayDesk(Readings())
+        self.live = Live(self.today)
+        self.drawings = Drawings()
+
+
+def console_routes() -> list[ControllerRouterHandler]:
+    """Return the console's routes, with shared state of their own."""
+    desk = Desk()
+
+    async def give_desk() -> Desk:
+        return desk
+
+    static = create_static_files_router(
+        path="/static",
+        directories=[FOLDER / "static"],
+        include_in_schema=False,
+        cache_control=None,
+    )
+    pages = Router(
+        path="/",
+        route_handlers=[
+            *(show_today, stream_live, show_order, show_sku, show_event, reveal_event),
+            *(show_parked, retry_parked),
+        ],
+        dependencies={"desk": give_desk},
+        exception_handlers={
+            DatabaseUnavailable: _database_away,
+            HTTPException: _not_right,
+        },
+        include_in_schema=False,
+    )
+    return [static, pages]
+
+
+@get(["/", "/today.json"])
+async def show_today(request: Req, session: Session, desk: Desk, sku: Sku = None) -> Response[Any]:
+    """Show what happened, what stands where and what needs a person."""
+    today = await desk.today.read(session, _clean(sku))
+    if wants_json(request):
+        return answer(request, "today.html", today)
+    svg = await desk.drawings.svg(today.chart)
+    return answer(request, "today.html", today, live=live_values(today), svg=svg)
+
+
+@get("/live")
+async def stream_live(request: Req, desk: Desk) -> Response[Any]:
+    """Stream what changes on the first page."""
+    if desk.live.full:
+        return Response(
+            "Too many readers.", status_code=503, headers={"Retry-After": "60"},
+            media_type=MediaType.TEXT,
+        )  # fmt: skip
+    headers = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
+    stream = desk.live.stream(request.app.state.pool)
+    return Stream(stream, media_type="text/event-stream", headers=headers)
+
+
+@get("/orders/{connection:str}/{ref:path}")
+async def show_order(request: Req, session: Session, connection: str, ref: str) -> Response[Any]:
+    """Show one order and how it came to be as it is."""
+    page = await read_order(session, connection, _clean(ref.removeprefix("/")) or "")
+    if page is None and ref.endswith(".json"):
+        bare = ref.removeprefix("/").removesuffix(".json")
+        page = await read_order(session, connection, _clean(bare) or "")
+    if page is None:
+        raise NotFoundException("There is no such order.")
+    return answer(request, "order.html", page)
+
+
+@get(["/skus", "/skus/{path:path}"])
+async def show_sku(
+    request: Req, session: Session, desk: Desk, path: str = "", sku: Sku = None
+) -> Response[Any]:
+    """Show one SKU: places, movements, what the channels were told, and its chart."""
+    wanted = _clean(sku or path.removeprefix("/")) or ""
+    bare, _, ending = wanted.rpartition(".")
+    if sku is None and bare and ending in {"svg", "png"}:
+        return await _draw(session, desk, bare, ending)
+    page = await read_sku(session, wanted)
+    if page is None and ending == "json":
+        page = await read_sku(session, bare)
+    if page is None:
+        raise NotFoundException("There is no such SKU.")
+    svg = "" if wants_json(request) else await desk.drawings.svg(page.chart)
+    return answer(request, "sku.html", page, svg=svg)
+
+
+async def _draw(session: Session, desk: Desk, sku: str, ending: str) -> Response[Any]:
+    chart = await read_chart(session, sku)
+    if chart is None:
+        raise NotFoundException("There is no chart of this SKU.")
+    if ending == "png":
+        png = await asyncio.to_thread(draw_png, chart)
+        return Response(png, media_type="image/png")
+    return Response(await desk.drawings.svg(chart), media_type="image/svg+xml")
+
+
+@get("/events/{number:str}")
+async def show_event(request: Req, session: Session, number: str) -> Response[Any]:
+    """Show one event with what is personal left out."""
+    return await _event(request, session, number, reveal=False)
+
+
+@post("/events/{number:str}/reveal", status_code=200)
+async def reveal_event(request: Req, session: Session, number: str) -> Response[Any]:
+    """Show one event whole; that it was shown is logged."""
+    _log.warning("body_revealed", event=number[:20])
+    return await _event(request, session, number, reveal=True)
+
+
+async def _event(request: Req, session: Session, number: str, *, reveal: bool) -> Response[Any]:
+    digits = number.removesuffix(".json")
+    known = digits.isascii() and digits.isdigit() and len(digits) < 20
+    event_id = int(digits) if known else 0
+    page = None
+    if 1 <= event_id <= EVENT_ID_MAX:
+        page = await read_event(session, request.app.state.hub, event_id, reveal=reveal)
+    if page is None:
+        raise NotFoundException("There is no such event.")
+    return answer(request, "event.html", page)
+
+
+@get(["/parked", "/parked.json"])
+async def show_parked(
+    request: Req,
+    session: Session,
+    cluster: Annotated[str | None, Parameter(max_length=500, required=False)] = None,
+    requeued: Annotated[int | None, Parameter(ge=0, le=10**9, required=False)] = None,
+) -> Response[Any]:
+    """Show what could not be applied, by cause."""
+    page = await read_parked(session, cluster=_clean(cluster), requeued=requeued)
+    return answer(request, "parked.html", page, cluster=_clean(cluster))
+
+
+@post("/parked", status_code=303)
+async def retry_parked(
+    session: Session,
+    data: Annotated[dict[str, Any], Body(media_type=RequestEncodingType.URL_ENCODED)],
+) -> Response[Any]:
+    """Put the parked events of one cause back on the queue."""
+    cluster = _clean(str(data.get("cluster", "")))
+    if not cluster:
+        raise NotFoundException("There is no such cause.")
+    back = await requeue_parked(session, cluster=cluster)
+    _log.info("parked_retried", events=len(back))
+    return Redirect(f"/parked?requeued={len(back)}", status_code=303)
+
+
+def _clean(text: str | None) -> str | None:
+    """Return text that can be looked up; what the database can not hold is nothing it knows."""
+    return None if not text or "\x00" in text else text
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """What went wrong."""
+
+    code: str
+    message: str
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer that is not the one asked for."""
+
+    error: Fault
+
+
+def _database_away(request: Req, error: DatabaseUnavailable) -> Response[Any]:
+    sentence = "The database does not answer. Deliveries wait at their senders; nothing is lost."
+    return _problem(request, 503, error.code, sentence, {"Retry-After": "5", "Refresh": "5"})
+
+
+def _not_right(request: Req, error: HTTPException) -> Response[Any]:
+    status = error.status_code
+    sentences = {400: "The address holds a value that is not right.", 403: "This form is too old."}
+    sentence = sentences.get(status, error.detail)
+    return _problem(request, status, f"http.{status}", sentence, {})
+
+
+def _problem(
+    request: Req, status: int, code: str, message: str, headers: dict[str, str]
+) -> Response[Any]:
+    problem = Problem(error=Fault(code=code, message=message))
+    if wants_json(request):
+        response: Response[Any] = Response(problem, status_code=status, media_type=MediaType.JSON)
+    else:
+        response = html(request, "problem.html", status=status, page=problem)
+    response.headers.update(headers)
+    return response
