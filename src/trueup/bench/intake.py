@@ -7,11 +7,11 @@ from trueup.bench.stage import (
     Stage,
     add_connection,
     bare_process,
-    free_port,
     open_stage_session,
     process,
 )
 from trueup.errors import invariant
+from trueup.port import free_port
 
 ACKS_PER_S_MIN = 3000
 RATIO_MIN = 0.6

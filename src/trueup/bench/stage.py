@@ -1,7 +1,6 @@
 """A stage for benchmarks: a fresh embedded database and the hub's own processes on it."""
 
 import asyncio
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,7 @@ import msgspec
 from trueup.config import Config, load_config
 from trueup.db.database import open_database
 from trueup.intake.connections import create_connection, load_accounts
+from trueup.port import free_port, wait_for_port
 from trueup.process import Child, start_process, stop_processes
 from trueup.session import Session, open_session
 
@@ -43,13 +43,6 @@ def open_stage(*, url: str | None = None) -> Iterator[Stage]:
         config = load_config(path, {})
         with open_database(config) as conninfo:
             yield Stage(config=config, config_path=path, conninfo=conninfo)
-
-
-def free_port() -> int:
-    """Return a port of this machine that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def add_connection(session: Session, name: str) -> int:
@@ -91,24 +84,10 @@ async def bare_process(stage: Stage, module: str, port: int) -> AsyncIterator[in
 async def _running(child: Child, port: int | None) -> AsyncIterator[int]:
     try:
         if port is not None:
-            await _answering(port, child)
+            await wait_for_port(port)
         yield child.pid
     finally:
         await asyncio.to_thread(stop_processes, [child])
-
-
-async def _answering(port: int, child: Child) -> None:
-    for _ in range(600):
-        if child.poll() is not None:
-            raise RuntimeError(f"a process of the benchmark ended with {child.returncode}")
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            await asyncio.sleep(0.05)
-        else:
-            writer.close()
-            return
-    raise TimeoutError(f"nothing listens on port {port}")
 
 
 async def open_stage_session(stage: Stage) -> Session:

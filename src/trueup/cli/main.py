@@ -26,6 +26,7 @@ _COMMANDS = {
     "serve": _Command("run", "serve", _RUN),
     "web": _Command("run", "web", _RUN),
     "worker": _Command("run", "worker", _RUN),
+    "demo": _Command("demo", "demo", _RUN),
     "ingest": _Command("ingest", "ingest", _FEED),
     "import": _Command("ingest", "import_", _FEED),
     "show": _Command("show", "show", _LOOK),

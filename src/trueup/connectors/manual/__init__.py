@@ -1,0 +1,1 @@
+"""Manual: what people and files of our own report."""
