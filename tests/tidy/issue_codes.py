@@ -16,21 +16,36 @@ def codes_in_source() -> set[str]:
     found: set[str] = set()
     for path in python_files("src"):
         if not any(path.is_relative_to(folder) for folder in _ELSEWHERE):
+            constants = _constants(syntax(path))
             for node in ast.walk(syntax(path)):
                 if isinstance(node, ast.Call):
-                    found.update(filter(_CODE.fullmatch, _codes_of(node)))
+                    found.update(filter(_CODE.fullmatch, _codes_of(node, constants)))
     return found
 
 
-def _codes_of(call: ast.Call) -> list[str]:
+def _constants(tree: ast.Module) -> dict[str, str]:
+    """Return the texts that a module gives a name."""
+    found: dict[str, str] = {}
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        if isinstance(node, ast.AnnAssign):
+            targets = [node.target]
+        if targets and isinstance(value := getattr(node, "value", None), ast.Constant):
+            found |= {t.id: str(value.value) for t in targets if isinstance(t, ast.Name)}
+    return found
+
+
+def _codes_of(call: ast.Call, constants: dict[str, str]) -> list[str]:
     name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
     values = [k.value for k in call.keywords if k.arg in {"code", "cause"}]
     if name.startswith("_") and name.endswith(("error", "issue", "warning", "note")):
         values += call.args[:1]
-    return [text for value in values if (text := _text(value))]
+    return [text for value in values if (text := _text(value, constants))]
 
 
-def _text(node: ast.expr) -> str:
+def _text(node: ast.expr, constants: dict[str, str]) -> str:
+    if isinstance(node, ast.Name):
+        return constants.get(node.id, "")
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.JoinedStr):

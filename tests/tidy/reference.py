@@ -136,16 +136,16 @@ def write_commands() -> str:
     return "\n".join(head + sorted(rows)) + "\n"
 
 
-def write_errors() -> str:
-    def walk(error: type[errors.HubError]) -> Iterator[type[errors.HubError]]:
-        yield error
-        for child in error.__subclasses__():
-            if child.__module__ == errors.__name__:
-                yield from walk(child)
+def errors_of(root: type[errors.HubError] = errors.HubError) -> list[type[errors.HubError]]:
+    """Return the errors of the tree, parents first."""
+    children = [c for c in root.__subclasses__() if c.__module__ == errors.__name__]
+    return [root, *(error for child in children for error in errors_of(child))]
 
+
+def write_errors() -> str:
     rows = [
         f"| `{error.code}` | {(error.__doc__ or '').strip().splitlines()[0]} | {error.fate} |"
-        for error in walk(errors.HubError)
+        for error in errors_of()
     ]
     return "\n".join(["| code | says by itself | fate |", "|---|---|---|", *rows]) + "\n"
 
