@@ -54,8 +54,14 @@ $(UV):
 	  exit 1; \
 	fi
 
-test: setup chromium lint layers type ## Run everything: rules, types, layers, every test (under 15 minutes)
-	@$(PYTEST) -n $(JOBS)
+# Every step runs, so that one look shows all that is wrong; any that fails, fails the whole.
+test: setup chromium ## Run everything: rules, layers, types, every test (under 15 minutes)
+	@failed=; \
+	for step in lint layers type; do \
+	  $(MAKE) --silent --no-print-directory $$step || failed="$$failed $$step"; \
+	done; \
+	$(PYTEST) -n $(JOBS) || failed="$$failed tests"; \
+	if [ -n "$$failed" ]; then echo "failed:$$failed" >&2; exit 1; fi
 
 unit: setup ## Run the tests without I/O (seconds)
 	@$(PYTEST) tests/unit

@@ -9,7 +9,7 @@ from tests.tidy.tree import ROOT, SOURCE, check, files, name_of, python_files, s
 
 BANNED_FILE_WORDS = {
     *("util", "utils", "helper", "helpers", "manager", "managers", "data", "info"),
-    *("common", "misc", "stuff", "base", "core", "lib", "tools"),
+    *("common", "misc", "stuff"),
 }
 
 # Vendors' words end where a connector's mapping ends; a simulated vendor speaks like the vendor.
