@@ -7,6 +7,7 @@ from typing import Any, Final
 from trueup.console.fact import Chart
 
 WIDTH: Final = 640
+NARROW_WIDTH: Final = 290
 HEIGHT: Final = 200
 
 # In pages the colours are the page's own: each stands for a variable of the style sheet.
@@ -24,15 +25,20 @@ _VARIABLES: Final = {
 }
 
 
-def specify(chart: Chart) -> dict[str, Any]:
-    """Return the Vega-Lite specification of a stock chart."""
+def specify(chart: Chart, *, width: int = WIDTH) -> dict[str, Any]:
+    """Return the Vega-Lite specification of a stock chart; its times are UTC."""
     alt = _altair()
     rows = [
         {"at": point.at.isoformat(), "available": point.available, "event": point.event_id}
         for point in chart.points
     ]
-    x = alt.X("at:T", title=None, axis=alt.Axis(tickCount=6, labelFlush=True))
-    y = alt.Y("available:Q", title=None, axis=alt.Axis(tickCount=5, tickMinStep=1))
+    axis = alt.Axis(
+        tickCount=width // 110, labelFlush=True, labelOverlap=True, format=_time_format(chart)
+    )
+    x = alt.X("at:T", title=None, axis=axis, scale=alt.Scale(type="utc"))
+    y = alt.Y(
+        "available:Q", title=None, stack=None, axis=alt.Axis(tickCount=5, tickMinStep=1, format="d")
+    )
     base = alt.Chart(alt.InlineData(values=rows)).encode(x=x, y=y)
     area = base.mark_area(interpolate="step-after", color=_FILL, fillOpacity=1)
     line = base.mark_line(interpolate="step-after", color=_LINE, strokeWidth=1.75)
@@ -44,7 +50,7 @@ def specify(chart: Chart) -> dict[str, Any]:
     )
     layers = alt.layer(area, zero.encode(y=alt.Y("zero:Q")), line, dots)
     styled = (
-        layers.properties(width=WIDTH, height=HEIGHT, padding=4)
+        layers.properties(width=width, height=HEIGHT, padding=4)
         .configure_view(stroke=None)
         .configure_axis(
             gridColor=_GRID,
@@ -61,12 +67,24 @@ def specify(chart: Chart) -> dict[str, Any]:
     return found
 
 
-def draw_svg(chart: Chart) -> str:
+def _time_format(chart: Chart) -> str:
+    span_s = (chart.points[-1].at - chart.points[0].at).total_seconds()
+    if span_s < 600:
+        return "%H:%M:%S"
+    return "%H:%M" if span_s < 36 * 3600 else "%d %b"
+
+
+def draw_page(chart: Chart) -> str:
+    """Return the chart for a page: one picture for wide screens, one for narrow ones."""
+    return draw_svg(chart, WIDTH, "wide") + draw_svg(chart, NARROW_WIDTH, "narrow")
+
+
+def draw_svg(chart: Chart, width: int = WIDTH, name: str = "wide") -> str:
     """Return the chart as SVG in the page's colours; slow the first time, then about 50 ms."""
-    svg: str = _converter().vegalite_to_svg(specify(chart))
+    svg: str = _converter().vegalite_to_svg(specify(chart, width=width))
     for colour, variable in _VARIABLES.items():
         svg = svg.replace(f'"{colour}"', f'"{variable}"')
-    return svg.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1)
+    return svg.replace('class="marks"', f'class="{name}" aria-hidden="true" focusable="false"', 1)
 
 
 def draw_png(chart: Chart, *, scale: float = 2.0) -> bytes:

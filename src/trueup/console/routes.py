@@ -14,7 +14,7 @@ from litestar.response import Redirect, Stream
 from litestar.static_files import create_static_files_router
 from litestar.types import ControllerRouterHandler
 
-from trueup.console.draw import draw_png, draw_svg
+from trueup.console.draw import draw_page, draw_png, draw_svg
 from trueup.console.event_page import read_event
 from trueup.console.fact import Chart
 from trueup.console.live import Live, live_values
@@ -47,7 +47,7 @@ class Drawings:
             return ""
         key = (chart.sku, chart.points[-1].event_id, len(chart.points))
         if key not in self._kept:
-            self._kept[key] = await asyncio.to_thread(draw_svg, chart)
+            self._kept[key] = await asyncio.to_thread(draw_page, chart)
         self._kept.move_to_end(key)
         while len(self._kept) > DRAWINGS_KEPT_MAX:
             self._kept.popitem(last=False)
@@ -135,7 +135,7 @@ async def show_sku(
     wanted = _clean(sku or path.removeprefix("/")) or ""
     bare, _, ending = wanted.rpartition(".")
     if sku is None and bare and ending in {"svg", "png"}:
-        return await _draw(session, desk, bare, ending)
+        return await _draw(session, bare, ending)
     page = await read_sku(session, wanted)
     if page is None and ending == "json":
         page = await read_sku(session, bare)
@@ -145,14 +145,14 @@ async def show_sku(
     return answer(request, "sku.html", page, svg=svg)
 
 
-async def _draw(session: Session, desk: Desk, sku: str, ending: str) -> Response[Any]:
+async def _draw(session: Session, sku: str, ending: str) -> Response[Any]:
     chart = await read_chart(session, sku)
     if chart is None:
         raise NotFoundException("There is no chart of this SKU.")
     if ending == "png":
         png = await asyncio.to_thread(draw_png, chart)
         return Response(png, media_type="image/png")
-    return Response(await desk.drawings.svg(chart), media_type="image/svg+xml")
+    return Response(await asyncio.to_thread(draw_svg, chart), media_type="image/svg+xml")
 
 
 @get("/events/{number:str}")

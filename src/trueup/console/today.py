@@ -118,7 +118,7 @@ class IssueRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Today(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole page."""
+    """The whole page. An issue for which its events are parked stands among the parked ones."""
 
     at: datetime
     health: Health
@@ -172,6 +172,9 @@ class TodayDesk:
         names = await take("names", session, read_names)
         channels, stock = await take("stock", session, read_stock)
         chosen = sku or await take("busiest", session, _busiest)
+        clusters = await take("clusters", session, read_clusters)
+        causes = {row.cause for row in clusters}
+        issues = await take("issues", session, _read_issues)
         chart = None
         if chosen:
             chart = await take(f"chart {chosen}", session, lambda s: read_chart(s, chosen))
@@ -183,8 +186,8 @@ class TodayDesk:
             orders=await take("orders", session, lambda s: _read_orders(s, names)),
             channels=channels,
             stock=stock,
-            clusters=await take("clusters", session, read_clusters),
-            issues=await take("issues", session, _read_issues),
+            clusters=clusters[:CLUSTER_ROWS],
+            issues=tuple(row for row in issues if row.code not in causes),
             chart=chart,
         )
 
@@ -192,7 +195,7 @@ class TodayDesk:
         take = self._readings.take
         events, repeats = await take("log", session, self._log.read)
         kinds = await take("records", session, records.count_records)
-        parked = await take("parked", session, read_clusters)
+        parked = await take("clusters", session, read_clusters)
         issues = await take("issues", session, _read_issues)
         calls = await take("outbox", session, outbox.count_outbox)
         latency = await take("latency", session, lambda s: outbox.call_latency(s, count=2000))
@@ -225,7 +228,7 @@ async def _read_health(session: Session) -> Health:
     newest = await intake.recent_events(session, count=1)
     age_s = float(queue["oldest_age_s"])
     if workers == 0:
-        state, sentence = "idle", "No worker is at work; events wait."
+        state, sentence = "idle", "No worker is at work; new events wait."
     elif age_s > SLOW_S:
         state, sentence = "behind", "Workers are behind; every event is kept."
     else:

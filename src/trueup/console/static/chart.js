@@ -6,6 +6,7 @@
     let least = Infinity;
     for (const point of points) {
       const box = point.getBoundingClientRect();
+      if (box.width === 0) continue; // of the picture for the other width
       const distance = Math.abs(box.left + box.width / 2 - x);
       if (distance <= least) {
         least = distance;
