@@ -236,24 +236,35 @@ class Scheduler:
     async def _go_round(self, access: Access, tasks: list[_Task], stop: asyncio.Event) -> None:
         connection_id = access.connection.connection_id
         began = False
+        shut_until: datetime | None = None
         while not stop.is_set():
             duties = {duty.name: duty for duty in await list_duties(access.conn, connection_id)}
             for task in tasks:
+                if stop.is_set() or (shut_until is not None and self._clock.now() < shut_until):
+                    break
                 duty = duties.get(task.name)
-                # Subscriptions are looked at whenever a process begins, whatever is written.
-                at_start = task.name == "hooks" and not began
-                if stop.is_set():
-                    return
-                if at_start or duty is None or duty.due_at <= self._clock.now():
-                    await self._do(access, task, duty)
+                if not self._is_due(duty, task, at_start=not began):
+                    continue
+                error = await self._do(access, task, duty)
+                if isinstance(error, AuthExpired):
+                    # Every other call would be turned away as well.
+                    shut_until = self._clock.now() + timedelta(seconds=AUTH_DELAY_S)
             began = True
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), _TICK_S)
 
-    async def _do(self, access: Access, task: _Task, duty: Duty | None) -> None:
+    def _is_due(self, duty: Duty | None, task: _Task, *, at_start: bool) -> bool:
+        """Subscriptions, and what failed before, are looked at whenever tending begins anew."""
+        if duty is None or duty.due_at <= self._clock.now():
+            return True
+        return at_start and (task.name == "hooks" or duty.failures > 0)
+
+    async def _do(self, access: Access, task: _Task, duty: Duty | None) -> Exception | None:
+        """Do one thing and note how it went; returns why it failed."""
         connection = access.connection
         reason: str | None = None
         outcome: str | None = None
+        failed: Exception | None = None
         try:
             async with asyncio.timeout(task.timeout_s):
                 found = await task.do(access)
@@ -262,6 +273,7 @@ class Scheduler:
         except (DatabaseUnavailable, psycopg.OperationalError):
             raise
         except Exception as error:  # noqa: BLE001 - tried again later; nothing ends the process
+            failed = error
             reason = str(error) if isinstance(error, HubError) else type(error).__name__
             _log.warning("duty_failed", connection=connection.name, duty=task.name, reason=reason)
             due_at = self._clock.now() + timedelta(seconds=_retry_delay_s(duty, error))
@@ -280,6 +292,7 @@ class Scheduler:
             reason=reason,
             outcome=outcome,
         )
+        return failed
 
     def _daily(self, access: Access) -> list[_Task]:
         """Return what is done again and again for a connection."""

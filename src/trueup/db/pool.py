@@ -87,7 +87,11 @@ async def connect(conninfo: str, *, application_name: str) -> psycopg.AsyncConne
         conn = await psycopg.AsyncConnection.connect(
             bound_conninfo(conninfo, application_name=application_name), autocommit=True
         )
-        await bound_session(conn)
+        try:
+            await bound_session(conn)
+        except BaseException:  # cancelled or failed: nobody else knows of this connection
+            await conn.close()
+            raise
         return conn
 
 
