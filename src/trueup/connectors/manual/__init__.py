@@ -1,1 +1,1 @@
-"""Manual: what people and files of our own report."""
+"""People and files of our own: stock that is received, counted, moved or found."""

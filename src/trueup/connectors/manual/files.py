@@ -1,61 +1,116 @@
-"""Movements from a CSV file; taken whole or not at all."""
+"""The table of movements: one a row, taken whole or not at all."""
 
 import csv
 import io
+import re
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NoReturn
 
 import msgspec
 
-from trueup.connectors.manual.mapping import map_source
-from trueup.contract.connector import Piece, Source
+from trueup.canon.inventory import MovementKind
+from trueup.connectors.manual.mapping import TOPIC
+from trueup.contract.connector import Piece
 from trueup.errors import ConfigError
-from trueup.kernel.clock import SystemClock
 
-TOPIC = "stock/movement"
-_REQUIRED = ("ref", "movement", "sku", "quantity", "site", "occurred_at")
-_OPTIONAL = ("to_site", "reason")
+FORMAT = "stock-movements-csv"
+NEEDED = ("ref", "movement", "sku", "quantity", "occurred_at")
+KNOWN = (*NEEDED, "site", "to_site", "reason", "cost", "currency")
+
+_UNITS = re.compile(r"[+-]?\d{1,10}")
+_AMOUNT = re.compile(r"\d{1,15}(\.\d{1,12})?")
 
 
 def read_file(format_name: str, content: bytes) -> Sequence[Piece]:
-    """Return one piece per row.
+    """Return one piece per movement; a file is taken whole or not at all.
 
     Raises:
-        ConfigError: the file is not of this format; names line, column, expected and found.
+        ConfigError: the file is not of this format: line, column, expected, found.
     """
+    if format_name != FORMAT:
+        _refuse(0, "", FORMAT, format_name[:60])
     try:
         text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ConfigError("The file is not UTF-8.", format=format_name, byte=error.start) from error
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    missing = [name for name in _REQUIRED if name not in (reader.fieldnames or ())]
-    if missing:
-        raise ConfigError(
-            f"The first line must name the columns {', '.join(_REQUIRED)}.",
-            missing=", ".join(missing),
-        )
-    return [_piece(row, line) for line, row in enumerate(reader, start=2)]
-
-
-def _piece(row: dict[str, str], line: int) -> Piece:
-    told: dict[str, object] = {
-        name: row[name].strip()
-        for name in (*_REQUIRED, *_OPTIONAL)
-        if (row.get(name) or "").strip()
-    }
+    except UnicodeDecodeError as fault:
+        line = content.count(b"\n", 0, fault.start) + 1
+        _refuse(line, "", "text in UTF-8", f"byte {content[fault.start]:#04x}")
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    pieces: list[Piece] = []
+    seen: set[str] = set()
     try:
-        told["quantity"] = int(str(told.get("quantity", "")))
-    except ValueError as error:
-        raise ConfigError(
-            "A quantity is a whole number.", line=line, column="quantity", found=row.get("quantity")
-        ) from error
-    body = msgspec.json.encode(told)
-    now = SystemClock().now()
-    for issue in map_source(Source(topic=TOPIC, body=body, received_at=now)).issues:
-        raise ConfigError(
-            "A movement is not right.",
-            line=line,
-            column=issue.pointer.strip("/"),
-            expected=issue.expected,
-            found=issue.found,
-        )
-    return Piece(topic=TOPIC, body=body)
+        head = [name.strip().lower() for name in next(reader, [])]
+        _check_head(head)
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            if len(cells) != len(head):
+                _refuse(reader.line_num, "", f"{len(head)} cells as in the head", f"{len(cells)}")
+            row = {name: cell.strip() for name, cell in zip(head, cells, strict=True)}
+            body = _body(reader.line_num, row)
+            if body["ref"] in seen:
+                _refuse(reader.line_num, "ref", "a ref of its own for each movement", "one again")
+            seen.add(body["ref"])
+            pieces.append(Piece(topic=TOPIC, body=msgspec.json.encode(body)))
+    except csv.Error as fault:
+        _refuse(reader.line_num, "", "comma-separated values", str(fault))
+    return pieces
+
+
+def _check_head(head: list[str]) -> None:
+    for name in NEEDED:
+        if name not in head:
+            _refuse(1, name, "a column of this name", "none")
+    for name in head:
+        if name not in KNOWN:
+            _refuse(1, name[:60], "one of " + ", ".join(KNOWN), "another column")
+        if head.count(name) > 1:
+            _refuse(1, name, "one column of this name", "several")
+
+
+def _body(line: int, row: dict[str, str]) -> dict[str, Any]:
+    for name in NEEDED:
+        if not row[name]:
+            _refuse(line, name, "a value", "nothing")
+    if row["movement"] not in list(MovementKind):
+        _refuse(line, "movement", "one of " + ", ".join(MovementKind), "another word")
+    if not _UNITS.fullmatch(row["quantity"]):
+        _refuse(line, "quantity", "a whole number of units", "other text")
+    body: dict[str, Any] = {
+        "ref": row["ref"],
+        "movement": row["movement"],
+        "sku": row["sku"],
+        "quantity": int(row["quantity"]),
+        "occurred_at": _instant(line, row["occurred_at"]),
+    }
+    for name in ("site", "to_site", "reason"):
+        if row.get(name):
+            body[name] = row[name]
+    if row.get("cost"):
+        if not _AMOUNT.fullmatch(row["cost"]):
+            _refuse(line, "cost", "an amount such as 12.50", "other text")
+        if not row.get("currency"):
+            _refuse(line, "currency", "a currency, because there is a cost", "nothing")
+        body["cost"] = {"amount": row["cost"], "currency": row["currency"]}
+    return body
+
+
+def _instant(line: int, text: str) -> str:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        _refuse(line, "occurred_at", "an instant such as 2026-01-31T09:00:00+01:00", "other text")
+    return instant.isoformat()
+
+
+def _refuse(line: int, column: str, expected: str, found: str) -> NoReturn:
+    where = f"line {line}, column {column!r}" if column else f"line {line}"
+    raise ConfigError(
+        f"{where}: expected {expected}, found {found}",
+        line=line,
+        column=column,
+        expected=expected,
+        found=found,
+    )

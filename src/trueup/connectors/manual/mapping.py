@@ -1,70 +1,97 @@
-"""Our own form of a stock movement to the canonical one."""
+"""What a reported movement means: our own form, so that nothing in it is unknown. Pure."""
 
-from datetime import datetime
+from datetime import UTC, datetime
+from decimal import Decimal
 
 import msgspec
 
 from trueup.canon.inventory import MovementKind, StockMovement
 from trueup.canon.issue import Issue, Severity
 from trueup.contract.connector import Mapped, Source
-from trueup.kernel.clock import aware_utc
 from trueup.kernel.limits import UNITS_MAX
+from trueup.kernel.money import Money
 
-_SIGNED = (MovementKind.ADJUSTMENT, MovementKind.QUARANTINE)
+TOPIC = "stock/movement"
+
+_SKU_CHARS_MAX = 255
+_SIGNED = frozenset((MovementKind.ADJUSTMENT, MovementKind.QUARANTINE))
 
 
-class _Movement(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """One movement as it is reported; `occurred_at` is RFC 3339 with a zone."""
+class _Cost(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    amount: Decimal
+    currency: str
+
+
+class MovementShape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body under the topic `stock/movement`; the README says what each field holds."""
 
     ref: str
     movement: MovementKind
     sku: str
     quantity: int
-    site: str
     occurred_at: datetime
+    site: str = "main"
     to_site: str | None = None
     reason: str | None = None
+    cost: _Cost | None = None
+
+
+_DECODER = msgspec.json.Decoder(MovementShape)
 
 
 def map_source(source: Source) -> Mapped:
-    """Return the movement of one body, or an issue that says what is wrong with it."""
+    """Return the movement, or the issue that says what is wrong with it."""
+    if source.topic != TOPIC:
+        return Mapped(ignored=f"nothing in the hub reads the topic {source.topic[:60]!r}")
     try:
-        told = msgspec.json.decode(source.body, type=_Movement)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
+        shape = _DECODER.decode(source.body)
+    except msgspec.ValidationError as fault:
         text, _, place = str(fault).partition(" - at `")
-        return _wrong(place.rstrip("`").replace("$", "").replace(".", "/"), text, "another value")
-    fault_text = _fault(told)
-    if fault_text:
-        return _wrong(*fault_text)
-    return Mapped(
-        records=(
-            StockMovement(
-                ref=told.ref,
-                updated_at=aware_utc(told.occurred_at),
-                movement=told.movement,
-                sku=told.sku,
-                quantity=told.quantity,
-                site=told.site,
-                to_site=told.to_site,
-                reason=told.reason,
-            ),
-        )
+        return _wrong(place.rstrip("`").removeprefix("$").replace(".", "/"), text, "other content")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _wrong("", "one JSON object", "other bytes")
+    fault_at = _fault_of(shape)
+    if fault_at is not None:
+        return _wrong(*fault_at)
+    cost = None
+    if shape.cost is not None:
+        cost = Money(shape.cost.amount, shape.cost.currency)
+    movement = StockMovement(
+        ref=shape.ref,
+        updated_at=shape.occurred_at.astimezone(UTC),
+        movement=shape.movement,
+        sku=shape.sku,
+        quantity=shape.quantity,
+        site=shape.site,
+        to_site=shape.to_site,
+        reason=shape.reason,
+        cost=cost,
     )
+    return Mapped(records=(movement,))
 
 
-def _fault(told: _Movement) -> tuple[str, str, str] | None:
-    for name in ("ref", "sku", "site"):
-        value = getattr(told, name)
-        if not value or len(value) > 120 or "\x00" in value:
-            return f"/{name}", "1 to 120 characters", f"{len(value)} characters"
-    if told.occurred_at.tzinfo is None:
-        return "/occurred_at", "an instant with a zone", "one without"
-    if abs(told.quantity) > UNITS_MAX:
-        return "/quantity", f"at most {UNITS_MAX} units", str(told.quantity)
-    if told.quantity < 0 and told.movement not in _SIGNED:
-        return "/quantity", f"no negative units for a {told.movement.value}", str(told.quantity)
-    if told.movement is MovementKind.TRANSFER and told.to_site in {None, "", told.site}:
-        return "/to_site", "another site for a transfer", told.to_site or "nothing"
+def _fault_of(shape: MovementShape) -> tuple[str, str, str] | None:
+    """Return where, what was expected and what was found; None where all is well."""
+    signed = shape.movement in _SIGNED
+    transfer = shape.movement is MovementKind.TRANSFER
+    unmoved = shape.quantity == 0 and shape.movement is not MovementKind.COUNT
+    opens = shape.movement is MovementKind.OPENING
+    faults = (
+        (not shape.ref or len(shape.ref) > 120, "/ref", "1 to 120 characters"),
+        (not shape.sku or len(shape.sku) > _SKU_CHARS_MAX, "/sku", "1 to 255 characters"),
+        ("\x00" in shape.sku + shape.ref + shape.site, "/sku", "text without U+0000"),
+        (not shape.site, "/site", "the name of a site"),
+        (shape.occurred_at.tzinfo is None, "/occurred_at", "an instant with its zone"),
+        (abs(shape.quantity) > UNITS_MAX, "/quantity", f"at most {UNITS_MAX} units"),
+        (shape.quantity < 0 and not signed and not opens, "/quantity", "units, 0 or more"),
+        (unmoved and not opens, "/quantity", "at least one unit"),
+        (transfer and not shape.to_site, "/to_site", "the site that the units reach"),
+        (transfer and shape.to_site == shape.site, "/to_site", "another site than they leave"),
+        (not transfer and shape.to_site is not None, "/to_site", "nothing, but for a transfer"),
+    )
+    for wrong, pointer, expected in faults:
+        if wrong:
+            return pointer, expected, "other content"
     return None
 
 
@@ -75,6 +102,6 @@ def _wrong(pointer: str, expected: str, found: str) -> Mapped:
         pointer=pointer,
         expected=expected,
         found=found,
-        how_to_fix="Report the movement again with the field put right.",
+        how_to_fix="Correct the movement and hand it in again.",
     )
     return Mapped(issues=(issue,))

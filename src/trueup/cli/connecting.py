@@ -1,0 +1,280 @@
+"""`trueup connect` and what keeps a connection: pause, resume, disconnect, rotate-secret."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from trueup.cli.accounts import find_connector
+from trueup.cli.options import ConfigOption, JsonOption, YesOption
+from trueup.cli.session import DONE, FOUND_PROBLEMS, err, out, print_json, run
+from trueup.contract.loader import ConnectorFolder
+from trueup.contract.manifest import ConfigField
+from trueup.errors import ConfigError, HubError
+from trueup.intake.connections import change_connection, find_account, rotate_secret
+from trueup.intake.duties import write_duty
+from trueup.kernel.clock import SystemClock
+from trueup.pull.access import open_access, what_lacks
+from trueup.pull.draft import Checked, Draft, check_value, store_draft, try_draft
+from trueup.pull.subscriptions import HooksState, remove_hooks, tend_hooks
+from trueup.scheduler import HOOKS_INTERVAL_S
+from trueup.session import Session
+
+NameArgument = Annotated[str, typer.Argument(help="Name of the connection.")]
+
+
+def connect(
+    connector: Annotated[str, typer.Argument(help="Id of the connector, such as shopify.")],
+    name: Annotated[str, typer.Option("--name", help="How the connection is called.")],
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="key=value; may be given again.")
+    ] = None,
+    secrets: Annotated[
+        list[str] | None,
+        typer.Option("--secret", help="key=value, or key alone to take it from TRUEUP_SECRET_KEY."),
+    ] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Connect an account: its credentials are tried before anything is stored.
+
+    Secrets may also stand in the environment, as TRUEUP_SECRET_ACCESS_TOKEN for access_token: there
+    they show in no list of processes. What is required and not given is asked for on a terminal.
+    """
+
+    async def work(session: Session) -> dict[str, Any]:
+        find_connector(session, connector)
+        folder = session.hub.connectors[connector]
+        draft = _draft(folder, name, settings or [], secrets or [], ask=not as_json)
+        async with session.connection() as conn:
+            checked = await try_draft(conn, session.hub, draft)
+            if folder.has("actions"):
+                draft = _with_location(draft, checked, ask=not as_json)
+            number = await store_draft(conn, session.hub, draft)
+        hooks, problem = HooksState(), None
+        if folder.has("hooks") and draft.settings.get("public_url"):
+            hooks, problem = await _register(session, draft.name, number)
+        return {
+            "connection": draft.name,
+            "connector": connector,
+            "learnt": checked.learnt,
+            "stock_location": draft.settings.get("stock_location"),
+            "hooks": {
+                "url": hooks.url or None,
+                "registered": len(hooks.registered),
+                "refused": hooks.refused,
+                "problem": problem,
+            },
+            "mode": "webhooks and polls" if hooks.url else "polls",
+        }
+
+    told = run(work, config_path=config, as_json=as_json)
+    hooks = told["hooks"]
+    if as_json:
+        print_json(told)
+    else:
+        account = told["learnt"].get("account", "")
+        out.print(f"[green]Connected[/] {told['connection']} {account}", highlight=False)
+        if told["stock_location"]:
+            out.print(f"Stock is written at location {told['stock_location']}.")
+        out.print(f"{hooks['registered']} webhooks; it is kept true by {told['mode']}.")
+        for topic, reason in hooks["refused"].items():
+            out.print(f"[yellow]not subscribed[/] {topic}: {reason}", highlight=False)
+        if hooks["problem"]:
+            out.print(f"[yellow]Webhooks are made later:[/] {hooks['problem']}")
+        out.print(f"Read its history: trueup backfill {told['connection']}")
+    raise typer.Exit(FOUND_PROBLEMS if hooks["refused"] or hooks["problem"] else DONE)
+
+
+def pause(name: NameArgument, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Stop pulling from a connection and writing to it; deliveries are refused meanwhile."""
+    _change(name, "paused", as_json=as_json, config=config)
+
+
+def resume(name: NameArgument, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Take a paused connection up again; what it missed is read by the next polls."""
+    _change(name, "active", as_json=as_json, config=config)
+
+
+def disconnect(
+    name: NameArgument,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """End a connection: its webhooks are deleted, its events and records stay."""
+    if not yes and not as_json:
+        typer.confirm(f"End the connection {name}? Its records stay", abort=True, err=True)
+    _change(name, "removed", as_json=as_json, config=config)
+
+
+def rotate(
+    name: NameArgument,
+    field: Annotated[str, typer.Argument(help="The secret, such as access_token.")],
+    value: Annotated[
+        str | None,
+        typer.Option("--value", help="The new one; asked for, or TRUEUP_SECRET_<FIELD>, if not."),
+    ] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Store a new secret; the old one still verifies deliveries for a week."""
+
+    async def work(session: Session) -> None:
+        async with session.connection() as conn:
+            account = await find_account(conn, session.hub.vault, name)
+            folder = session.hub.connectors[account.connection.connector]
+            fields = {each.key: each for each in folder.manifest.config if each.is_secret}
+            if field not in fields:
+                raise ConfigError(f"{name} has no secret {field!r}; it has: {', '.join(fields)}.")
+            given = value or _from_environment(field)
+            if given is None and not as_json:
+                given = typer.prompt(fields[field].label, hide_input=True, err=True)
+            if not given:
+                raise ConfigError(f"Give the new {field} by --value or TRUEUP_SECRET_…")
+            check_value(fields[field], given)
+            number = account.connection.connection_id
+            await rotate_secret(conn, session.hub.vault, number, field, given)
+
+    run(work, config_path=config, as_json=as_json)
+    if as_json:
+        print_json({"connection": name, "rotated": field})
+    else:
+        out.print(f"Stored the new {field} of {name}; the old one is good for a week more.")
+
+
+def _change(name: str, state: str, *, as_json: bool, config: Path | None) -> None:
+    async def work(session: Session) -> str | None:
+        problem = None
+        async with session.connection() as conn:
+            account = await find_account(conn, session.hub.vault, name)
+            folder = session.hub.connectors.get(account.connection.connector)
+            if state == "removed" and folder is not None and folder.has("hooks"):
+                problem = await _unregister(session, name)
+            await change_connection(conn, account.connection, state=state)
+        return problem
+
+    problem = run(work, config_path=config, as_json=as_json)
+    if as_json:
+        print_json({"connection": name, "state": state, "problem": problem})
+    else:
+        out.print(f"{name} is {state}.")
+        if problem:
+            err.print(f"[yellow]Its webhooks may still be there:[/] {problem}", soft_wrap=True)
+
+
+async def _unregister(session: Session, name: str) -> str | None:
+    """Delete the connection's webhooks; a vendor that does not answer holds nothing up."""
+    async with session.connection() as conn:
+        account = await find_account(conn, session.hub.vault, name)
+    if what_lacks(session.hub.connectors[account.connection.connector], account):
+        return None
+    try:
+        async with open_access(session.conninfo, session.hub, account, wait_s=10) as access:
+            await remove_hooks(access)
+    except HubError as error:
+        return str(error)
+    return None
+
+
+async def _register(session: Session, name: str, number: int) -> tuple[HooksState, str | None]:
+    """Subscribe every topic now; what fails is done by the scheduler's next look."""
+    async with session.connection() as conn:
+        account = await find_account(conn, session.hub.vault, name)
+    try:
+        async with open_access(session.conninfo, session.hub, account, wait_s=10) as access:
+            state = await tend_hooks(access, first=True)
+            now = SystemClock().now()
+            await write_duty(
+                access.conn,
+                number,
+                "hooks",
+                at=now,
+                due_at=now + timedelta(seconds=HOOKS_INTERVAL_S),
+            )
+            return state, None
+    except HubError as error:
+        return HooksState(), str(error)
+
+
+def _draft(
+    folder: ConnectorFolder, name: str, settings: list[str], secrets: list[str], *, ask: bool
+) -> Draft:
+    given = _pairs("--set", settings)
+    hidden = _pairs("--secret", secrets)
+    for field in folder.manifest.config:
+        into = hidden if field.is_secret else given
+        if not into.get(field.key):
+            value = _from_environment(field.key) if field.is_secret else None
+            wanted = field.required or field.key in _KEYS
+            if value is None and ask and wanted and _is_terminal():
+                value = _ask(field)
+            if value:
+                into[field.key] = value
+    return Draft(
+        name=name,
+        connector=folder.id,
+        settings={key: value for key, value in given.items() if value},
+        secrets={key: value for key, value in hidden.items() if value},
+    )
+
+
+_KEYS = frozenset(("access_token", "api_key", "client_secret"))
+"""Secrets worth asking for although a connector can also come by them in another way."""
+
+
+def _with_location(draft: Draft, checked: Checked, *, ask: bool) -> Draft:
+    """Choose where stock is written: the only active location, or the one that is said."""
+    places = {place.ref: place.name for place in checked.locations}
+    chosen = draft.settings.get("stock_location", "")
+    listed = ", ".join(f"{ref} ({name})" for ref, name in places.items())
+    if not chosen and len(places) == 1:
+        chosen = next(iter(places))
+    if not chosen and places and ask and _is_terminal():
+        chosen = typer.prompt(f"Write stock at which location? {listed}", err=True)
+    if not chosen and places:
+        raise ConfigError(f"Say where stock is written: --set stock_location=… of {listed}.")
+    if chosen and places and chosen not in places:
+        raise ConfigError(f"There is no active location {chosen!r}; there are: {listed}.")
+    settings = draft.settings | ({"stock_location": chosen} if chosen else {})
+    return Draft(
+        name=draft.name, connector=draft.connector, settings=settings, secrets=draft.secrets
+    )
+
+
+def _pairs(option: str, texts: list[str]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals:
+            value = _from_environment(key) or "" if option == "--secret" else ""
+            if not value:
+                raise ConfigError(f"{option} takes key=value, found {key!r} alone.")
+        pairs[key.strip()] = value
+    return pairs
+
+
+def _from_environment(key: str) -> str | None:
+    return os.environ.get(f"TRUEUP_SECRET_{key.upper()}") or None
+
+
+def _ask(field: ConfigField) -> str:
+    hint = f" ({field.help})" if field.help else ""
+    text = f"{field.label}{hint}"
+    while True:
+        value: str = typer.prompt(
+            text, default="", show_default=False, hide_input=field.is_secret, err=True
+        )
+        try:
+            if value:
+                check_value(field, value)
+        except ConfigError as error:
+            err.print(str(error), highlight=False)
+        else:
+            return value
+
+
+def _is_terminal() -> bool:
+    return err.is_terminal and os.isatty(0)
