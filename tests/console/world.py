@@ -24,11 +24,16 @@ from trueup.outbox.dispatch import Dispatcher
 from trueup.pipeline import Applier
 from trueup.sandbox.sandbox import Sandbox
 from trueup.sandbox.shopify.bodies_catalogue import product_body
+from trueup.sandbox.shopify.catalogue import SkuSeed, add_product
+from trueup.sandbox.shopify.checkout import Cart, CartLine
+from trueup.sandbox.shopify.commands import Checkout
+from trueup.sandbox.shopify.customers import CustomerSeed
 from trueup.sandbox.shopify.day import BusyDay, catalogue, steps
 from trueup.sandbox.shopify.shop import ShopSettings
 
 SHOPS = ("north", "south")
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+HOSTILE_SKU = "<b>&'\"/%2F?#.json"
 ALL_PARTITIONS = set(range(64))
 
 Conn = psycopg.AsyncConnection[Any]
@@ -74,9 +79,13 @@ class World:
         self.hub.use_connections(account.connection for account in accounts)
         for handle in SHOPS:
             shop = self.sandbox.shop(handle)
-            shop.sinks.append(lambda event, handle=handle: self.hear(handle, event.topic, event.body))
+            shop.sinks.append(
+                lambda event, handle=handle: self.hear(handle, event.topic, event.body)
+            )
             for product in list(shop.products.values()):
-                self.hear(handle, "products/create", msgspec.json.encode(product_body(shop, product)))
+                self.hear(
+                    handle, "products/create", msgspec.json.encode(product_body(shop, product))
+                )
         for sku in catalogue(day):
             self.count_stock(str(sku.sku), sku.available)
 
@@ -112,8 +121,12 @@ class World:
         """Open a SKU's books."""
         now = datetime.now(UTC)
         movement = {
-            **{"ref": f"opening-{sku}", "updated_at": now, "movement": "opening"},
-            **{"sku": sku, "quantity": units, "site": "main"},
+            "ref": f"opening-{sku}",
+            "updated_at": now,
+            "movement": "opening",
+            "sku": sku,
+            "quantity": units,
+            "site": "main",
         }
         entity = f"stock_movement/opening-{sku}"
         body = msgspec.json.encode(movement)
@@ -179,6 +192,12 @@ async def play(dsn: str, vault: Vault, *, orders: int = 40, skus: int = 12) -> W
 
 
 async def _spoil(world: World, conn: Conn) -> None:
+    shop = world.sandbox.shop("north")
+    add_product(shop, [SkuSeed(sku=HOSTILE_SKU, title=HOSTILE, price="1.00", available=9)])
+    world.count_stock(HOSTILE_SKU, 9)
+    lines = [CartLine(sku=HOSTILE_SKU), CartLine(title=HOSTILE, price="1.00")]
+    person = CustomerSeed(email="eve@buyers.example", first_name="Evelyn", last_name=HOSTILE)
+    world.sandbox.do("north", Checkout(cart=Cart(ref="hostile", lines=lines, customer=person)))
     for number in range(3):
         body = b'{"id": %d, "line_items": "none", "total_price": {}}' % (9_000_001 + number)
         world.hear("south", "orders/create", body)

@@ -83,6 +83,9 @@ class TrueupApp:
         routes: of the console.
         body_bytes_max: largest delivery.
         token: of `load_token`; without it the console and the API let nobody in.
+
+    Attributes:
+        rest: everything but the hooks; strangers do not reach it.
     """
 
     def __init__(
@@ -111,7 +114,7 @@ class TrueupApp:
                 finally:
                     await pool.close()
 
-        rest = Litestar(
+        self.rest = Litestar(
             route_handlers=[
                 *(healthz, readyz, enter, enter_token),
                 *(PrometheusController, v1_routes()),
@@ -141,11 +144,11 @@ class TrueupApp:
             request_max_body_size=body_bytes_max,
         )
         # Litestar names the same things in its own types.
-        self._rest: Asgi = with_headers(behind_door(rest, door))  # type: ignore[arg-type]
+        self._guarded: Asgi = with_headers(behind_door(self.rest, door))  # type: ignore[arg-type]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send hooks to their own door, everything else to Litestar."""
         if scope["type"] == "http" and scope["path"].startswith("/hooks/"):
             await self._hooks(scope, receive, send)
         else:
-            await self._rest(scope, receive, send)
+            await self._guarded(scope, receive, send)

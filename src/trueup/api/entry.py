@@ -5,8 +5,7 @@ from typing import Annotated, Any
 
 from litestar import MediaType, Request, Response, get, post
 from litestar.datastructures import Cookie
-from litestar.enums import RequestEncodingType
-from litestar.params import Body, Parameter
+from litestar.params import QueryParameter, URLEncodedBody
 from litestar.response import Redirect
 from litestar.template.base import csrf_token
 
@@ -45,7 +44,7 @@ Only the user who runs the hub can read it.</p>
 @get("/enter", include_in_schema=False)
 async def enter(
     request: Request[Any, Any, Any],
-    token: Annotated[str, Parameter(max_length=512)] = "",
+    token: Annotated[str, QueryParameter(max_length=512)] = "",
 ) -> Response[Any]:
     """Take a link's ticket, or ask for the token."""
     door: Door = request.app.state.door
@@ -62,7 +61,7 @@ async def enter(
 @post("/enter", include_in_schema=False)
 async def enter_token(
     request: Request[Any, Any, Any],
-    data: Annotated[dict[str, Any], Body(media_type=RequestEncodingType.URL_ENCODED)],
+    data: URLEncodedBody[dict[str, Any]],
 ) -> Response[Any]:
     """Take the token itself."""
     door: Door = request.app.state.door

@@ -4,7 +4,6 @@ The hooks have their own door (signatures) and do not pass here.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final
 
 import msgspec
@@ -113,11 +112,12 @@ def _header(scope: Scope, wanted: bytes) -> str:
 
 
 def _cookie(scope: Scope, wanted: str) -> str:
-    try:
-        jar: SimpleCookie = SimpleCookie(_header(scope, b"cookie"))
-    except CookieError:
-        return ""
-    return jar[wanted].value if wanted in jar else ""
+    """Return a cookie; other programs on the same host may have set odd ones beside it."""
+    for pair in _header(scope, b"cookie").split(";"):
+        name, _, value = pair.strip().partition("=")
+        if name == wanted:
+            return value
+    return ""
 
 
 def _takes_html(scope: Scope) -> bool:

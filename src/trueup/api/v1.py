@@ -4,8 +4,9 @@ from typing import Annotated, Any
 
 import psycopg
 from litestar import Router, get, post
+from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException, ValidationException
-from litestar.params import Parameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from trueup.api.cursor import cursor_at, cursor_number, cursor_of, cursor_text
@@ -46,21 +47,24 @@ RETRIED_MAX = 10_000
 NUMBER_MAX = 2**63 - 1
 TEXT_CHARS_MAX = 255
 
-Count = Annotated[int, Parameter(ge=1, le=200, description="Rows of a page, 1 to 200.")]
+Count = Annotated[int, QueryParameter(ge=1, le=200, description="Rows of a page, 1 to 200.")]
 After = Annotated[
     str | None,
-    Parameter(query="cursor", max_length=400, description="`next_cursor` of the page before."),
+    QueryParameter(max_length=400, description="`next_cursor` of the page before."),
 ]
-Text = Annotated[str, Parameter(max_length=TEXT_CHARS_MAX, pattern="^[^\\x00]*$")]
+Text = Annotated[str, PathParameter(max_length=TEXT_CHARS_MAX, pattern="^[^\\x00]*$")]
 OptionalText = Annotated[
-    str | None, Parameter(max_length=TEXT_CHARS_MAX, pattern="^[^\\x00]*$", required=False)
+    str | None, QueryParameter(max_length=TEXT_CHARS_MAX, pattern="^[^\\x00]*$", required=False)
 ]
-Number = Annotated[int, Parameter(ge=1, le=NUMBER_MAX)]
+Number = Annotated[int, PathParameter(ge=1, le=NUMBER_MAX)]
 
 
 @get("/orders")
 async def list_orders(
-    session: Session, after: After = None, count: Count = 50, connection: OptionalText = None
+    session: NamedDependency[Session],
+    cursor: After = None,
+    count: Count = 50,
+    connection: OptionalText = None,
 ) -> Page[OrderSummary]:
     """List orders, newest first."""
     names = await _names(session)
@@ -70,7 +74,7 @@ async def list_orders(
         "order",
         count=count + 1,
         connection_id=number,
-        before=None if after is None else cursor_at(after),
+        before=None if cursor is None else cursor_at(cursor),
     )
     shown = [summary_of(row, names.get(row["connection_id"], "removed")) for row in rows[:count]]
     more = None
@@ -80,7 +84,7 @@ async def list_orders(
 
 
 @get("/orders/{connection:str}/{ref:path}")
-async def show_order(session: Session, connection: Text, ref: Text) -> OrderView:
+async def show_order(session: NamedDependency[Session], connection: Text, ref: Text) -> OrderView:
     """Show one order with what belongs to it."""
     names = await _names(session)
     number = _number_of(names, connection)
@@ -118,10 +122,12 @@ async def show_order(session: Session, connection: Text, ref: Text) -> OrderView
 
 
 @get("/stock")
-async def list_stock(session: Session, after: After = None, count: Count = 50) -> Page[StockView]:
+async def list_stock(
+    session: NamedDependency[Session], cursor: After = None, count: Count = 50
+) -> Page[StockView]:
     """List the stock of every SKU, in the order of their codes."""
     rows = await ledger.page_balances(
-        session, count=count + 1, after=None if after is None else cursor_text(after)
+        session, count=count + 1, after=None if cursor is None else cursor_text(cursor)
     )
     channels = await _channels(session, [row["sku"] for row in rows[:count]])
     shown = [stock_of(row, tuple(channels.get(row["sku"], ()))) for row in rows[:count]]
@@ -130,7 +136,7 @@ async def list_stock(session: Session, after: After = None, count: Count = 50) -
 
 
 @get("/stock/{sku:path}")
-async def show_stock(session: Session, sku: Text, count: Count = 50) -> SkuView:
+async def show_stock(session: NamedDependency[Session], sku: Text, count: Count = 50) -> SkuView:
     """Show one SKU: its balance, its sites, what channels are told, its newest movements."""
     code = sku.removeprefix("/")
     rows = await ledger.list_balances(session, sku=code, count=1)
@@ -147,7 +153,7 @@ async def show_stock(session: Session, sku: Text, count: Count = 50) -> SkuView:
 
 
 @get("/events/{event_id:str}")
-async def show_event(session: Session, event_id: Number) -> EventView:
+async def show_event(session: NamedDependency[Session], event_id: Number) -> EventView:
     """Show one event's envelope and what came of it; never its body."""
     rows = await intake.events_by_number(session, [event_id])
     if not rows:
@@ -169,10 +175,13 @@ async def show_event(session: Session, event_id: Number) -> EventView:
 
 @get("/issues")
 async def list_issues(
-    session: Session, after: After = None, count: Count = 50, code: OptionalText = None
+    session: NamedDependency[Session],
+    cursor: After = None,
+    count: Count = 50,
+    code: OptionalText = None,
 ) -> Page[IssueView]:
     """List open issues, newest first."""
-    before = None if after is None else cursor_number(after)
+    before = None if cursor is None else cursor_number(cursor)
     rows = await intake.page_issues(session, count=count + 1, code=code, before=before)
     shown = [view_of(IssueView, row) for row in rows[:count]]
     more = cursor_of(rows[count - 1]["issue_id"]) if len(rows) > count else None
@@ -181,10 +190,13 @@ async def list_issues(
 
 @get("/parked")
 async def list_parked(
-    session: Session, after: After = None, count: Count = 50, cluster: OptionalText = None
+    session: NamedDependency[Session],
+    cursor: After = None,
+    count: Count = 50,
+    cluster: OptionalText = None,
 ) -> Page[ParkedView]:
     """List parked events, newest first."""
-    before = None if after is None else cursor_number(after)
+    before = None if cursor is None else cursor_number(cursor)
     rows = await intake.page_parked(session, count=count + 1, cluster=cluster, before=before)
     shown = [view_of(ParkedView, row) for row in rows[:count]]
     more = cursor_of(rows[count - 1]["event_id"]) if len(rows) > count else None
@@ -192,7 +204,7 @@ async def list_parked(
 
 
 @post("/parked/retry", status_code=200, exclude_from_csrf=True)
-async def retry_parked(session: Session, data: RetryWanted) -> Retried:
+async def retry_parked(session: NamedDependency[Session], data: JSONBody[RetryWanted]) -> Retried:
     """Put parked events back on the queue: some by number, or one cluster."""
     if (data.event_ids is None) == (data.cluster is None):
         raise _wrong("event_ids", "Give either event_ids or cluster.")

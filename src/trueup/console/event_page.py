@@ -86,8 +86,7 @@ async def read_event(
     posted = await ledger.transactions_of_events(session, [event_id])
     folder = hub.folder_of(row["connection_id"])
     entity: str = row["entity"]
-    versions = await _versions(session, row["connection_id"], entity, event_id)
-    told_order = any(version.kind == "order" for version in versions)
+    known = await records.records_of_entity(session, row["connection_id"], entity)
     copied = (
         *("event_id", "connection", "external_id", "topic", "entity", "origin", "raised_at"),
         *("received_at", "body_bytes", "sha256", "cause", "detail", "cluster", "due_at"),
@@ -97,8 +96,8 @@ async def read_event(
         state=state_of(row),
         apply_ms=span_ms(row["received_at"], posted[0]["posted_at"] if posted else None),
         headers=_headers(row["headers"]),
-        order_ref=entity.removeprefix("order/") if told_order else None,
-        versions=versions,
+        order_ref=next((each["ref"] for each in known if each["kind"] == "order"), None),
+        versions=await _versions(session, known, event_id),
         postings=await read_postings(session, [event_id]),
         issues=await read_event_issues(session, [event_id]),
         body=await _read_body(session, hub, event_id, folder, reveal=reveal),
@@ -106,12 +105,9 @@ async def read_event(
 
 
 async def _versions(
-    session: Session, number: int, entity: str, event_id: int
+    session: Session, known: list[records.Row], event_id: int
 ) -> tuple[Version, ...]:
-    if not entity:
-        return ()
-    rows = await records.records_of_entity(session, number, entity)
-    kinds = {row["record_id"]: (row["kind"], row["ref"]) for row in rows}
+    kinds = {row["record_id"]: (row["kind"], row["ref"]) for row in known}
     told = await records.version_events(session, list(kinds), count=VERSIONS_MAX)
     return tuple(
         Version(

@@ -113,11 +113,17 @@ def link_order(connection: str, ref: str) -> str:
     return f"/orders/{quote(connection, safe='')}/{quote(ref, safe='')}"
 
 
-def link_sku(sku: str) -> str:
-    """Return the address of a SKU's page; one that no path can carry goes as a parameter."""
+def link_sku(sku: str, ending: str = "") -> str:
+    """Return the address of a SKU's page; one that no path can carry goes as a parameter.
+
+    Args:
+        sku: any text.
+        ending: ".json" or ".png" for the page's twin or its chart.
+    """
     clean = sku.strip("/") == sku and "//" not in sku and sku not in {".", ".."}
-    clean = clean and not sku.endswith((".json", ".svg", ".png"))
-    return f"/skus/{quote(sku, safe='')}" if clean else f"/skus?sku={quote(sku, safe='')}"
+    if clean and not sku.endswith((".json", ".svg", ".png")):
+        return f"/skus/{quote(sku, safe='')}{ending}"
+    return f"/skus{ending}?sku={quote(sku, safe='')}"
 
 
 _environment = Environment(

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import msgspec
 import structlog
 from litestar import MediaType, Request, Response, Router, get, post
-from litestar.enums import RequestEncodingType
+from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException, NotFoundException
-from litestar.params import Body, Parameter
+from litestar.params import FromPath, QueryParameter, URLEncodedBody
 from litestar.response import Redirect, Stream
 from litestar.static_files import create_static_files_router
 from litestar.types import ControllerRouterHandler
@@ -32,7 +32,7 @@ EVENT_ID_MAX = 2**63 - 1
 DRAWINGS_KEPT_MAX = 64
 
 Req = Request[Any, Any, Any]
-Sku = Annotated[str | None, Parameter(max_length=255, required=False)]
+Sku = Annotated[str | None, QueryParameter(max_length=255, required=False)]
 
 
 class Drawings:
@@ -82,7 +82,7 @@ def console_routes() -> list[ControllerRouterHandler]:
             *(show_today, stream_live, show_order, show_sku, show_event, reveal_event),
             *(show_parked, retry_parked),
         ],
-        dependencies={"desk": give_desk},
+        dependencies={"desk": Provide(give_desk)},
         exception_handlers={
             DatabaseUnavailable: _database_away,
             HTTPException: _not_right,
@@ -93,7 +93,9 @@ def console_routes() -> list[ControllerRouterHandler]:
 
 
 @get(["/", "/today.json"])
-async def show_today(request: Req, session: Session, desk: Desk, sku: Sku = None) -> Response[Any]:
+async def show_today(
+    request: Req, session: NamedDependency[Session], desk: NamedDependency[Desk], sku: Sku = None
+) -> Response[Any]:
     """Show what happened, what stands where and what needs a person."""
     today = await desk.today.read(session, _clean(sku))
     if wants_json(request):
@@ -103,7 +105,7 @@ async def show_today(request: Req, session: Session, desk: Desk, sku: Sku = None
 
 
 @get("/live")
-async def stream_live(request: Req, desk: Desk) -> Response[Any]:
+async def stream_live(request: Req, desk: NamedDependency[Desk]) -> Response[Any]:
     """Stream what changes on the first page."""
     if desk.live.full:
         return Response(
@@ -116,7 +118,9 @@ async def stream_live(request: Req, desk: Desk) -> Response[Any]:
 
 
 @get("/orders/{connection:str}/{ref:path}")
-async def show_order(request: Req, session: Session, connection: str, ref: str) -> Response[Any]:
+async def show_order(
+    request: Req, session: NamedDependency[Session], connection: FromPath[str], ref: FromPath[str]
+) -> Response[Any]:
     """Show one order and how it came to be as it is."""
     page = await read_order(session, connection, _clean(ref.removeprefix("/")) or "")
     if page is None and ref.endswith(".json"):
@@ -127,16 +131,22 @@ async def show_order(request: Req, session: Session, connection: str, ref: str) 
     return answer(request, "order.html", page)
 
 
-@get(["/skus", "/skus/{path:path}"])
+@get(["/skus", "/skus.json", "/skus.svg", "/skus.png", "/skus/{path:path}"])
 async def show_sku(
-    request: Req, session: Session, desk: Desk, path: str = "", sku: Sku = None
+    request: Req,
+    session: NamedDependency[Session],
+    desk: NamedDependency[Desk],
+    path: FromPath[str] = "",
+    sku: Sku = None,
 ) -> Response[Any]:
     """Show one SKU: places, movements, what the channels were told, and its chart."""
-    wanted = _clean(sku or path.removeprefix("/")) or ""
-    bare, _, ending = wanted.rpartition(".")
-    if sku is None and bare and ending in {"svg", "png"}:
+    whole = _clean(sku or path.removeprefix("/")) or ""
+    bare, _, ending = whole.rpartition(".")
+    if sku is not None:
+        bare, ending = whole, request.url.path.rpartition(".")[2]
+    if ending in {"svg", "png"}:
         return await _draw(session, bare, ending)
-    page = await read_sku(session, wanted)
+    page = await read_sku(session, whole)
     if page is None and ending == "json":
         page = await read_sku(session, bare)
     if page is None:
@@ -156,15 +166,19 @@ async def _draw(session: Session, sku: str, ending: str) -> Response[Any]:
 
 
 @get("/events/{number:str}")
-async def show_event(request: Req, session: Session, number: str) -> Response[Any]:
+async def show_event(
+    request: Req, session: NamedDependency[Session], number: FromPath[str]
+) -> Response[Any]:
     """Show one event with what is personal left out."""
     return await _event(request, session, number, reveal=False)
 
 
 @post("/events/{number:str}/reveal", status_code=200)
-async def reveal_event(request: Req, session: Session, number: str) -> Response[Any]:
+async def reveal_event(
+    request: Req, session: NamedDependency[Session], number: FromPath[str]
+) -> Response[Any]:
     """Show one event whole; that it was shown is logged."""
-    _log.warning("body_revealed", event=number[:20])
+    _log.warning("body_revealed", event_id=number[:20])
     return await _event(request, session, number, reveal=True)
 
 
@@ -183,9 +197,9 @@ async def _event(request: Req, session: Session, number: str, *, reveal: bool) -
 @get(["/parked", "/parked.json"])
 async def show_parked(
     request: Req,
-    session: Session,
-    cluster: Annotated[str | None, Parameter(max_length=500, required=False)] = None,
-    requeued: Annotated[int | None, Parameter(ge=0, le=10**9, required=False)] = None,
+    session: NamedDependency[Session],
+    cluster: Annotated[str | None, QueryParameter(max_length=500, required=False)] = None,
+    requeued: Annotated[int | None, QueryParameter(ge=0, le=10**9, required=False)] = None,
 ) -> Response[Any]:
     """Show what could not be applied, by cause."""
     page = await read_parked(session, cluster=_clean(cluster), requeued=requeued)
@@ -194,8 +208,8 @@ async def show_parked(
 
 @post("/parked", status_code=303)
 async def retry_parked(
-    session: Session,
-    data: Annotated[dict[str, Any], Body(media_type=RequestEncodingType.URL_ENCODED)],
+    session: NamedDependency[Session],
+    data: URLEncodedBody[dict[str, Any]],
 ) -> Response[Any]:
     """Put the parked events of one cause back on the queue."""
     cluster = _clean(str(data.get("cluster", "")))

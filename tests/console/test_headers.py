@@ -1,0 +1,107 @@
+"""Strict headers stand on every answer, whatever the route and the status."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.console.site import TOKEN, Site
+from trueup.api.security import with_headers
+from trueup.console.render import FOLDER
+
+STRICT = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+
+ROUTES = [
+    ("GET", "/", 200),
+    ("GET", "/today.json", 200),
+    ("GET", "/parked", 200),
+    ("POST", "/parked", 403),
+    ("GET", "/events/1", 404),
+    ("POST", "/events/1/reveal", 403),
+    ("GET", "/orders/a/1", 404),
+    ("GET", "/skus/a", 404),
+    ("GET", "/enter", 200),
+    ("POST", "/enter", 403),
+    ("GET", "/healthz", 200),
+    ("GET", "/readyz", 200),
+    ("GET", "/metrics", 200),
+    ("GET", "/static/base.css", 200),
+    ("GET", "/static/none.css", 404),
+    ("GET", "/static/../routes.py", 404),
+    ("GET", "/api/schema/openapi.json", 200),
+    ("GET", "/api/v1/orders", 200),
+    ("GET", "/api/v1/orders?count=0", 400),
+    ("GET", "/api/v1/nothing", 404),
+    ("POST", "/api/v1/parked/retry", 400),
+    ("DELETE", "/", 405),
+    ("GET", "/no/such/page", 404),
+]
+
+
+def test_every_route_has_strict_headers(bare_site: Site) -> None:
+    token = {"Authorization": f"Bearer {TOKEN}"}
+    with bare_site.stranger() as client:
+        for method, path, status in ROUTES:
+            reply = client.request(method, path, headers=token)
+            assert reply.status_code == status, (method, path, reply.text)
+            assert STRICT.items() <= dict(reply.headers).items(), (method, path)
+            assert "strict-transport-security" not in reply.headers, "this is not https"
+            if not path.startswith("/static/base"):
+                assert reply.headers["cache-control"] == "no-store", path
+        for path in ("/", "/api/v1/orders"):  # turned away at the door
+            assert STRICT.items() <= dict(client.get(path).headers).items()
+
+
+def test_the_table_above_knows_every_route(bare_site: Site) -> None:
+    """A route that is added must be added above: Litestar's own list is compared with it."""
+    from trueup.api.app import TrueupApp
+    from trueup.console.routes import console_routes
+    from trueup.govern.vault import Vault
+    from trueup.hub import Hub
+
+    hub = Hub(Vault(b"k" * 32), {})
+    app = TrueupApp(bare_site.dsn, hub, body_bytes_max=1000, routes=console_routes())
+    known = {path.split("?")[0].strip("/").split("/")[0] for _, path, _ in ROUTES}
+    there = {route.path.strip("/").split("/")[0] for route in app.rest.routes}
+    twins = {"skus.json", "skus.svg", "skus.png", "parked.json", "live"}
+    assert there - twins <= known | {""}
+
+
+@pytest.mark.anyio
+async def test_over_https_cookies_are_secure_and_the_browser_stays() -> None:
+    async def app(scope: dict, receive: object, send: object) -> None:
+        headers = [(b"set-cookie", b"a=b; HttpOnly"), (b"cache-control", b"max-age=60")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+
+    sent: list[dict] = []
+
+    async def send(message: dict) -> None:
+        sent.append(message)
+
+    await with_headers(app)({"type": "http", "scheme": "https"}, None, send)
+    headers = dict(sent[0]["headers"])
+    assert headers[b"set-cookie"] == b"a=b; HttpOnly; Secure"
+    assert headers[b"strict-transport-security"].startswith(b"max-age=31536000")
+    assert headers[b"cache-control"] == b"max-age=60"
+
+
+@pytest.mark.parametrize(
+    "path", sorted((FOLDER / "templates").glob("*.html")), ids=lambda p: p.name
+)
+def test_no_template_has_inline_script_or_style(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"<script(?![^>]*\bsrc=)", text)
+    assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:", text)
+    assert not re.search(r"https?://", text), "nothing comes from elsewhere"
+    assert re.findall(r"\|\s*safe\b", text) == (["|safe"] if path.name == "parts.html" else [])
