@@ -6,6 +6,11 @@ LINES = 2
 _SHOP_OFFSET = "-05:00"
 
 
+def sku_name(number: int) -> str:
+    """Return the SKU of a number."""
+    return f"SKU-{number:05d}"
+
+
 def order_body(number: int, *, skus: tuple[str, ...], second: int = 0) -> bytes:
     """Return the body of one paid order of `LINES` lines, one unit each.
 

@@ -8,7 +8,7 @@ from typing import Any
 import httptools
 import msgspec
 
-from trueup.bench.bodies import order_body
+from trueup.bench.bodies import order_body, sku_name
 from trueup.contract.delivery import Delivery, Secret
 from trueup.contract.signing import sign
 from trueup.contract.vendor_signature import VENDOR_SIGNATURES
@@ -33,13 +33,16 @@ class LoadResult(msgspec.Struct, frozen=True, kw_only=True):
         return self.statuses.get(200, 0) / self.seconds
 
 
-def signed_orders(count: int, *, secret: str, path: str, first: int = 1) -> list[bytes]:
+def signed_orders(
+    count: int, *, secret: str, path: str, first: int = 1, skus: int = 1000
+) -> list[bytes]:
     """Return whole HTTP requests, each a different order, signed as Shopify signs."""
     scheme = VENDOR_SIGNATURES["shopify"].scheme
     now = SystemClock().now()
     requests = []
     for number in range(first, first + count):
-        body = order_body(number, skus=(f"SKU-{number % 1000}", f"SKU-{number * 7 % 1000}"))
+        chosen = (sku_name(number % skus), sku_name((number * 7 + 1) % skus))
+        body = order_body(number, skus=chosen)
         delivery = Delivery(method="POST", url=path, headers={}, body=body)
         signature = sign(scheme, delivery, Secret(value=secret.encode()), now)
         headers = {

@@ -53,8 +53,19 @@ async def add_connection(session: Session, name: str) -> int:
             session.hub.vault,
             name=name,
             connector="shopify",
-            settings={"shop_domain": f"{name}.myshopify.com"},
+            settings={"shop_domain": f"{name}.myshopify.com", "stock_location": "1"},
             secrets={"webhook_secret": SECRET},
+        )
+        accounts = await load_accounts(conn, session.hub.vault)
+    session.hub.use_connections(account.connection for account in accounts)
+    return number
+
+
+async def add_own(session: Session) -> int:
+    """Make the connection of our own movements."""
+    async with session.connection() as conn:
+        number = await create_connection(
+            conn, session.hub.vault, name="own", connector="manual", settings={}, secrets={}
         )
         accounts = await load_accounts(conn, session.hub.vault)
     session.hub.use_connections(account.connection for account in accounts)

@@ -114,6 +114,7 @@ async def run_web(session: Session, stop: asyncio.Event) -> None:
             loop="uvloop",
             access_log=False,
             log_config=None,
+            log_level="warning",
             server_header=False,
             date_header=False,
             lifespan="on",

@@ -47,6 +47,7 @@ async def _connect(session: Session, shop: Shop, *, sandbox_url: str, hub_url: s
         "public_url": hub_url,
         "stock_location": str(location.id),
         "location_sites": f"{location.id}={SITE}",
+        "call_timeout_s": "2",
     }
     secrets = {
         "access_token": shop.settings.access_token,
@@ -74,9 +75,14 @@ async def _subscribe(session: Session, account: Account) -> None:
                 folder.hooks.created(reply)
 
 
+def own_connection(session: Session) -> int:
+    """Return the number of the connection of our own movements."""
+    return next(c.connection_id for c in session.hub.connections.values() if c.name == OWN)
+
+
 async def open_books(session: Session, skus: Sequence[SkuSeed]) -> None:
     """Count the opening stock into the ledger: one movement per SKU, through the log."""
-    own = next(c for c in session.hub.connections.values() if c.name == OWN)
+    own_id = own_connection(session)
     now = SystemClock().now()
     events = []
     for sku in skus:
@@ -94,7 +100,7 @@ async def open_books(session: Session, skus: Sequence[SkuSeed]) -> None:
         )
         events.append(
             NewEvent(
-                connection_id=own.connection_id,
+                connection_id=own_id,
                 external_id=f"opening-{sku.sku}",
                 topic="stock/movement",
                 entity=f"stock_movement/opening-{sku.sku}",

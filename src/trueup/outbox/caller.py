@@ -29,6 +29,10 @@ from trueup.kernel.clock import Clock, SystemClock
 _log = structlog.get_logger("trueup.outbox")
 
 
+CALL_TIMEOUT_S = 10.0
+"""How long a vendor may take for one call; a number that waits longer is no longer true."""
+
+
 class Caller:
     """Calls one vendor account. One per process holds the account's lock, so one bucket counts.
 
@@ -52,7 +56,10 @@ class Caller:
         self._clock = clock or SystemClock()
         self._settings = account.connection.settings
         self._base_url = folder.api.base_url(self._settings)
-        self._egress = egress or Egress(policy_of(self._base_url, self._settings))
+        self._egress = egress or Egress(
+            policy_of(self._base_url, self._settings),
+            total_timeout_s=float(self._settings.get("call_timeout_s", CALL_TIMEOUT_S)),
+        )
         self._rng = random.Random()  # noqa: S311 - jitter, not a secret
         limit = next(iter(folder.manifest.limits), None)
         capacity = limit.capacity if limit else 40.0

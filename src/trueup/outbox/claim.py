@@ -5,13 +5,11 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-import msgspec
 import psycopg
 from psycopg.rows import dict_row
 
 from trueup.contract.connector import Intent
 from trueup.db.queries import load_queries
-from trueup.errors import invariant
 from trueup.outbox.model import Call, Claimed
 
 _queries = load_queries("trueup.outbox")
@@ -30,53 +28,29 @@ async def claim_call(
     Returns None where nothing is due. The call and its key are durable when this returns, so a
     crash at any later moment leaves a trace to be read back.
     """
-    async with conn.transaction():
-        async with conn.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(
-                _queries.claim_intents,
-                {"connection_id": connection_id, "kind": kind, "count": count, "now": now},
-                prepare=True,
-            )
-            rows = await cursor.fetchall()
-        if not rows:
-            return None
-        claimed = tuple(_claimed(kind, row) for row in sorted(rows, key=lambda row: row["key"]))
-        return await _begin(conn, connection_id, kind, claimed)
-
-
-async def _begin(
-    conn: psycopg.AsyncConnection[Any], connection_id: int, kind: str, claimed: tuple[Claimed, ...]
-) -> Call:
     key = str(uuid.uuid4())
-    cursor = await conn.execute(
-        _queries.begin_call,
-        {"connection_id": connection_id, "kind": kind, "idempotency_key": key},
-        prepare=True,
-    )
-    row = await cursor.fetchone()
-    invariant(row is not None, "a call gets its number")
-    call_id = int(row[0]) if row else 0
-    await conn.execute(
-        _queries.begin_call_intents,
-        {
-            "call_id": call_id,
-            "ordinals": list(range(len(claimed))),
-            "keys": [c.intent.key for c in claimed],
-            "targets": [msgspec.json.encode(c.intent.target).decode() for c in claimed],
-            "values": [c.intent.value for c in claimed],
-            "expected": [c.intent.expected for c in claimed],
-            "sequences": [c.sequence for c in claimed],
-            "wanted_ats": [c.wanted_at for c in claimed],
-        },
-        prepare=True,
-    )
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            _queries.claim_call,
+            {
+                "connection_id": connection_id,
+                "kind": kind,
+                "idempotency_key": key,
+                "count": count,
+                "now": now,
+            },
+            prepare=True,
+        )
+        rows = await cursor.fetchall()
+    if not rows:
+        return None
     return Call(
-        call_id=call_id,
+        call_id=rows[0]["call_id"],
         connection_id=connection_id,
         kind=kind,
         idempotency_key=key,
         sends=1,
-        claimed=claimed,
+        claimed=tuple(_claimed(kind, row) for row in rows),
     )
 
 
@@ -95,10 +69,7 @@ async def open_calls(conn: psycopg.AsyncConnection[Any], connection_id: int) -> 
                 kind=group[0]["kind"],
                 idempotency_key=group[0]["idempotency_key"],
                 sends=group[0]["sends"],
-                claimed=tuple(
-                    _claimed(row["kind"], row | {"believed": row["expected"], "attempts": 0})
-                    for row in group
-                ),
+                claimed=tuple(_claimed(row["kind"], row | {"attempts": 0}) for row in group),
             )
         )
     return calls
@@ -115,7 +86,7 @@ def _claimed(kind: str, row: dict[str, Any]) -> Claimed:
             kind=kind,
             key=row["key"],
             value=row["value"],
-            expected=row["believed"],
+            expected=row["expected"],
             target=row["target"],
         ),
         sequence=row["sequence"],

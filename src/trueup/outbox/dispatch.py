@@ -5,7 +5,7 @@ first; then due intents go out in calls of as many as the vendor takes, nearest 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -44,6 +44,10 @@ from trueup.outbox.receipt import (
 _log = structlog.get_logger("trueup.outbox")
 _queries = load_queries("trueup.outbox")
 
+IDLE_S = 0.01
+"""How long a slot with nothing due waits; part of the latency of a stock call."""
+
+_TIDY_INTERVAL_S = 2.0
 _COMPARE_DELAY_S = 0.02
 _PAUSE_S = 0.05
 _AUTH_DELAY_S = 300.0
@@ -77,21 +81,48 @@ class Dispatcher:
         self._database = asyncio.Lock()
         actions = {action.name: action for action in caller.folder.manifest.actions}
         self._action = actions.get("stock.set")
+        self._in_flight: set[int] = set()
         self._forgiven_at = float("-inf")
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until told to stop: several calls side by side, so that a slow one holds up none."""
+        await self.recover()
+        duties = [self._send_next] * self._caller.concurrency_max + [self._fetch_due, self._tidy]
+        tasks = [asyncio.create_task(self._repeat(duty, stop)) for duty in duties]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _repeat(
+        self, work: Callable[[], Coroutine[Any, Any, int]], stop: asyncio.Event
+    ) -> None:
+        while not stop.is_set():
+            if await work() == 0:
+                await asyncio.sleep(IDLE_S)
+
+    async def step(self) -> int:
+        """Do once what is due now; returns how many calls and fetches were made."""
+        await self._forgive()
+        return await self._send_next() + await self._fetch_due()
 
     async def recover(self) -> int:
         """Find out what came of calls that nobody knows of; returns how many were open."""
-        calls = await open_calls(self._conn, self._connection_id)
-        for call in calls:
+        async with self._database:
+            calls = await open_calls(self._conn, self._connection_id)
+        open_ = [call for call in calls if call.call_id not in self._in_flight]
+        for call in open_:
             await self._read_back(call)
-        return len(calls)
+        return len(open_)
 
-    async def step(self) -> int:
-        """Do what is due now; returns how many calls and fetches were made."""
+    async def _tidy(self) -> int:
+        """Now and then: read back what is still unknown, and end patience."""
+        await self.recover()
         await self._forgive()
-        slots = self._caller.concurrency_max
-        done = await asyncio.gather(*(self._send_next() for _ in range(slots)))
-        return sum(done) + await self._fetch_due()
+        await asyncio.sleep(_TIDY_INTERVAL_S)
+        return 1
 
     async def _send_next(self) -> int:
         if self._action is None:
@@ -100,12 +131,16 @@ class Dispatcher:
             call = await claim_call(
                 self._conn, self._connection_id, "stock.set", count=self._action.bulk_max
             )
-        if call is None:
-            return 0
-        if any(intent.expected is None for intent in call.intents):
-            await self._learn_levels(call)
-        else:
-            await self._carry_out(call)
+            if call is None:
+                return 0
+            self._in_flight.add(call.call_id)
+        try:
+            if any(intent.expected is None for intent in call.intents):
+                await self._learn_levels(call)
+            else:
+                await self._carry_out(call)
+        finally:
+            self._in_flight.discard(call.call_id)
         return 1
 
     async def _carry_out(self, call: Call) -> None:

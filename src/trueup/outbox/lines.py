@@ -21,12 +21,8 @@ from trueup.outbox.dispatch import Dispatcher
 
 _log = structlog.get_logger("trueup.outbox")
 
-IDLE_S = 0.01
-"""How long a line with nothing due waits; part of the latency of a stock call."""
-
 TAKEOVER_INTERVAL_S = 0.5
 REFRESH_INTERVAL_S = 2.0
-RECOVER_INTERVAL_S = 2.0
 STOP_TIMEOUT_S = 8.0
 """How long a call in flight may take to end when the process stops; then it is read back later."""
 
@@ -111,18 +107,7 @@ class Lines:
             await _limit_silence(conn)
             folder = self._hub.connectors[connection.connector]
             async with Caller(folder, account) as caller:
-                await _work(Dispatcher(conn, self._hub.vault, caller), stop)
-
-
-async def _work(dispatcher: Dispatcher, stop: asyncio.Event) -> None:
-    loop = asyncio.get_running_loop()
-    recovered_at = float("-inf")
-    while not stop.is_set():
-        if loop.time() - recovered_at >= RECOVER_INTERVAL_S:
-            await dispatcher.recover()
-            recovered_at = loop.time()
-        if await dispatcher.step() == 0:
-            await asyncio.sleep(IDLE_S)
+                await Dispatcher(conn, self._hub.vault, caller).run(stop)
 
 
 async def _limit_silence(conn: psycopg.AsyncConnection[Any]) -> None:

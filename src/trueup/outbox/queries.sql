@@ -102,10 +102,13 @@ SELECT i.connection_id, i.key, i.believed, s.level,
 FROM outbox.intent i JOIN seen s ON i.connection_id = s.connection_id AND i.key = s.key
 WHERE i.kind = 'stock.set';
 
--- name: claim_intents
--- Takes due intents of one connection for one call: nearest to zero first.
--- Parameters: connection_id, kind, count, now: instant of the caller's clock or null.
--- Rows: many.
+-- name: claim_call
+-- Takes due intents of one connection, nearest to zero first, and writes their call down, all in
+-- one statement, so that it is durable in one commit before anything is sent.
+-- Parameters: connection_id, kind, idempotency_key, count, now: instant of the caller's clock or
+-- null.
+-- Rows: many, one an intent in order: call_id, key, target, value, expected, sequence, wanted_at,
+-- attempts; none where nothing is due.
 -- Index: intent_due.
 WITH next AS (
   SELECT connection_id, kind, key FROM outbox.intent
@@ -114,32 +117,28 @@ WITH next AS (
   ORDER BY value, wanted_at
   LIMIT %(count)s
   FOR UPDATE SKIP LOCKED
+), taken AS (
+  UPDATE outbox.intent i SET state = 'sending'
+  FROM next n
+  WHERE i.connection_id = n.connection_id AND i.kind = n.kind AND i.key = n.key
+  RETURNING i.key, i.target, i.value, i.believed, i.sequence, i.wanted_at, i.attempts
+), begun AS (
+  INSERT INTO outbox.call (connection_id, kind, idempotency_key, state)
+  SELECT %(connection_id)s, %(kind)s, %(idempotency_key)s, 'sending'
+  WHERE EXISTS (SELECT FROM taken)
+  RETURNING call_id
+), numbered AS (
+  SELECT (row_number() OVER (ORDER BY key) - 1)::smallint AS ordinal, * FROM taken
+), noted AS (
+  INSERT INTO outbox.call_intent
+    (call_id, ordinal, key, target, value, expected, sequence, wanted_at)
+  SELECT b.call_id, n.ordinal, n.key, n.target, n.value, n.believed, n.sequence, n.wanted_at
+  FROM numbered n CROSS JOIN begun b
 )
-UPDATE outbox.intent i SET state = 'sending'
-FROM next n
-WHERE i.connection_id = n.connection_id AND i.kind = n.kind AND i.key = n.key
-RETURNING i.key, i.target, i.value, i.believed, i.sequence, i.wanted_at, i.attempts;
-
--- name: begin_call
--- Writes a call down before it is sent.
--- Parameters: connection_id, kind, idempotency_key.
--- Rows: one: call_id.
--- Index: call primary key.
-INSERT INTO outbox.call (connection_id, kind, idempotency_key, state)
-VALUES (%(connection_id)s, %(kind)s, %(idempotency_key)s, 'sending')
-RETURNING call_id;
-
--- name: begin_call_intents
--- Writes down what a call is for.
--- Parameters: call_id; arrays of equal length.
--- Rows: none.
--- Index: call_intent primary key.
-INSERT INTO outbox.call_intent
-  (call_id, ordinal, key, target, value, expected, sequence, wanted_at)
-SELECT %(call_id)s, ordinal, key, target::jsonb, value, expected, sequence, wanted_at
-FROM unnest(%(ordinals)s::int[], %(keys)s::text[], %(targets)s::text[], %(values)s::int[],
-  %(expected)s::int[], %(sequences)s::bigint[], %(wanted_ats)s::timestamptz[])
-  AS c (ordinal, key, target, value, expected, sequence, wanted_at);
+SELECT b.call_id, n.key, n.target, n.value, n.believed AS expected, n.sequence, n.wanted_at,
+  n.attempts
+FROM numbered n CROSS JOIN begun b
+ORDER BY n.ordinal;
 
 -- name: open_calls
 -- Calls of a connection of which nobody knows what came.

@@ -51,7 +51,10 @@ async def settle_call(
         reply_event_id: where the vendor's reply lies in the log.
     """
     claimed = call.claimed
-    async with conn.transaction():
+    receipts = [v.receipt.state.value for v in verdicts]
+    observed = [v.receipt.observed for v in verdicts]
+    # A pipeline: none of these waits for the other's answer.
+    async with conn.transaction(), conn.pipeline():
         await conn.execute(
             _queries.end_call,
             {
@@ -61,8 +64,6 @@ async def settle_call(
             },
             prepare=True,
         )
-        receipts = [v.receipt.state.value for v in verdicts]
-        observed = [v.receipt.observed for v in verdicts]
         await conn.execute(
             _queries.end_call_intents,
             {
