@@ -107,7 +107,8 @@ class ChannelView(msgspec.Struct, frozen=True, kw_only=True):
     wanted: int
     believed: int | None
     state: str
-    unexplained: int
+    dropped: int
+    risen: int
     attempts: int
     due_at: datetime
 
@@ -256,7 +257,8 @@ def channel_of(row: Mapping[str, Any], connection: str) -> ChannelView:
         wanted=row["value"],
         believed=row["believed"],
         state=row["state"],
-        unexplained=row["unexplained"],
+        dropped=row["dropped"],
+        risen=row["risen"],
         attempts=row["attempts"],
         due_at=row["due_at"],
     )

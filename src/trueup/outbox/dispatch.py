@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import psycopg
 import structlog
 
@@ -223,31 +224,32 @@ class Dispatcher:
         return [Verdict(receipt=receipt, delay_s=delay_s, dead=dead) for _ in call.claimed]
 
     async def _read_back(self, call: Call) -> None:
-        """Find out what came of a call: what stands there, else the same call with the same key."""
+        """Find out what came of a call of which nobody knows, before anything else is sent.
+
+        A vendor that knows our keys is asked by the same call under the same key: it answers what
+        it did the first time, or does it now. The number that stands there would not tell: a sale
+        may have made it equal. Where there are no keys, that number is all there is to go by.
+        """
         try:
-            levels = await self._levels(call.intents)
-            if all(
-                level == intent.value for level, intent in zip(levels, call.intents, strict=True)
-            ):
-                done = Receipt(state=ReceiptState.DONE, code="read_back")
-                await self._settle(call, [Verdict(receipt=done) for _ in call.claimed], None)
-                return
             if self._action is not None and self._action.idempotency == "key":
-                async with self._database:
-                    await resend_call(self._conn, call)
-                actions = self._caller.folder.actions
-                request = actions.request(call.intents, call.idempotency_key)
-                reply = await self._caller.send(request)
-                verdicts = await self._judge(call, actions.receipts(call.intents, reply))
-                await self._settle(call, verdicts, reply)
-                return
-        except ConnectorError as error:
+                await self._ask_again(call)
+            else:
+                levels = await self._levels(call.intents)
+                await self._settle(call, _by_level(call, levels), None)
+        except (ConnectorError, OutcomeUnknown) as error:
+            if error.fate == "never":
+                verdicts = self._all(call, ReceiptState.REFUSED, error, dead=True)
+                await self._settle(call, verdicts, None)
             _log.warning("read_back_failed", call_id=call.call_id, reason=error.message)
-            return
-        except OutcomeUnknown as error:
-            _log.warning("read_back_unknown", call_id=call.call_id, reason=error.message)
-            return
-        await self._settle(call, _by_level(call, levels), None)
+
+    async def _ask_again(self, call: Call) -> None:
+        async with self._database:
+            await resend_call(self._conn, call)
+        actions = self._caller.folder.actions
+        reply = await self._caller.send(actions.request(call.intents, call.idempotency_key))
+        again = msgspec.structs.replace(call, sends=call.sends + 1)
+        verdicts = await self._judge(call, actions.receipts(call.intents, reply))
+        await self._settle(again, verdicts, reply)
 
     async def _learn_levels(self, call: Call) -> None:
         """Read what stands at the vendor before anything is said for the first time."""

@@ -2,7 +2,7 @@
 -- Sets what shall stand at every channel that lists a SKU, after its balance changed.
 -- What the channel itself told us of (a sale, a restock) has changed its own number already, so it
 -- moves what is believed to stand there; unless that change was seen before it was read: then it
--- explains what was unexplained.
+-- explains what was dropped or had risen.
 -- Parameters: keys, values (available, may be negative), sequences, counted, seen_ats: arrays of
 -- equal length, one element a SKU; own_keys, own_connections, own_down, own_up (units, >= 0):
 -- arrays of equal length.
@@ -17,7 +17,7 @@ WITH changed AS (
     %(own_up)b::int[])
     AS o (key, connection_id, down, up)
 ), locked AS (
-  SELECT i.connection_id, i.kind, i.key, i.state, i.believed, i.unexplained, i.value,
+  SELECT i.connection_id, i.kind, i.key, i.state, i.believed, i.dropped, i.risen,
     c.available, c.sequence, c.counted, c.seen_at, coalesce(o.down, 0) AS down,
     coalesce(o.up, 0) AS up
   FROM outbox.intent i
@@ -26,22 +26,18 @@ WITH changed AS (
   WHERE i.kind = 'stock.set' AND i.sequence < c.sequence
   ORDER BY i.connection_id, i.kind, i.key
   FOR UPDATE OF i
-), explained AS (
-  SELECT *, least(greatest(unexplained, 0), down) AS drop_explained,
-    least(greatest(-unexplained, 0), up) AS rise_explained
-  FROM locked
 ), judged AS (
   SELECT connection_id, kind, key, state, available, sequence, counted, seen_at,
-    unexplained - drop_explained + rise_explained AS unexplained,
-    believed - (down - drop_explained) + (up - rise_explained) AS believed
-  FROM explained
+    dropped - least(dropped, down) AS dropped, risen - least(risen, up) AS risen,
+    believed - (down - least(dropped, down)) + (up - least(risen, up)) AS believed
+  FROM locked
 ), valued AS (
-  SELECT *, greatest(0, available - greatest(unexplained, 0)) AS value FROM judged
+  SELECT *, greatest(0, available - dropped) AS value FROM judged
 )
 UPDATE outbox.intent i
 SET value = v.value, available = v.available, sequence = v.sequence, believed = v.believed,
-  unexplained = v.unexplained,
-  unexplained_since = CASE WHEN v.unexplained = 0 THEN NULL ELSE i.unexplained_since END,
+  dropped = v.dropped, risen = v.risen,
+  unexplained_since = CASE WHEN v.dropped + v.risen = 0 THEN NULL ELSE i.unexplained_since END,
   state = CASE
     WHEN v.state IN ('sending', 'unknown') THEN v.state
     WHEN v.counted AND v.believed IS DISTINCT FROM v.value THEN 'due'
@@ -192,8 +188,8 @@ WITH receipt AS (
     %(dead)s::bool[], %(failed)s::bool[])
     AS r (key, sent, expected, sequence, receipt, observed, delay_s, dead, failed)
 ), locked AS (
-  SELECT i.connection_id, i.kind, i.key, i.available, i.believed, i.unexplained, r.sent, r.sequence,
-    r.receipt, r.observed, r.delay_s, r.dead, r.failed,
+  SELECT i.connection_id, i.kind, i.key, i.available, i.believed, i.dropped, i.risen, r.sent,
+    r.sequence, r.receipt, r.observed, r.delay_s, r.dead, r.failed,
     coalesce(i.believed - r.expected, 0) AS drift
   FROM outbox.intent i JOIN receipt r ON r.key = i.key
   WHERE i.connection_id = %(connection_id)s AND i.kind = %(kind)s
@@ -202,27 +198,29 @@ WITH receipt AS (
   FOR UPDATE OF i
 ), judged AS (
   SELECT l.connection_id, l.kind, l.key, l.receipt, l.sequence, l.delay_s, l.dead, l.failed,
+    l.available,
     CASE
       WHEN l.receipt = 'done' THEN l.sent + l.drift
       WHEN l.observed IS NOT NULL THEN l.observed
       ELSE l.believed END AS believed,
-    CASE
-      -- A lower number than was believed may be a sale that has not been read yet, a higher one
-      -- a restock.
-      WHEN l.receipt <> 'done' AND l.observed IS NOT NULL AND l.believed IS NOT NULL
-        THEN l.unexplained + l.believed - l.observed
-      ELSE l.unexplained END AS unexplained,
-    l.available
+    -- A lower number than was believed may be a sale that has not been read yet, a higher one a
+    -- restock; they are kept apart, so that one never hides the other.
+    l.dropped + CASE WHEN l.receipt <> 'done'
+      THEN greatest(0, coalesce(l.believed - l.observed, 0)) ELSE 0 END AS dropped,
+    l.risen + CASE WHEN l.receipt <> 'done'
+      THEN greatest(0, coalesce(l.observed - l.believed, 0)) ELSE 0 END AS risen
   FROM locked l
 ), valued AS (
-  SELECT *, greatest(0, available - greatest(unexplained, 0)) AS value FROM judged
+  SELECT *, greatest(0, available - dropped) AS value FROM judged
 )
 UPDATE outbox.intent i
 SET believed = v.believed,
-  unexplained = v.unexplained,
+  dropped = v.dropped,
+  risen = v.risen,
   unexplained_since = CASE
-    WHEN v.unexplained = 0 THEN NULL
-    ELSE coalesce(i.unexplained_since, now()) END,
+    WHEN v.dropped + v.risen = 0 THEN NULL
+    WHEN v.dropped > i.dropped OR v.risen > i.risen THEN now()
+    ELSE i.unexplained_since END,
   value = v.value,
   confirmed_sequence = CASE WHEN v.receipt = 'done'
     THEN greatest(i.confirmed_sequence, v.sequence) ELSE i.confirmed_sequence END,
@@ -241,22 +239,22 @@ RETURNING i.key, i.state;
 -- Ends the patience with changes at a channel that nothing we read explains: the ledger's number
 -- counts again.
 -- Parameters: connection_id, seen_before: instant; what was seen before it has been waited for.
--- Rows: many: key, units (fewer where positive, more where negative).
+-- Rows: many: key, dropped, risen (units).
 -- Index: intent primary key.
 WITH late AS (
-  SELECT connection_id, kind, key, unexplained, greatest(0, available) AS value
+  SELECT connection_id, kind, key, dropped, risen, greatest(0, available) AS value
   FROM outbox.intent
-  WHERE connection_id = %(connection_id)s AND unexplained <> 0
+  WHERE connection_id = %(connection_id)s AND dropped + risen > 0
     AND unexplained_since < %(seen_before)s AND state IN ('settled', 'due')
   ORDER BY connection_id, kind, key
   FOR UPDATE
 )
 UPDATE outbox.intent i
-SET value = l.value, unexplained = 0, unexplained_since = NULL, due_at = now(),
+SET value = l.value, dropped = 0, risen = 0, unexplained_since = NULL, due_at = now(),
   state = CASE WHEN i.believed IS NOT DISTINCT FROM l.value THEN 'settled' ELSE 'due' END
 FROM late l
 WHERE i.connection_id = l.connection_id AND i.kind = l.kind AND i.key = l.key
-RETURNING i.key, l.unexplained AS units;
+RETURNING i.key, l.dropped, l.risen;
 
 -- name: want_fetches
 -- Notes records that must be read from the vendor.
@@ -292,7 +290,7 @@ WHERE fetch_id = %(fetch_id)s;
 -- Parameters: key: text or null; state: text or null; count.
 -- Rows: many.
 -- Index: intent_key.
-SELECT connection_id, kind, key, value, sequence, state, believed, unexplained,
+SELECT connection_id, kind, key, value, sequence, state, believed, dropped, risen,
   confirmed_sequence, attempts, due_at, wanted_at
 FROM outbox.intent
 WHERE (%(key)s::text IS NULL OR key = %(key)s::text)
@@ -309,7 +307,7 @@ SELECT
   (SELECT count(*) FROM outbox.intent WHERE state = 'due') AS due,
   (SELECT count(*) FROM outbox.intent WHERE state IN ('sending', 'unknown')) AS in_flight,
   (SELECT count(*) FROM outbox.intent WHERE state = 'dead') AS dead,
-  (SELECT count(*) FROM outbox.intent WHERE unexplained <> 0) AS unexplained,
+  (SELECT count(*) FROM outbox.intent WHERE dropped + risen > 0) AS unexplained,
   (SELECT count(*) FROM outbox.fetch WHERE state = 'due') AS fetches,
   (SELECT count(*) FROM outbox.call) AS calls,
   (SELECT coalesce(sum(sends - 1), 0) FROM outbox.call)::bigint AS repeats,
@@ -364,7 +362,7 @@ RETURNING connection_id, key;
 -- Parameters: keys.
 -- Rows: many.
 -- Index: intent_key.
-SELECT connection_id, kind, key, value, sequence, state, believed, unexplained,
+SELECT connection_id, kind, key, value, sequence, state, believed, dropped, risen,
   confirmed_sequence, attempts, due_at, wanted_at
 FROM outbox.intent
 WHERE kind = 'stock.set' AND key = ANY(%(keys)s::text[])

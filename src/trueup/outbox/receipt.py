@@ -114,7 +114,7 @@ async def forgive_unexplained(
         rows = await cursor.fetchall()
         await open_issues(
             conn,
-            [(None, connection_id, _unexplained(connection_id, key, units)) for key, units in rows],
+            [(None, connection_id, _unexplained(connection_id, *row)) for row in rows],
         )
     return len(rows)
 
@@ -161,13 +161,13 @@ def _given_up(call: Call, key: str, receipt: Receipt) -> Issue:
     )
 
 
-def _unexplained(connection_id: int, key: str, units: int) -> Issue:
+def _unexplained(connection_id: int, key: str, dropped: int, risen: int) -> Issue:
     return Issue(
         code="stock.change_unexplained",
         severity=Severity.WARNING,
-        pointer=f"{units} units",
+        pointer=f"{dropped} fewer, {risen} more",
         expected="a sale or a restock that explains why the channel's number changed",
-        found=f"{abs(units)} units {'fewer' if units > 0 else 'more'}, and nothing read since",
+        found=f"{dropped} units fewer, {risen} more, and nothing read since",
         how_to_fix="Look for another program or a person changing stock at this channel.",
         ref=_ref(connection_id, key),
     )

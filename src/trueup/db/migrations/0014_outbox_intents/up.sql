@@ -13,7 +13,9 @@ CREATE TABLE outbox.intent (
   sequence bigint NOT NULL,
   state text NOT NULL CHECK (state IN ('settled', 'due', 'sending', 'unknown', 'dead')),
   believed integer,
-  unexplained integer NOT NULL DEFAULT 0,
+  -- Changes seen at the channel of which nothing was read yet: they explain what is read next.
+  dropped integer NOT NULL DEFAULT 0 CHECK (dropped >= 0),
+  risen integer NOT NULL DEFAULT 0 CHECK (risen >= 0),
   unexplained_since timestamptz,
   confirmed_sequence bigint NOT NULL DEFAULT 0,
   attempts smallint NOT NULL DEFAULT 0,
