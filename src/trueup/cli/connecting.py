@@ -5,7 +5,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
+from rich.markup import escape
 
 from trueup.cli.accounts import find_connector
 from trueup.cli.options import ConfigOption, JsonOption, YesOption
@@ -76,14 +78,14 @@ def connect(
         print_json(told)
     else:
         account = told["learnt"].get("account", "")
-        out.print(f"[green]Connected[/] {told['connection']} {account}", highlight=False)
+        out.print(f"[green]Connected[/] {told['connection']} {escape(account)}", highlight=False)
         if told["stock_location"]:
             out.print(f"Stock is written at location {told['stock_location']}.")
         out.print(f"{hooks['registered']} webhooks; it is kept true by {told['mode']}.")
         for topic, reason in hooks["refused"].items():
-            out.print(f"[yellow]not subscribed[/] {topic}: {reason}", highlight=False)
+            out.print(f"[yellow]not subscribed[/] {topic}: {escape(reason)}", highlight=False)
         if hooks["problem"]:
-            out.print(f"[yellow]Webhooks are made later:[/] {hooks['problem']}")
+            out.print(f"[yellow]Webhooks are made later:[/] {escape(hooks['problem'])}")
         out.print(f"Read its history: trueup backfill {told['connection']}")
     raise typer.Exit(FOUND_PROBLEMS if hooks["refused"] or hooks["problem"] else DONE)
 
@@ -162,7 +164,9 @@ def _change(name: str, state: str, *, as_json: bool, config: Path | None) -> Non
     else:
         out.print(f"{name} is {state}.")
         if problem:
-            err.print(f"[yellow]Its webhooks may still be there:[/] {problem}", soft_wrap=True)
+            err.print(
+                f"[yellow]Its webhooks may still be there:[/] {escape(problem)}", soft_wrap=True
+            )
 
 
 async def _unregister(session: Session, name: str) -> str | None:
@@ -193,6 +197,7 @@ async def _register(session: Session, name: str, number: int) -> tuple[HooksStat
                 "hooks",
                 at=now,
                 due_at=now + timedelta(seconds=HOOKS_INTERVAL_S),
+                outcome=msgspec.json.encode(state).decode(),
             )
             return state, None
     except HubError as error:

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from trueup.cli.options import ConfigOption, JsonOption
@@ -39,7 +40,7 @@ def connections(as_json: JsonOption = False, config: ConfigOption = None) -> Non
                 one["health"],
                 _ago(one["last_event_age_s"]),
                 hooks if one["hooks"]["url"] else "polls only",
-                "\n".join(f"{name}: {why}" for name, why in one["failing"].items()),
+                "\n".join(escape(f"{name}: {why}") for name, why in one["failing"].items()),
             )
         out.print(table)
     bad = any(one["health"] == "failing" for one in found)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from trueup.canon.record import Record
@@ -121,14 +122,17 @@ def _tell(taken: Taken, *, as_json: bool) -> None:
 def _show(taken: Taken) -> None:
     out.print(f"[bold]{taken.accepted}[/] accepted, {taken.duplicates} duplicates")
     for record in taken.records[:_SHOWN_MAX]:
-        out.print(f"  [green]{record.kind}[/] {record.ref} {_gist(record)}", highlight=False)
+        out.print(
+            f"  [green]{record.kind}[/] {escape(record.ref)} {escape(_gist(record))}",
+            highlight=False,
+        )
     left = len(taken.records) - _SHOWN_MAX
     if left > 0:
         out.print(f"  … and {left} more records")
     for fate in taken.events:
         if fate.outcome != "record":
             out.print(
-                f"  [yellow]{fate.outcome}[/] {fate.name}: {fate.reason}",
+                f"  [yellow]{fate.outcome}[/] {escape(fate.name)}: {escape(fate.reason)}",
                 highlight=False,
                 soft_wrap=True,
             )
@@ -137,7 +141,7 @@ def _show(taken: Taken) -> None:
         for issue in taken.issues[:_SHOWN_MAX]:
             table.add_row(
                 *(
-                    str(issue[column] or "")
+                    escape(str(issue[column] or ""))
                     for column in (
                         *("severity", "code", "pointer", "expected", "found", "how_to_fix"),
                     )

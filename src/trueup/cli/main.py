@@ -37,6 +37,15 @@ _COMMANDS = {
     "ingest": _Command("ingest", "ingest", _FEED),
     "import": _Command("ingest", "import_", _FEED),
     "show": _Command("show", "show", _LOOK),
+    "issues": _Command("issues", "issues", _LOOK),
+    "dead": _Command("dead", "dead", _KEEP),
+    "stock": _Command("stock", "stock", _KEEP),
+    "reconcile": _Command("reconcile", "reconcile", _KEEP),
+    "replay": _Command("replay", "replay", _KEEP),
+    "doctor": _Command("doctor", "doctor", _KEEP),
+    "backup": _Command("backup", "backup", _KEEP),
+    "restore": _Command("backup", "restore", _KEEP),
+    "connectors": _Command("connectors", "connectors", _LOOK),
 }
 
 

@@ -12,10 +12,11 @@ import msgspec
 import typer
 import uvloop
 from rich.console import Console
+from rich.markup import escape
 
 from trueup.config import Config, load_config
 from trueup.db.database import open_database
-from trueup.errors import ConfigError, DatabaseError, HubError
+from trueup.errors import ConfigError, DatabaseError, HubError, Unavailable
 from trueup.session import Session, open_session
 
 DONE = 0
@@ -59,7 +60,7 @@ def telling_failures(*, as_json: bool) -> Iterator[None]:
         yield
     except HubError as error:
         status = USAGE if isinstance(error, ConfigError) else FOUND_PROBLEMS
-        if isinstance(error, DatabaseError):
+        if isinstance(error, (DatabaseError, Unavailable)):
             status = DEPENDENCY_DOWN
         fail(error.code, str(error), as_json=as_json, status=status)
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -71,7 +72,7 @@ def fail(code: str, message: str, *, as_json: bool, status: int) -> NoReturn:
     if as_json:
         print_json({"error": {"code": code, "message": message}})
     else:
-        err.print(f"[bold red]{code}[/]: {message}", highlight=False, soft_wrap=True)
+        err.print(f"[bold red]{code}[/]: {escape(message)}", highlight=False, soft_wrap=True)
     raise typer.Exit(status)
 
 

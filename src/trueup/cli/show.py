@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import msgspec
 import psycopg
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from trueup.cli.options import ConfigOption, JsonOption
@@ -236,19 +237,19 @@ def _print(found: Found) -> None:
     for name, value in found.items():
         if name == "records":
             for record in value:
-                out.print(f"[bold]{record['kind']} {record['ref']}[/]", highlight=False)
+                out.print(f"[bold]{record['kind']} {escape(record['ref'])}[/]", highlight=False)
                 out.print_json(data=msgspec.to_builtins(record, enc_hook=str))
         elif isinstance(value, list) and value:
             out.print(_table(name, value))
         elif not isinstance(value, list):
-            out.print(f"[bold]{name}[/] {_cell(value)}", highlight=False, soft_wrap=True)
+            out.print(f"[bold]{name}[/] {escape(_cell(value))}", highlight=False, soft_wrap=True)
 
 
 def _table(name: str, rows: list[Found]) -> Table:
     columns = list(dict.fromkeys(column for row in rows for column in row))
     table = Table(*columns, title=name, title_justify="left")
     for row in rows:
-        table.add_row(*(_cell(row.get(column)) for column in columns))
+        table.add_row(*(escape(_cell(row.get(column))) for column in columns))
     return table
 
 

@@ -73,3 +73,16 @@ SELECT connection_id, origin, max(received_at) AS received_at, count(*) AS event
 FROM intake.event
 WHERE event_id > (SELECT coalesce(max(event_id), 0) FROM intake.event) - %(newest)s
 GROUP BY connection_id, origin;
+
+-- name: scan_log
+-- Walks the log entity by entity: what is about one entity stands together, oldest first. Events
+-- that wait or are parked have not been applied, and replies are no facts: they are left out.
+-- Parameters: none; read through a cursor of the server.
+-- Rows: many: event_id, connection_id, entity.
+-- Index: none; sorts the keys of the log once.
+SELECT e.event_id, e.connection_id, e.entity
+FROM intake.event e
+WHERE e.origin <> 'reply'
+  AND NOT EXISTS (SELECT FROM intake.queue q WHERE q.event_id = e.event_id)
+  AND NOT EXISTS (SELECT FROM intake.parked p WHERE p.event_id = e.event_id)
+ORDER BY e.connection_id, e.entity, e.event_id;

@@ -1,5 +1,6 @@
 """What others may know of intake."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import psycopg
@@ -41,11 +42,17 @@ async def issues_of_ref(conn: psycopg.AsyncConnection[Any], ref: str) -> list[Ro
     return await _rows(conn, "issues_of_ref", ref=ref)
 
 
-async def last_events(
-    conn: psycopg.AsyncConnection[Any], *, newest: int = 100_000
-) -> list[Row]:
+async def last_events(conn: psycopg.AsyncConnection[Any], *, newest: int = 100_000) -> list[Row]:
     """Return when each connection last told us something by each way, among the newest events."""
     return await _rows(conn, "last_events", newest=newest)
+
+
+async def scan_log(conn: psycopg.AsyncConnection[Any], *, count: int) -> AsyncIterator[list[Row]]:
+    """Yield the events that were applied, by entity, `count` at a time; in a transaction."""
+    async with conn.cursor("scan_log", row_factory=dict_row) as cursor:
+        await cursor.execute(_queries.scan_log)
+        while rows := await cursor.fetchmany(count):
+            yield rows
 
 
 async def count_issues(conn: psycopg.AsyncConnection[Any]) -> list[Row]:

@@ -1,0 +1,202 @@
+"""`trueup doctor`: is everything as it must be? Each check says what to do where it is not."""
+
+import shutil
+import stat
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+import psycopg
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from trueup.cli.connections import read_connections
+from trueup.cli.options import ConfigOption, JsonOption
+from trueup.cli.session import DONE, FOUND_PROBLEMS, out, print_json, run
+from trueup.db.migrate import check_schema
+from trueup.db.safety import check_safety
+from trueup.intake.reads import count_issues, list_clusters, oldest_queued
+from trueup.outbox.reads import count_outbox
+from trueup.session import Session
+
+QUEUE_AGE_S_MAX = 60.0
+SUNSET_DAYS_MIN = 90
+CLOCK_SKEW_S_MAX = 2.0
+DISK_BYTES_MIN = 2 * 1024**3
+
+Conn = psycopg.AsyncConnection[Any]
+
+
+class Verdict(StrEnum):
+    """How a check went."""
+
+    GOOD = "good"
+    WARN = "warn"
+    BAD = "bad"
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """What one check found, and what to do about it."""
+
+    check: str
+    verdict: Verdict
+    found: str
+    how_to_fix: str = ""
+
+
+def doctor(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Check database, queue, webhooks, vendors' versions, clock, key and disk.
+
+    Ends with 1 where a check is bad; warnings alone end with 0.
+    """
+    found = run(_examine, config_path=config, as_json=as_json)
+    if as_json:
+        print_json({"checks": found})
+    else:
+        table = Table("check", "", "found", "what to do")
+        colours = {Verdict.GOOD: "green", Verdict.WARN: "yellow", Verdict.BAD: "red"}
+        for each in found:
+            mark = f"[{colours[each.verdict]}]{each.verdict.value}[/]"
+            table.add_row(each.check, mark, escape(each.found), escape(each.how_to_fix))
+        out.print(table)
+    bad = any(each.verdict is Verdict.BAD for each in found)
+    raise typer.Exit(FOUND_PROBLEMS if bad else DONE)
+
+
+async def _examine(session: Session) -> list[Finding]:
+    findings: list[Finding] = []
+    async with session.connection() as conn:
+        for look in _LOOKS:
+            findings += await look(conn, session)
+    return findings
+
+
+async def _database(conn: Conn, session: Session) -> list[Finding]:
+    # Both raise, with what to do, where something is wrong; the command then ends with 3.
+    await check_safety(conn)
+    await check_schema(conn)
+    where = "embedded" if session.config.database.url is None else "by URL"
+    return [_good("database", f"{where}, commits reach the disk, schema fits this code")]
+
+
+async def _queue(conn: Conn, session: Session) -> list[Finding]:
+    del session
+    queue = await oldest_queued(conn)
+    told = f"{queue['queued']} events wait, the oldest for {queue['oldest_age_s']:.0f} s"
+    late = queue["oldest_age_s"] > QUEUE_AGE_S_MAX
+    fix = "Start a worker: trueup worker, or trueup serve."
+    parked = sum(row["events"] for row in await list_clusters(conn))
+    outbox = await count_outbox(conn)
+    return [
+        _bad("queue", told, fix) if late else _good("queue", told),
+        _judge("parked", parked, "events could not be applied", "trueup dead list"),
+        _judge("dead", outbox["dead"], "stock calls were given up", "trueup dead list"),
+        _judge(
+            "unexplained", outbox["unexplained"], "drops without a sale", "trueup reconcile stock"
+        ),
+    ]
+
+
+async def _connections(conn: Conn, session: Session) -> list[Finding]:
+    findings = []
+    for one in await read_connections(session):
+        name = f"connection {one['name']}"
+        hooks = one["hooks"]
+        if one["health"] == "failing":
+            why = "; ".join(f"{duty}: {reason}" for duty, reason in one["failing"].items())
+            refused = ", ".join(hooks["refused"])
+            told = why or f"topics that are refused: {refused}"
+            findings.append(_bad(name, told, "trueup connections, trueup issues"))
+        elif one["health"] == "healthy" and not hooks["url"]:
+            findings.append(_good(name, "polls only; a public_url would make it faster"))
+        else:
+            findings.append(_good(name, f"{one['health']}, {hooks['registered']} webhooks"))
+    issues = sum(row["issues"] for row in await count_issues(conn) if row["severity"] == "error")
+    return [*findings, _judge("issues", issues, "open errors", "trueup issues")]
+
+
+async def _sunsets(conn: Conn, session: Session) -> list[Finding]:
+    del conn
+    today = datetime.now(UTC).date()
+    used = {connection.connector for connection in session.hub.connections.values()}
+    findings = []
+    for connector in sorted(used & session.hub.connectors.keys()):
+        api = session.hub.connectors[connector].manifest.api
+        if api.sunset_on is None:
+            continue
+        told = f"version {api.version} is served until {api.sunset_on}"
+        left = api.sunset_on - today
+        fix = "Update Trueup before that day."
+        if left < timedelta(0):
+            findings.append(_bad(f"API of {connector}", told, fix))
+        elif left < timedelta(days=SUNSET_DAYS_MIN):
+            findings.append(_warn(f"API of {connector}", told, fix))
+        else:
+            findings.append(_good(f"API of {connector}", told))
+    return findings
+
+
+async def _clock(conn: Conn, session: Session) -> list[Finding]:
+    del session
+    before = datetime.now(UTC)
+    cursor = await conn.execute("SELECT clock_timestamp()")
+    row = await cursor.fetchone()
+    after = datetime.now(UTC)
+    theirs: datetime = row[0] if row else after
+    # Half of the round trip belongs to either way.
+    skew_s = abs((theirs - (before + (after - before) / 2)).total_seconds())
+    told = f"{skew_s:.3f} s between this machine and the database"
+    if skew_s > CLOCK_SKEW_S_MAX:
+        return [_bad("clock", told, "Set both by NTP: signatures and polls go by the time.")]
+    return [_good("clock", told)]
+
+
+async def _key(conn: Conn, session: Session) -> list[Finding]:
+    del conn
+    path = session.config.master_key_path
+    mode = path.stat().st_mode
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return [_bad("master key", f"{path} is open to others", f"chmod 600 {path}")]
+    return [_good("master key", f"{path}, for its owner only; keep a copy elsewhere")]
+
+
+async def _disk(conn: Conn, session: Session) -> list[Finding]:
+    cursor = await conn.execute("SELECT pg_database_size(current_database())")
+    row = await cursor.fetchone()
+    held = int(row[0]) if row else 0
+    folder = session.config.data_dir
+    free = shutil.disk_usage(folder if folder.exists() else folder.parent).free
+    told = f"{held / 1024**2:.0f} MB in the database, {free / 1024**3:.1f} GB free here"
+    if free < DISK_BYTES_MIN:
+        return [_bad("disk", told, "Make room: without it nothing is acknowledged.")]
+    return [_good("disk", told)]
+
+
+_LOOKS: tuple[Callable[[Conn, Session], Awaitable[list[Finding]]], ...] = (
+    _database,
+    _queue,
+    _connections,
+    _sunsets,
+    _clock,
+    _key,
+    _disk,
+)
+
+
+def _judge(check: str, count: int, what: str, fix: str) -> Finding:
+    return _warn(check, f"{count} {what}", fix) if count else _good(check, "none")
+
+
+def _good(check: str, found: str) -> Finding:
+    return Finding(check=check, verdict=Verdict.GOOD, found=found)
+
+
+def _warn(check: str, found: str, fix: str) -> Finding:
+    return Finding(check=check, verdict=Verdict.WARN, found=found, how_to_fix=fix)
+
+
+def _bad(check: str, found: str, fix: str) -> Finding:
+    return Finding(check=check, verdict=Verdict.BAD, found=found, how_to_fix=fix)
