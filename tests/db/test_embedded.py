@@ -299,6 +299,20 @@ def test_a_zombie_is_not_taken_for_a_server(tmp_path: Path) -> None:
     zombie.wait()
 
 
+def test_a_zombie_does_not_keep_the_socket(tmp_path: Path) -> None:
+    # A postmaster that was killed and not buried yet: its number is still taken.
+    with EmbeddedServer(tmp_path) as conninfo:
+        socket_dir = Path(conninfo_to_dict(conninfo)["host"])
+    zombie = subprocess.Popen(["true"])
+    _wait_until(lambda: Path(f"/proc/{zombie.pid}/cmdline").read_bytes() == b"")
+    lock_file = socket_dir / ".s.PGSQL.5432.lock"
+    lock_file.parent.mkdir(parents=True, exist_ok=True)
+    lock_file.write_text(f"{zombie.pid}\n{tmp_path}\n1\n5432\n{socket_dir}\n")
+    with EmbeddedServer(tmp_path) as conninfo:
+        assert ask(conninfo, "SELECT 1") == 1
+    zombie.wait()
+
+
 def test_a_half_made_cluster_is_made_anew(tmp_path: Path) -> None:
     workshop = tmp_path / "postgres" / "new" / "data"
     workshop.mkdir(parents=True)

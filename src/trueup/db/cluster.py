@@ -232,8 +232,10 @@ def _run_initdb(cluster: Cluster, account: Account, workshop: Path) -> None:
 def _launch(cluster: Cluster, lock: int) -> None:
     """Start the postmaster, which inherits `lock` and keeps it for its whole life."""
     account = choose_account(cluster.pgdata)
-    # Nobody holds the lock, so whatever process has the number in this file is a stranger.
+    # Nobody holds the lock, so whatever process has the number in these files is a stranger, or a
+    # zombie that its parent has not buried yet.
     (cluster.pgdata / "postmaster.pid").unlink(missing_ok=True)
+    (cluster.socket_dir / f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)
     settings = server_settings.render(cluster.bin_dir, major=cluster.major, extra=cluster.extra)
     _write_durably(cluster.pgdata / "trueup.conf", settings)
     account.own(cluster.pgdata / "trueup.conf")
