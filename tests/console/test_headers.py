@@ -80,7 +80,7 @@ def test_the_table_above_knows_every_route(bare_site: Site) -> None:
 
 @pytest.mark.anyio
 async def test_over_https_cookies_are_secure_and_the_browser_stays() -> None:
-    async def app(scope: dict, receive: object, send: object) -> None:
+    async def app(_scope: dict, _receive: object, send: object) -> None:
         headers = [(b"set-cookie", b"a=b; HttpOnly"), (b"cache-control", b"max-age=60")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.console.site import Site
 from tests.console.world import HOSTILE, HOSTILE_SKU
-from trueup.console.render import link_order, link_sku
+from trueup.console.render import link_order, link_sku, number
 
 _VALUE = re.compile(r'data-live="([^"]*)"(?: data-keep)? data-value="([^"]*)"')
 
@@ -49,8 +49,7 @@ def test_today_shows_what_its_twin_says(client: httpx.Client) -> None:
     for name in ("events", "repeats", "orders", "oversold", "parked", "calls"):
         assert shown[f"counter.{name}"] == f"{counters[name]:,}"
     for row in twin["stock"]:
-        number = str(row["available"]).replace("-", "−")
-        assert shown[f"stock.{row['sku']}.available"] == number
+        assert shown[f"stock.{row['sku']}.available"] == number(row["available"])
         for cell in row["channels"]:
             key = f"stock.{row['sku']}.{cell['connection']}"
             assert shown[f"{key}.wanted"] == str(cell["wanted"])

@@ -18,7 +18,7 @@ from litestar.types import ControllerRouterHandler
 from trueup import __version__
 from trueup.api.entry import enter, enter_token
 from trueup.api.hooks import HooksApp, Receive, Scope, Send
-from trueup.api.problem import data_error, http_error, hub_error
+from trueup.api.problem import data_error, depth_error, http_error, hub_error
 from trueup.api.reading import read_session
 from trueup.api.security import Asgi, behind_door, with_headers
 from trueup.api.token import Door
@@ -132,6 +132,7 @@ class TrueupApp:
             exception_handlers={
                 HubError: hub_error,
                 psycopg.DataError: data_error,
+                RecursionError: depth_error,
                 Exception: http_error,
             },
             openapi_config=OpenAPIConfig(

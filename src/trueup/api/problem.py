@@ -60,6 +60,12 @@ def data_error(request: Request[Any, Any, Any], error: Exception) -> Response[Pr
     return problem(400, "http.400", "The request holds a value that can not be looked up.")
 
 
+def depth_error(request: Request[Any, Any, Any], _: Exception) -> Response[Problem]:
+    """Answer a body that nests deeper than anybody may read."""
+    _log.warning("body_too_deep", path=request.url.path)
+    return problem(400, "http.400", "The body nests too deeply.")
+
+
 def http_error(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     """Answer anything else; what went wrong inside stays inside."""
     if not isinstance(error, HTTPException) or error.status_code >= 500:

@@ -30,7 +30,8 @@ MASK = "•••"
 BODY_CHARS_MAX = 200_000
 VERSIONS_MAX = 1000
 
-_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
+# Bounded on both sides, so that a long text costs no more than its length.
+_ADDRESS = re.compile(r"[^\s@]{1,64}@[^\s@]{1,255}")
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,7 +172,7 @@ def _masked(value: Any, path: str, wanted: list[re.Pattern[str]]) -> Any:  # noq
         return {name: _masked(inner, f"{path}.{name}", wanted) for name, inner in value.items()}
     if isinstance(value, list):
         return [_masked(inner, f"{path}[*]", wanted) for inner in value]
-    if isinstance(value, str):
+    if isinstance(value, str) and "@" in value:
         return _ADDRESS.sub(MASK, value)
     return value
 
