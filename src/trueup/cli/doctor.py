@@ -94,9 +94,7 @@ async def _queue(conn: Conn, session: Session) -> list[Finding]:
         _bad("queue", told, fix) if late else _good("queue", told),
         _judge("parked", parked, "events could not be applied", "trueup dead list"),
         _judge("dead", outbox["dead"], "stock calls were given up", "trueup dead list"),
-        _judge(
-            "unexplained", outbox["unexplained"], "drops without a sale", "trueup reconcile stock"
-        ),
+        _judge("unexplained", outbox["unexplained"], "odd levels", "trueup reconcile stock"),
     ]
 
 

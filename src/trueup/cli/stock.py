@@ -41,9 +41,11 @@ RefOption = Annotated[
 ]
 ReasonOption = Annotated[str | None, typer.Option("--reason", help="Why.", show_default=False)]
 UnitsArgument = Annotated[int, typer.Argument(min=1, help="Whole units.")]
-SignedArgument = Annotated[int, typer.Argument(help="Whole units; write -- before a minus.")]
+SignedArgument = Annotated[int, typer.Argument(help="Whole units, signed.")]
 
 _WAIT_S = 60.0
+_MINUS = {"ignore_unknown_options": True}
+"""Lets -2 be a number and not an option."""
 
 
 @stock.command("open")
@@ -106,7 +108,7 @@ def receive(
     _report(MovementKind.RECEIPT, sku, units, site, ref, reason, None, as_json, config)
 
 
-@stock.command()
+@stock.command(context_settings=_MINUS)
 def adjust(
     sku: SkuArgument,
     units: SignedArgument,
@@ -116,7 +118,7 @@ def adjust(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Book units that were found, or lost with a minus: trueup stock adjust -- TEE -2."""
+    """Book units that were found, or lost with a minus: trueup stock adjust TEE -2."""
     _report(MovementKind.ADJUSTMENT, sku, units, site, ref, reason, None, as_json, config)
 
 
@@ -149,7 +151,7 @@ def transfer(
     _report(MovementKind.TRANSFER, sku, units, site, ref, reason, to, as_json, config)
 
 
-@stock.command()
+@stock.command(context_settings=_MINUS)
 def quarantine(
     sku: SkuArgument,
     units: SignedArgument,
@@ -159,7 +161,7 @@ def quarantine(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Set units aside, or release them with a minus: trueup stock quarantine -- TEE -1."""
+    """Set units aside, or release them with a minus: trueup stock quarantine TEE -1."""
     _report(MovementKind.QUARANTINE, sku, units, site, ref, reason, None, as_json, config)
 
 

@@ -9,12 +9,16 @@ from pathlib import Path
 
 import msgspec
 import psycopg
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from trueup import __version__
 from trueup.db.migrate import read_migrations
 from trueup.db.server_files import find_programs
 from trueup.errors import ConfigError, DatabaseUnavailable
+
+ROLES = ("trueup_ingress", "trueup_worker", "trueup_reader")
+"""Those of the first migration."""
 
 DUMP_TIMEOUT_S = 6 * 3600
 _CHUNK_BYTES = 1024 * 1024
@@ -99,9 +103,12 @@ def restore_backup(conninfo: str, dump: Path, *, key_fingerprint: str) -> Backup
         raise ConfigError(f"{dump} is damaged: its digest is not the one in its manifest.")
     if not _is_empty(conninfo):
         raise ConfigError("The database is not empty; restore into an empty one.")
+    # Roles belong to the server, not to the database, so that a dump does not hold them.
+    granting = _make_roles(conninfo)
     _run(
         conninfo,
         "pg_restore",
+        *([] if granting else ["--no-privileges"]),
         "--no-owner",
         "--exit-on-error",
         "--single-transaction",
@@ -109,6 +116,20 @@ def restore_backup(conninfo: str, dump: Path, *, key_fingerprint: str) -> Backup
         str(dump),
     )
     return manifest
+
+
+def _make_roles(conninfo: str) -> bool:
+    """Make the roles that the dump grants to; False where this log-in may not."""
+    with psycopg.connect(conninfo, autocommit=True) as conn:
+        for role in ROLES:
+            try:
+                conn.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role)))
+                conn.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(role)))
+            except psycopg.errors.DuplicateObject:
+                continue
+            except psycopg.errors.InsufficientPrivilege:
+                return False
+    return True
 
 
 def _read_manifest(dump: Path) -> BackupManifest:

@@ -140,8 +140,10 @@ def _cause(side: _Side, unread: dict[str, list[str]]) -> tuple[str, tuple[str, .
 
 def _cause_by_intent(intent: dict[str, Any], shown: int | None) -> tuple[str, tuple[str, ...]]:
     state = f"intent is {intent['state']}: {intent['value']} shall stand there"
-    if intent["unexplained"]:
-        return "unexplained_drop", (f"{intent['unexplained']} units fell without a sale", state)
+    if intent["dropped"]:
+        return "unexplained_drop", (f"{intent['dropped']} units fell without a sale", state)
+    if intent["risen"]:
+        return "unexplained_rise", (f"{intent['risen']} units rose without a reason", state)
     if intent["state"] in {"due", "sending", "unknown"}:
         return "in_flight", (state,)
     if intent["state"] == "dead":
