@@ -73,21 +73,26 @@ def connect(
         }
 
     told = run(work, config_path=config, as_json=as_json)
-    hooks = told["hooks"]
     if as_json:
         print_json(told)
     else:
-        account = told["learnt"].get("account", "")
-        out.print(f"[green]Connected[/] {told['connection']} {escape(account)}", highlight=False)
-        if told["stock_location"]:
-            out.print(f"Stock is written at location {told['stock_location']}.")
-        out.print(f"{hooks['registered']} webhooks; it is kept true by {told['mode']}.")
-        for topic, reason in hooks["refused"].items():
-            out.print(f"[yellow]not subscribed[/] {topic}: {escape(reason)}", highlight=False)
-        if hooks["problem"]:
-            out.print(f"[yellow]Webhooks are made later:[/] {escape(hooks['problem'])}")
-        out.print(f"Read its history: trueup backfill {told['connection']}")
+        _tell(told)
+    hooks = told["hooks"]
     raise typer.Exit(FOUND_PROBLEMS if hooks["refused"] or hooks["problem"] else DONE)
+
+
+def _tell(told: dict[str, Any]) -> None:
+    hooks = told["hooks"]
+    account = escape(told["learnt"].get("account", ""))
+    out.print(f"[green]Connected[/] {told['connection']} {account}", highlight=False)
+    if told["stock_location"]:
+        out.print(f"Stock is written at location {told['stock_location']}.")
+    out.print(f"{hooks['registered']} webhooks; it is kept true by {told['mode']}.")
+    for topic, reason in hooks["refused"].items():
+        out.print(f"[yellow]not subscribed[/] {topic}: {escape(reason)}", highlight=False)
+    if hooks["problem"]:
+        out.print(f"[yellow]Webhooks are made later:[/] {escape(hooks['problem'])}")
+    out.print(f"Read its history: trueup backfill {told['connection']}")
 
 
 def pause(name: NameArgument, as_json: JsonOption = False, config: ConfigOption = None) -> None:
