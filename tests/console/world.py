@@ -169,7 +169,9 @@ class World:
                     pass
 
 
-async def play(dsn: str, vault: Vault, *, orders: int = 40, skus: int = 12) -> World:
+async def play(
+    dsn: str, vault: Vault, *, orders: int = 40, skus: int = 12, hostile: bool = True
+) -> World:
     """Play a busy day with repeats, an oversell, a hostile title and bodies that can not be read."""
     world = World(dsn, vault)
     pick = random.Random(5)
@@ -187,20 +189,25 @@ async def play(dsn: str, vault: Vault, *, orders: int = 40, skus: int = 12) -> W
                 await world.flush(conn, repeat=again)
                 await world.apply(conn)
                 await world.dispatch(conn)
-        await _spoil(world, conn)
+        await _spoil(world, conn, hostile=hostile)
     return world
 
 
-async def _spoil(world: World, conn: Conn) -> None:
-    shop = world.sandbox.shop("north")
-    add_product(shop, [SkuSeed(sku=HOSTILE_SKU, title=HOSTILE, price="1.00", available=9)])
-    world.count_stock(HOSTILE_SKU, 9)
-    lines = [CartLine(sku=HOSTILE_SKU), CartLine(title=HOSTILE, price="1.00")]
-    person = CustomerSeed(email="eve@buyers.example", first_name="Evelyn", last_name=HOSTILE)
-    world.sandbox.do("north", Checkout(cart=Cart(ref="hostile", lines=lines, customer=person)))
+async def _spoil(world: World, conn: Conn, *, hostile: bool) -> None:
+    if hostile:
+        _sell_hostile(world)
     for number in range(3):
         body = b'{"id": %d, "line_items": "none", "total_price": {}}' % (9_000_001 + number)
         world.hear("south", "orders/create", body)
     world.hear("north", "orders/updated", b"\xff\xfe not a body")
     await world.flush(conn)
     await world.apply(conn)
+
+
+def _sell_hostile(world: World) -> None:
+    shop = world.sandbox.shop("north")
+    add_product(shop, [SkuSeed(sku=HOSTILE_SKU, title=HOSTILE, price="1.00", available=9)])
+    world.count_stock(HOSTILE_SKU, 9)
+    lines = [CartLine(sku=HOSTILE_SKU), CartLine(title=HOSTILE, price="1.00")]
+    person = CustomerSeed(email="eve@buyers.example", first_name="Evelyn", last_name=HOSTILE)
+    world.sandbox.do("north", Checkout(cart=Cart(ref="hostile", lines=lines, customer=person)))
