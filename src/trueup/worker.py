@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import structlog
 
-from trueup.db.pool import connect, translate_errors
+from trueup.db.pool import WORKER_ROLE, connect, translate_errors
 from trueup.errors import DatabaseUnavailable
 from trueup.hub import Hub
 from trueup.intake.claim import claim_events
@@ -74,7 +74,7 @@ class Worker:
                 away = False
 
     async def _work(self, stop: asyncio.Event) -> None:
-        conn = await connect(self._conninfo, application_name="trueup-worker")
+        conn = await connect(self._conninfo, application_name="trueup-worker", role=WORKER_ROLE)
         try:
             share = PartitionShare(conn, ttl_s=self._ttl_s)
             await share.join()

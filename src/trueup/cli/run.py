@@ -28,6 +28,7 @@ from trueup.errors import ConfigError
 from trueup.govern.vault import load_master_key
 from trueup.outbox.lines import Lines
 from trueup.process import start_process, stop_processes
+from trueup.scheduler import Scheduler
 from trueup.session import Session, open_session
 from trueup.worker import Worker
 
@@ -71,6 +72,11 @@ def web(config_path: Path | None = _CONFIG) -> None:
 def worker(config_path: Path | None = _CONFIG) -> None:
     """Apply events and tell the channels; start as many as you like, on any machine."""
     _run(run_worker, config_path)
+
+
+def scheduler(config_path: Path | None = _CONFIG) -> None:
+    """Poll, look after webhooks, prove the ledger at night; start as many as you like."""
+    _run(run_scheduler, config_path)
 
 
 def serve(config_path: Path | None = _CONFIG) -> None:
@@ -141,6 +147,11 @@ async def run_worker(session: Session, stop: asyncio.Event) -> None:
         batch_events_max=config.batch_events_max,
     )
     await asyncio.gather(worker_.run(stop), Lines(session.conninfo, session.hub).run(stop))
+
+
+async def run_scheduler(session: Session, stop: asyncio.Event) -> None:
+    """Do what is due by time until told to stop; of several schedulers one works."""
+    await Scheduler(session.conninfo, session.hub).run(stop)
 
 
 def _supervise(config: Config, config_path: Path | None, names: tuple[str, ...]) -> int:

@@ -45,6 +45,14 @@ _SESSION_SETTINGS = {
     "tcp_user_timeout": str(TCP_USER_TIMEOUT_MS),
     "client_connection_check_interval": f"{TCP_USER_TIMEOUT_MS // 2}ms",
 }
+WORKER_ROLE = "trueup_worker"
+"""May append to what is append-only, and nothing else there; see migration 0040."""
+
+_SET_ROLE = (
+    "SELECT set_config('role', rolname, false) FROM pg_roles"
+    " WHERE rolname = %s AND pg_has_role(current_user, oid, CASE"
+    "   WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END)"
+)
 _SET_ALL = (
     "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) s(name, value)"
 )
@@ -77,8 +85,16 @@ def open_pool(
     )
 
 
-async def connect(conninfo: str, *, application_name: str) -> psycopg.AsyncConnection[Any]:
+async def connect(
+    conninfo: str, *, application_name: str, role: str | None = None
+) -> psycopg.AsyncConnection[Any]:
     """Open one autocommit connection with the same bounds as those of a pool.
+
+    Args:
+        conninfo: PostgreSQL URL or key-value string.
+        application_name: shown in `pg_stat_activity`.
+        role: the role to work as, such as `WORKER_ROLE`; where this server has no such role, or
+            does not let us, the owner works.
 
     Raises:
         DatabaseUnavailable: the server does not answer or refuses the log-in.
@@ -89,6 +105,8 @@ async def connect(conninfo: str, *, application_name: str) -> psycopg.AsyncConne
         )
         try:
             await bound_session(conn)
+            if role is not None:
+                await conn.execute(_SET_ROLE, (role,))
         except BaseException:  # cancelled or failed: nobody else knows of this connection
             await conn.close()
             raise

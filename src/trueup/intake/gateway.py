@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import psycopg
 
-from trueup.db.pool import connect, translate_errors
+from trueup.db.pool import WORKER_ROLE, connect, translate_errors
 from trueup.errors import DatabaseUnavailable
 from trueup.govern.vault import Vault
 from trueup.intake.append import append_events
@@ -74,7 +74,9 @@ class Gateway:
             try:
                 with translate_errors():
                     if conn is None or conn.closed:
-                        conn = await connect(self._conninfo, application_name="trueup-intake")
+                        conn = await connect(
+                            self._conninfo, application_name="trueup-intake", role=WORKER_ROLE
+                        )
                     answers = await self._commit(conn, batch)
             except Exception as error:  # noqa: BLE001 - every waiting sender must be answered
                 await _drop(conn)

@@ -49,9 +49,7 @@ class PartitionShare:
 
         Call about once a second, between batches. Returns what is held.
         """
-        cursor = await self._conn.execute(
-            _queries.list_present, {"presence_class": PRESENCE_CLASS}
-        )
+        cursor = await self._conn.execute(_queries.list_present, {"presence_class": PRESENCE_CLASS})
         slots = [slot for (slot,) in await cursor.fetchall()]
         mine = slots.index(self._slot) if self._slot in slots else 0
         wanted = {p for p in range(PARTITIONS) if p % max(1, len(slots)) == mine}

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import structlog
 
-from trueup.db.pool import connect, translate_errors
+from trueup.db.pool import WORKER_ROLE, connect, translate_errors
 from trueup.errors import ConfigError, ConnectorError, DatabaseUnavailable
 from trueup.hub import Hub
 from trueup.intake.connections import Account, load_accounts
@@ -62,7 +62,9 @@ class Lines:
     async def _refresh(self, stop: asyncio.Event) -> None:
         """Open lines to new accounts, close those that ended, renew those that changed."""
         with translate_errors():
-            async with await connect(self._conninfo, application_name="trueup-outbox") as conn:
+            async with await connect(
+                self._conninfo, application_name="trueup-outbox", role=WORKER_ROLE
+            ) as conn:
                 accounts = await load_accounts(conn, self._hub.vault)
         wanted = {
             account.connection.connection_id: account
@@ -101,7 +103,9 @@ class Lines:
 
     async def _hold(self, account: Account, stop: asyncio.Event) -> None:
         connection = account.connection
-        async with await connect(self._conninfo, application_name="trueup-outbox") as conn:
+        async with await connect(
+            self._conninfo, application_name="trueup-outbox", role=WORKER_ROLE
+        ) as conn:
             if not await hold_connection(conn, connection.connection_id):
                 return
             await _limit_silence(conn)
