@@ -13,7 +13,7 @@ import psycopg
 import structlog
 
 from trueup.canon.inventory import InventoryLevel, MovementKind, StockMovement
-from trueup.canon.issue import Issue, Severity
+from trueup.canon.issue import Issue
 from trueup.canon.order import Order
 from trueup.canon.privacy import PrivacyKind, PrivacyRequest
 from trueup.canon.product import Product
@@ -22,7 +22,7 @@ from trueup.errors import DatabaseUnavailable
 from trueup.govern.persons import Persona, destroy_keys, note_erasure, open_keys, read_keys
 from trueup.hub import Hub
 from trueup.intake.claim import finish_events, rewrap_keys
-from trueup.intake.issues import close_issues, open_issues
+from trueup.intake.issues import open_issues
 from trueup.intake.model import Event
 from trueup.intake.park import (
     RETRY_DELAYS_S,
@@ -31,7 +31,8 @@ from trueup.intake.park import (
     park_events,
     postpone_event,
 )
-from trueup.ledger.model import Positions, StockChange, Transaction
+from trueup.ledger.model import Place, Position, Positions, Transaction
+from trueup.ledger.oversell import note_oversells
 from trueup.ledger.post import (
     SkuNumbers,
     lock_balances,
@@ -65,6 +66,9 @@ from trueup.records.understand import Understood, understand
 _log = structlog.get_logger("trueup.pipeline")
 
 Conn = psycopg.AsyncConnection[Any]
+
+# With these the books of a SKU begin, also where not a unit moves.
+_OPENING = (MovementKind.OPENING, MovementKind.RECEIPT, MovementKind.COUNT)
 
 
 class Applier:
@@ -215,7 +219,7 @@ class _Batch:
         """
         personas = self._personas()
         keys = await open_keys(conn, self.hub.vault, personas.values())
-        sites = await self._locked_sites(conn)
+        sites = await self._locked_sites(conn, numbers)
         for understood in self.good:
             self._merge_event(understood, personas, keys, sites)
         changed = [s for records in self.entities.values() for s in records.values() if s.touched]
@@ -253,14 +257,20 @@ class _Batch:
                     personas[u.event.event_id, record.kind, record.ref] = persona
         return personas
 
-    async def _locked_sites(self, conn: Conn) -> dict[tuple[str, str], int]:
+    async def _locked_sites(
+        self, conn: Conn, numbers: dict[str, int]
+    ) -> dict[tuple[str, str], int]:
         counts = [
             (record.sku, record.site)
             for u in self.good
             for record in u.mapped.records
             if isinstance(record, StockMovement) and record.movement is MovementKind.COUNT
         ]
-        return await lock_sites(conn, counts) if counts else {}
+        if not counts:
+            return {}
+        # The balances first, as in every batch; whoever moves a unit waits for them.
+        await lock_balances(conn, numbers)
+        return await lock_sites(conn, counts)
 
     def _merge_event(
         self,
@@ -333,26 +343,29 @@ class _Batch:
         for stored in records.values():
             opens: frozenset[str] = frozenset()
             occurred_at = stored.stamp.updated_at
+            posted = self.posted.get(stored.record_id, {})
             if isinstance(stored.body, Order):
                 bodies = (other.body for other in records.values())
                 wanted = positions_of_order(bodies, self.hub.site_of(connection_id))
                 reason = "order"
             elif isinstance(stored.body, StockMovement):
                 movement = stored.body
-                place = (movement.sku, movement.site)
-                wanted = positions_of_movement(movement, sites.get(place, 0))
-                if movement.movement is MovementKind.COUNT:
-                    sites[place] = movement.quantity
-                    opens = frozenset((movement.sku,))
-                elif movement.movement in {MovementKind.OPENING, MovementKind.RECEIPT}:
+                here = Position(movement.sku, Place.ON_HAND, movement.site)
+                without = sites.get((movement.sku, movement.site), 0) - posted.get(here, 0)
+                wanted = positions_of_movement(movement, without)
+                if movement.movement in _OPENING:
                     opens = frozenset((movement.sku,))
                 reason = movement.movement.value
             else:
                 continue
-            moves = difference(wanted, self.posted.get(stored.record_id, {}))
-            if not moves:
+            moves = difference(wanted, posted)
+            if not moves and not opens:
                 continue
             self.posted[stored.record_id] = wanted
+            for position, units in moves.items():
+                if position.place is Place.ON_HAND:
+                    site = (position.sku, position.site)
+                    sites[site] = sites.get(site, 0) + units
             self.transactions.append(
                 Transaction(
                     event_id=understood.event.event_id,
@@ -378,7 +391,7 @@ class _Batch:
         changes = await post_transactions(conn, self.transactions, numbers)
         await self._list(conn, listings, numbers)
         await change_stock(conn, changes)
-        await self._note_oversells(conn, changes)
+        await note_oversells(conn, changes, self.transactions)
 
     async def _list(self, conn: Conn, listings: Sequence[Listing], numbers: dict[str, int]) -> None:
         if not listings:
@@ -404,20 +417,6 @@ class _Batch:
         kept = {(w.connection_id, w.sku) for w in wanted}
         await drop_listings(conn, sorted(set(gone) - kept))
         await want_listings(conn, list({(w.connection_id, w.sku): w for w in wanted}.values()))
-
-    async def _note_oversells(self, conn: Conn, changes: Sequence[StockChange]) -> None:
-        healed = []
-        for change in changes:
-            if change.available >= 0 > change.before:
-                healed.append(f"sku/{change.sku}")
-            elif change.available < 0 <= change.before and change.counted:
-                event_id = max(
-                    t.event_id
-                    for t in self.transactions
-                    if any(p.sku == change.sku for p in t.moves)
-                )
-                self.issues.append((event_id, None, _oversold(change)))
-        await close_issues(conn, "stock.oversold", healed)
 
     async def _observed(self, conn: Conn) -> list[tuple[int, str, int]]:
         """Return what channels say stands at the locations at which the hub writes."""
@@ -490,15 +489,3 @@ def _skus_of(record: Record) -> Iterable[str]:
     if isinstance(record, Product):
         return (variant.sku for variant in record.variants if variant.sku)
     return (record.sku,) if isinstance(record, StockMovement) else ()
-
-
-def _oversold(change: StockChange) -> Issue:
-    return Issue(
-        code="stock.oversold",
-        severity=Severity.WARNING,
-        pointer=f"sequence {change.sequence}",
-        expected="no more units promised than there are",
-        found=f"{change.available} available",
-        how_to_fix="Buy or move stock, or cancel the youngest order of this SKU.",
-        ref=f"sku/{change.sku}",
-    )

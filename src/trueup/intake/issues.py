@@ -60,6 +60,14 @@ async def raise_issue(
     )
 
 
+async def open_refs(conn: psycopg.AsyncConnection[Any], code: str, refs: Sequence[str]) -> set[str]:
+    """Return which of some records have an open issue of one code."""
+    if not refs:
+        return set()
+    cursor = await conn.execute(_queries.open_refs, {"code": code, "refs": list(refs)})
+    return {ref for (ref,) in await cursor.fetchall()}
+
+
 async def close_issues(conn: psycopg.AsyncConnection[Any], code: str, refs: Sequence[str]) -> None:
     """Close the open issues of one code about some records: what they said is no longer so."""
     if refs:

@@ -218,6 +218,14 @@ FROM intake.issue WHERE event_id = ANY(%(event_ids)s) ORDER BY issue_id;
 SELECT code, severity, count(*) AS issues FROM intake.issue
 WHERE closed_at IS NULL GROUP BY code, severity ORDER BY count(*) DESC, code;
 
+-- name: open_refs
+-- Which of some records have an open issue of one code.
+-- Parameters: code, refs.
+-- Rows: many: ref.
+-- Index: issue_open.
+SELECT DISTINCT ref FROM intake.issue
+WHERE closed_at IS NULL AND code = %(code)s AND ref = ANY(%(refs)s::text[]);
+
 -- name: close_issues
 -- Closes the open issues of one code about some records.
 -- Parameters: code, refs.

@@ -40,7 +40,7 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
         record_id: the order or movement whose books these are.
         connection_id: whose fact it is: that channel has counted it already.
         seen_at: when the hub took the event in.
-        opens: the SKUs whose books begin with it.
+        opens: the SKUs whose books begin with it, also where nothing moves.
     """
 
     event_id: int

@@ -112,9 +112,10 @@ async def post_transactions(
         },
         prepare=True,
     )
-    await conn.execute(
-        _queries.insert_postings, _posting_columns(transactions, numbers), prepare=True
-    )
+    if any(transaction.moves for transaction in transactions):
+        await conn.execute(
+            _queries.insert_postings, _posting_columns(transactions, numbers), prepare=True
+        )
     return await _fold(conn, transactions, numbers)
 
 
@@ -130,6 +131,9 @@ async def _fold(
     opened: set[str] = set()
     for transaction in transactions:
         opened |= transaction.opens
+        for sku in transaction.opens:
+            totals[numbers[sku]][Place.ON_HAND] += 0
+            seen.setdefault(sku, transaction.seen_at)
         for position, units in transaction.moves.items():
             sku_id = numbers[position.sku]
             totals[sku_id][position.place] += units
