@@ -126,7 +126,10 @@ def _rows(outcome: Outcome) -> list[tuple[str, str]]:
     return [
         ("Steps in the shops", f"{outcome.steps} in {outcome.seconds} s"),
         ("Webhooks queued", f"{deliveries.get('queued', 0)}"),
-        ("… repeated, reordered", f"{repeats}, {deliveries.get('reordered', 0)}"),
+        (
+            "… repeated, reordered, lost",
+            f"{repeats}, {deliveries.get('reordered', 0)}, {deliveries.get('dropped', 0)}",
+        ),
         ("Events in the log", f"{outcome.events['events']} (each delivery once)"),
         ("Stale versions ignored", f"{outcome.stale}"),
         ("Orders", f"{outcome.records.get('order', 0)} ({outcome.lost} lost)"),
