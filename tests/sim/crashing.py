@@ -9,13 +9,12 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import trueup.pipeline as spine
 from trueup.api import hooks
 from trueup.cli.main import main
 from trueup.intake import gateway
 from trueup.outbox import dispatch
 from trueup.outbox.caller import Caller
-
-import trueup.pipeline as spine
 
 # step -> (owner of the function, its name, crash before or after it)
 STEPS: dict[str, tuple[Any, str, str]] = {

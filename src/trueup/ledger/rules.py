@@ -70,8 +70,7 @@ class _Facts:
                         site = site_of(part.location_ref)
                         returned[part.line_ref, site] += part.restocked
                         self.quarantined[part.line_ref, site] += part.quarantined
-        # A return and its refund may both tell of the same units put back.
-        self.put_back = refunded | returned
+        self.put_back = _one_telling(refunded, returned)
 
     def _add_refund(
         self, refund: Refund, refunded: Counter[tuple[str, str]], site_of: SiteOf
@@ -83,6 +82,21 @@ class _Facts:
                 refunded[line.line_ref, site_of(line.location_ref)] += line.quantity
             else:
                 self.kept_back[line.line_ref] += line.quantity
+
+
+def _one_telling(
+    refunded: Counter[tuple[str, str]], returned: Counter[tuple[str, str]]
+) -> Counter[tuple[str, str]]:
+    """Take each line's units put back from the one source that knows of more of them.
+
+    A refund and a return may both tell of the same units, even of different sites.
+    """
+    told: Counter[tuple[str, str]] = Counter()
+    for line_ref in {ref for ref, _ in (*refunded, *returned)}:
+        by_refund, by_return = _per_site(refunded, line_ref), _per_site(returned, line_ref)
+        best = by_return if sum(by_return.values()) >= sum(by_refund.values()) else by_refund
+        told.update({(line_ref, site): units for site, units in best.items()})
+    return told
 
 
 def _place_line(positions: Counter[Position], order: Order, line: OrderLine, facts: _Facts) -> None:

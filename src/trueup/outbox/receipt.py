@@ -156,7 +156,7 @@ def _given_up(call: Call, key: str, receipt: Receipt) -> Issue:
         pointer=f"call {call.call_id}",
         expected="the vendor accepts the number",
         found=receipt.code or receipt.message or receipt.state.value,
-        how_to_fix="Put right what the vendor names, then: trueup dead retry " + key,
+        how_to_fix="Put right what the vendor names, then: trueup dead retry --sku " + key,
         ref=_ref(call.connection_id, key),
     )
 
