@@ -10,7 +10,7 @@ import uvloop
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from trueup.cli.run import configure_logging
+from trueup.cli.run import configure_logging, console_link
 from trueup.cli.session import DONE, FOUND_PROBLEMS, err, out, print_json, telling_failures
 from trueup.config import Config, load_config
 from trueup.db.database import open_database
@@ -48,7 +48,7 @@ def demo(
                 outcome = uvloop.run(
                     _play(config, path, conninfo, children, day=day, seconds=seconds)
                 )
-                _show(outcome, config, as_json=as_json)
+                _show(outcome, as_json=as_json)
                 if staying:
                     _stay(config)
             finally:
@@ -98,7 +98,7 @@ async def _play(
         )
 
 
-def _show(outcome: Outcome, config: Config, *, as_json: bool) -> None:
+def _show(outcome: Outcome, *, as_json: bool) -> None:
     if as_json:
         print_json(outcome)
         return
@@ -117,7 +117,6 @@ def _show(outcome: Outcome, config: Config, *, as_json: bool) -> None:
         else "[bold red]Not proved:[/] see the differences above."
     )
     out.print(verdict)
-    out.print(f"Console while it runs: http://127.0.0.1:{config.web.port}/", highlight=False)
 
 
 def _rows(outcome: Outcome) -> list[tuple[str, str]]:
@@ -150,7 +149,8 @@ def _rows(outcome: Outcome) -> list[tuple[str, str]]:
 
 
 def _stay(config: Config) -> None:
-    err.print(f"The console stays open at http://127.0.0.1:{config.web.port}/ - Ctrl+C ends it.")
+    err.print("The console stays open until Ctrl+C:")
+    err.print(console_link(config), soft_wrap=True)
     try:
         while True:
             time.sleep(3600)

@@ -14,6 +14,7 @@ import uvicorn
 import uvloop
 
 from trueup.api.app import TrueupApp
+from trueup.api.token import entry_link, load_token
 from trueup.cli.session import (
     DONE,
     FOUND_PROBLEMS,
@@ -23,6 +24,7 @@ from trueup.cli.session import (
     telling_failures,
 )
 from trueup.config import CONFIG_FILE, Config, load_config, render_default
+from trueup.console.routes import console_routes
 from trueup.db.database import open_database
 from trueup.errors import ConfigError
 from trueup.govern.vault import load_master_key
@@ -110,7 +112,13 @@ async def run_until_told(config: Config, conninfo: str, process: Process) -> Non
 async def run_web(session: Session, stop: asyncio.Event) -> None:
     """Serve HTTP until told to stop; requests in flight are answered first."""
     config = session.config
-    app = TrueupApp(session.conninfo, session.hub, body_bytes_max=config.web.body_bytes_max)
+    app = TrueupApp(
+        session.conninfo,
+        session.hub,
+        body_bytes_max=config.web.body_bytes_max,
+        token=load_token(config.data_dir),
+        routes=console_routes(),
+    )
     server = uvicorn.Server(
         uvicorn.Config(
             app,
@@ -125,7 +133,7 @@ async def run_web(session: Session, stop: asyncio.Event) -> None:
             date_header=False,
             lifespan="on",
             proxy_headers=False,
-            timeout_graceful_shutdown=10,
+            timeout_graceful_shutdown=3,
         )
     )
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
@@ -160,7 +168,7 @@ def _supervise(config: Config, config_path: Path | None, names: tuple[str, ...])
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _: told.append(received))
     running = {name: start_process(name, config_path) for name in names}
-    err.print(f"Console: http://{config.web.host}:{config.web.port}/")
+    err.print(f"Console: {console_link(config)}", soft_wrap=True)
     while not told:
         time.sleep(0.1)
         for name, child in running.items():
@@ -169,6 +177,12 @@ def _supervise(config: Config, config_path: Path | None, names: tuple[str, ...])
                 time.sleep(RESTART_DELAY_S)
                 running[name] = start_process(name, config_path)
     return DONE if stop_processes(running.values()) else FOUND_PROBLEMS
+
+
+def console_link(config: Config) -> str:
+    """Return the link that lets its first visitor into the console, once, within the hour."""
+    address = f"http://{config.web.host}:{config.web.port}"
+    return entry_link(address, load_token(config.data_dir))
 
 
 def configure_logging(config: Config) -> None:
