@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,8 +72,22 @@ def fresh_database(conninfo: str, *, template: str | None = TEMPLATE) -> Iterato
     try:
         yield named_database(conninfo, name)
     finally:
-        with psycopg.connect(conninfo, autocommit=True) as conn:
-            conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        drop_database(conninfo, name)
+
+
+def drop_database(conninfo: str, name: str, *, tries: int = 20) -> None:
+    """Drop a database; where the server's own vacuum is at it, which nobody may end, wait."""
+    drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+    with psycopg.connect(conninfo, autocommit=True) as conn:
+        for left in reversed(range(tries)):
+            try:
+                conn.execute(drop)
+            except psycopg.errors.InsufficientPrivilege:
+                if left == 0:
+                    raise
+                time.sleep(0.1)
+            else:
+                return
 
 
 def named_database(conninfo: str, name: str) -> str:
