@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import psycopg
 
 from trueup.canon.issue import Issue, Severity
@@ -30,6 +31,7 @@ async def append_events(
     """
     if not events:
         return []
+    events = [_storable(event) for event in events]
     rows = _columns(vault, events)
     cursor = await conn.execute(_queries.append_events, rows, prepare=True)
     fresh = {ordinal: event_id for event_id, ordinal in await cursor.fetchall()}
@@ -105,6 +107,34 @@ def _columns(vault: Vault, events: Sequence[NewEvent]) -> dict[str, list[Any]]:
         "partitions": [_partition(event) for event in events],
         "lanes": [int(event.lane) for event in events],
     }
+
+
+def _storable(event: NewEvent) -> NewEvent:
+    """Return the event with names that PostgreSQL takes; the body is kept as it is anyway.
+
+    A sender chooses these texts. One that can not be stored must not hold up those beside it.
+    """
+    if all(_is_text(name) for name in (event.external_id, event.topic, event.entity)):
+        return event
+    digest = sha256(event.external_id.encode(errors="surrogatepass")).hex()
+    return msgspec.structs.replace(
+        event,
+        external_id=event.external_id if _is_text(event.external_id) else f"sha256:{digest}",
+        topic=event.topic if _is_text(event.topic) else "",
+        entity=event.entity if _is_text(event.entity) else "",
+    )
+
+
+def _is_text(name: str) -> bool:
+    if "\x00" in name:
+        return False
+    if name.isascii():
+        return True
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+    return True
 
 
 def _partition(event: NewEvent) -> int:

@@ -77,24 +77,38 @@ class Gateway:
                         conn = await connect(
                             self._conninfo, application_name="trueup-intake", role=WORKER_ROLE
                         )
-                    answers = await self._commit(conn, batch)
+                    await self._commit(conn, batch)
             except Exception as error:  # noqa: BLE001 - every waiting sender must be answered
                 await _drop(conn)
                 conn = None
                 _fail(batch, error)
                 await asyncio.sleep(0.05)
-            else:
-                for (_, future), answer in zip(batch, answers, strict=True):
-                    if not future.done():
-                        future.set_result(answer)
 
-    async def _commit(
-        self, conn: psycopg.AsyncConnection[Any], batch: list[_Waiting]
-    ) -> list[Appended]:
-        events = [event for event, _ in batch]
-        # In autocommit the one statement of a batch without repeats is its own transaction;
-        # the look-up of repeats reads what is committed already.
-        return await append_events(conn, self._vault, events)
+    async def _commit(self, conn: psycopg.AsyncConnection[Any], batch: list[_Waiting]) -> None:
+        """Append a batch and answer its senders.
+
+        In autocommit the one statement of a batch without repeats is its own transaction; the
+        look-up of repeats reads what is committed already.
+        """
+        try:
+            answers = await append_events(conn, self._vault, [event for event, _ in batch])
+        except psycopg.OperationalError:
+            raise
+        except psycopg.Error:
+            if len(batch) == 1:
+                raise
+            # One of them can not be stored: it must not take the others with it.
+            for one in batch:
+                try:
+                    await self._commit(conn, [one])
+                except psycopg.OperationalError:
+                    raise
+                except psycopg.Error as error:
+                    _fail([one], error)
+            return
+        for (_, future), answer in zip(batch, answers, strict=True):
+            if not future.done():
+                future.set_result(answer)
 
     def _take(self) -> list[_Waiting]:
         count = min(len(self._waiting), COMMIT_EVENTS_MAX)
