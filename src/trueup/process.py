@@ -14,8 +14,11 @@ Child = subprocess.Popen[bytes]
 
 
 def start_process(name: str, config_path: Path | None) -> Child:
-    """Start one of the hub's processes: "web", "worker" or "scheduler"."""
-    command = [sys.executable, "-m", "trueup.cli.main", name]
+    """Start one of the hub's processes: "web", "worker" or "scheduler".
+
+    It ends by itself when this process is gone, however that came.
+    """
+    command = [sys.executable, "-m", "trueup.cli.main", name, "--parent", str(os.getpid())]
     if config_path is not None:
         command += ["--config", str(config_path)]
     # Its own session, so that Ctrl+C reaches the parent alone, which then stops the children.

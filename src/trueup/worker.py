@@ -18,8 +18,10 @@ from trueup.pipeline import Applier
 
 _log = structlog.get_logger("trueup.worker")
 
-IDLE_S = 0.01
-"""How long a session that found nothing waits; part of the latency of a lone event."""
+IDLE_S = 0.005
+IDLE_S_MAX = 0.04
+"""How long a session that found nothing waits, at first and after a while; part of the latency of
+a lone event."""
 
 BALANCE_INTERVAL_S = 0.5
 RECONNECT_S = 0.25
@@ -80,14 +82,16 @@ class Worker:
             await share.join()
             applier = Applier(conn, self._hub)
             loop = asyncio.get_running_loop()
-            balanced_at = float("-inf")
+            balanced_at, idle_s = float("-inf"), IDLE_S
             while not stop.is_set():
                 if loop.time() - balanced_at >= BALANCE_INTERVAL_S:
                     await share.balance()
                     balanced_at = loop.time()
-                count = await self._apply_next(conn, share, applier)
-                if count == 0:
-                    await asyncio.sleep(IDLE_S)
+                if await self._apply_next(conn, share, applier):
+                    idle_s = IDLE_S
+                else:
+                    await asyncio.sleep(idle_s)
+                    idle_s = min(idle_s * 1.5, IDLE_S_MAX)
         finally:
             await conn.close()
 

@@ -1,6 +1,7 @@
 """The processes: web, worker, scheduler; `serve` runs all three under one roof."""
 
 import asyncio
+import os
 import signal
 import sys
 import time
@@ -41,6 +42,8 @@ RESTART_DELAY_S = 1.0
 Process = Callable[[Session, asyncio.Event], Coroutine[Any, Any, None]]
 
 _CONFIG = typer.Option(None, "--config", help="Path of trueup.toml.")
+_PARENT = typer.Option(None, "--parent", hidden=True, help="End when this process is gone.")
+PARENT_INTERVAL_S = 0.5
 
 
 def init(
@@ -66,19 +69,19 @@ def init(
     out.print(f"Made the master key {config.master_key_path}: keep a copy away from the backups.")
 
 
-def web(config_path: Path | None = _CONFIG) -> None:
+def web(config_path: Path | None = _CONFIG, parent: int | None = _PARENT) -> None:
     """Take deliveries in and show the console."""
-    _run(run_web, config_path)
+    _run(run_web, config_path, parent)
 
 
-def worker(config_path: Path | None = _CONFIG) -> None:
+def worker(config_path: Path | None = _CONFIG, parent: int | None = _PARENT) -> None:
     """Apply events and tell the channels; start as many as you like, on any machine."""
-    _run(run_worker, config_path)
+    _run(run_worker, config_path, parent)
 
 
-def scheduler(config_path: Path | None = _CONFIG) -> None:
+def scheduler(config_path: Path | None = _CONFIG, parent: int | None = _PARENT) -> None:
     """Poll, look after webhooks, prove the ledger at night; start as many as you like."""
-    _run(run_scheduler, config_path)
+    _run(run_scheduler, config_path, parent)
 
 
 def serve(config_path: Path | None = _CONFIG) -> None:
@@ -92,21 +95,34 @@ def serve(config_path: Path | None = _CONFIG) -> None:
     raise typer.Exit(status)
 
 
-def _run(process: Process, config_path: Path | None) -> None:
+def _run(process: Process, config_path: Path | None, parent: int | None) -> None:
     with telling_failures(as_json=False):
         config = load_config(config_path)
         configure_logging(config)
         with open_database(config) as conninfo:
-            uvloop.run(run_until_told(config, conninfo, process))
+            uvloop.run(run_until_told(config, conninfo, process, parent=parent))
 
 
-async def run_until_told(config: Config, conninfo: str, process: Process) -> None:
-    """Run one process until it gets SIGTERM or SIGINT."""
+async def run_until_told(
+    config: Config, conninfo: str, process: Process, *, parent: int | None = None
+) -> None:
+    """Run one process until it gets SIGTERM or SIGINT, or its parent is gone."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await process(await open_session(config, conninfo), stop)
+    watching = asyncio.create_task(_watch_parent(parent, stop))
+    try:
+        await process(await open_session(config, conninfo), stop)
+    finally:
+        watching.cancel()
+
+
+async def _watch_parent(parent: int | None, stop: asyncio.Event) -> None:
+    while parent is not None and not stop.is_set():
+        if os.getppid() != parent:
+            stop.set()
+        await asyncio.sleep(PARENT_INTERVAL_S)
 
 
 async def run_web(session: Session, stop: asyncio.Event) -> None:

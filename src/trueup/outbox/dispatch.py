@@ -5,7 +5,8 @@ first; then due intents go out in calls of as many as the vendor takes, nearest 
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -45,9 +46,11 @@ from trueup.outbox.receipt import (
 _log = structlog.get_logger("trueup.outbox")
 _queries = load_queries("trueup.outbox")
 
-IDLE_S = 0.01
-"""How long a slot with nothing due waits; part of the latency of a stock call."""
+IDLE_S = 0.005
+IDLE_S_MAX = 0.04
+"""How long a line with nothing due waits, at first and after a while; part of a call's latency."""
 
+_FETCH_INTERVAL_S = 0.2
 _TIDY_INTERVAL_S = 2.0
 _COMPARE_DELAY_S = 0.02
 _PAUSE_S = 0.05
@@ -86,10 +89,12 @@ class Dispatcher:
         self._forgiven_at = float("-inf")
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until told to stop: several calls side by side, so that a slow one holds up none."""
+        """Work until told to stop."""
         await self.recover()
-        duties = [self._send_next] * self._caller.concurrency_max + [self._fetch_due, self._tidy]
-        tasks = [asyncio.create_task(self._repeat(duty, stop)) for duty in duties]
+        tasks = [
+            asyncio.create_task(duty(stop))
+            for duty in (self._keep_sending, self._keep_fetching, self._keep_tidy)
+        ]
         try:
             await asyncio.gather(*tasks)
         finally:
@@ -97,12 +102,43 @@ class Dispatcher:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _repeat(
-        self, work: Callable[[], Coroutine[Any, Any, int]], stop: asyncio.Event
-    ) -> None:
+    async def _keep_sending(self, stop: asyncio.Event) -> None:
+        """Send what is due, several calls side by side, so that a slow one holds up none."""
+        under_way: set[asyncio.Task[None]] = set()
+        idle_s = IDLE_S
+        try:
+            while not stop.is_set():
+                call = None
+                if len(under_way) < self._caller.concurrency_max:
+                    call = await self._claim()
+                if call is not None:
+                    under_way.add(asyncio.create_task(self._finish(call)))
+                    idle_s = IDLE_S
+                else:
+                    await asyncio.sleep(idle_s)
+                    idle_s = min(idle_s * 1.5, IDLE_S_MAX)
+                ended = {task for task in under_way if task.done()}
+                under_way -= ended
+                for task in ended:
+                    task.result()
+            if under_way:
+                await asyncio.wait(under_way)
+        finally:
+            for task in under_way:
+                task.cancel()
+
+    async def _keep_fetching(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            if await work() == 0:
-                await asyncio.sleep(IDLE_S)
+            if await self._fetch_due() == 0:
+                await asyncio.sleep(_FETCH_INTERVAL_S)
+
+    async def _keep_tidy(self, stop: asyncio.Event) -> None:
+        """Now and then: read back what is still unknown, and end patience."""
+        while not stop.is_set():
+            await self.recover()
+            await self._forgive()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), _TIDY_INTERVAL_S)
 
     async def step(self) -> int:
         """Do once what is due now; returns how many calls and fetches were made."""
@@ -118,23 +154,24 @@ class Dispatcher:
             await self._read_back(call)
         return len(open_)
 
-    async def _tidy(self) -> int:
-        """Now and then: read back what is still unknown, and end patience."""
-        await self.recover()
-        await self._forgive()
-        await asyncio.sleep(_TIDY_INTERVAL_S)
-        return 1
-
     async def _send_next(self) -> int:
+        call = await self._claim()
+        if call is not None:
+            await self._finish(call)
+        return int(call is not None)
+
+    async def _claim(self) -> Call | None:
         if self._action is None:
-            return 0
+            return None
         async with self._database:
             call = await claim_call(
                 self._conn, self._connection_id, "stock.set", count=self._action.bulk_max
             )
-            if call is None:
-                return 0
+        if call is not None:
             self._in_flight.add(call.call_id)
+        return call
+
+    async def _finish(self, call: Call) -> None:
         try:
             if any(intent.expected is None for intent in call.intents):
                 await self._learn_levels(call)
@@ -142,7 +179,6 @@ class Dispatcher:
                 await self._carry_out(call)
         finally:
             self._in_flight.discard(call.call_id)
-        return 1
 
     async def _carry_out(self, call: Call) -> None:
         """Send a call and settle it by the vendor's reply."""
