@@ -1,16 +1,23 @@
-"""`trueup connectors`: which there are, and how good each is."""
+"""`trueup connectors`: which there are, how good each is, and the folder of a new one."""
 
-import importlib
-import importlib.util
-from typing import Any
+import getpass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
+import trueup.connectors
 from trueup.cli.options import JsonOption
 from trueup.cli.session import DONE, FOUND_PROBLEMS, out, print_json, telling_failures
 from trueup.contract.loader import ConnectorFolder, find_connectors
 from trueup.errors import ConfigError
+from trueup.quality.blank import write_connector
+from trueup.quality.check import Checked, check_connector
+from trueup.quality.floor import read_floors
+from trueup.quality.rule import is_at_least
 
 connectors = typer.Typer(
     add_completion=False,
@@ -19,8 +26,7 @@ connectors = typer.Typer(
     help="Which connectors there are, and how good each is.",
 )
 
-_QUALITY = "trueup.contract.quality"
-"""Computes levels from rules: `check_connector(folder) -> object` with id, level and rules."""
+_COLOURS = {"passed": "green", "failed": "bold red", "exempt": "dim", "signed_off": "cyan"}
 
 
 @connectors.command("list")
@@ -39,19 +45,72 @@ def list_(as_json: JsonOption = False) -> None:
 
 
 @connectors.command()
-def check(as_json: JsonOption = False) -> None:
-    """Compute the quality level of every connector from its rules; ends with 1 below bronze."""
+def check(
+    connector: Annotated[
+        str | None, typer.Argument(help="Id of one connector; all where none is given.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compute the quality level of connectors from their rules; ends with 1 below the floor."""
     with telling_failures(as_json=as_json):
-        if importlib.util.find_spec(_QUALITY) is None:
-            raise ConfigError("This build has no quality rules for connectors.")
-        quality: Any = importlib.import_module(_QUALITY)
-        found = [quality.check_connector(folder) for folder in find_connectors().values()]
+        found = find_connectors()
+        if connector is not None and connector not in found:
+            known = ", ".join(found)
+            raise ConfigError(f"There is no connector {connector!r}; there are: {known}.")
+        chosen = [found[connector]] if connector is not None else list(found.values())
+        today = datetime.now(UTC).date()
+        checked = [check_connector(folder, today=today) for folder in chosen]
+        floors = read_floors()
+    fallen = [one.id for one in checked if not is_at_least(one.level, floors.floor_of(one.id))]
     if as_json:
-        print_json({"connectors": found})
+        print_json({"connectors": checked})
     else:
-        for one in found:
-            out.print(f"{one.id}: {one.level or 'below bronze'}")
-    raise typer.Exit(DONE if all(one.level for one in found) else FOUND_PROBLEMS)
+        for one in checked:
+            _print_checked(one)
+        for each in fallen:
+            out.print(f"[bold red]{each} is below its floor, {floors.floor_of(each)}.[/]")
+    raise typer.Exit(FOUND_PROBLEMS if fallen else DONE)
+
+
+@connectors.command()
+def new(
+    connector: Annotated[str, typer.Argument(help="Its id in snake_case, such as fern_stock.")],
+    owner: Annotated[
+        str | None, typer.Option("--owner", help="Who answers for it; you, if left out.")
+    ] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option("--root", help="Where connectors lie; the source tree of this program."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the folder of a new connector: small, whole, and passing its contract tests."""
+    with telling_failures(as_json=as_json):
+        folder = root or Path(trueup.connectors.__file__).parent
+        if not folder.is_dir():
+            raise ConfigError("There is no such folder.", folder=str(folder))
+        today = datetime.now(UTC).date()
+        named = owner or getpass.getuser()
+        written = write_connector(folder, connector, owner=named, today=today)
+    if as_json:
+        print_json({"connector": connector, "files": [str(path) for path in written]})
+        return
+    for path in written:
+        out.print(f"wrote {path}", highlight=False, soft_wrap=True)
+    out.print("Its tests run at once: make contract")
+
+
+def _print_checked(one: Checked) -> None:
+    table = Table("rule", "level", "", "what was found", title=f"{one.id}: {_told(one)}")
+    for result in one.rules:
+        colour = _COLOURS[result.outcome]
+        outcome = result.outcome.replace("_", " ")
+        table.add_row(result.id, result.level, f"[{colour}]{outcome}[/]", escape(result.found))
+    out.print(table)
+
+
+def _told(one: Checked) -> str:
+    return str(one.level) if one.level else "below bronze"
 
 
 def _facts(folder: ConnectorFolder) -> dict[str, Any]:

@@ -1,0 +1,237 @@
+"""Rules about histories: repeated, reordered, lost, replayed, paged or exported, all end alike."""
+
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+import msgspec
+
+from trueup.canon.record import encode
+from trueup.contract.connector import Mapped, Piece, Source
+from trueup.kernel.ids import sha256
+from trueup.quality.exchange import Exchange, distinct
+from trueup.quality.rule import Verdict, verdict
+from trueup.quality.subject import RAISED_AT, RECEIVED_AT, Subject, plain
+from trueup.quality.twin import Heard
+from trueup.records.merge import merge, take_apart
+from trueup.records.model import Stored
+
+HISTORIES: Final = 25
+ORDERS: Final = 12
+_DIGEST_S_MAX: Final = 30
+
+Meaning = tuple[Source, Mapped]
+State = dict[tuple[str, str], bytes]
+
+
+def order_independent(subject: Subject) -> Verdict:
+    """Merge the same facts in many orders with repeats; every history ends in the same records.
+
+    The facts are the samples and, where there is a simulated vendor, a day's webhooks of it.
+    """
+    told = _sample_meanings(subject)
+    faults = _shuffled(told, "samples")
+    count = len(told)
+    if subject.has("twin") and subject.has("webhook"):
+        exchange = Exchange(subject)
+        exchange.twin.listen()
+        exchange.twin.trade(ORDERS)
+        day = [_meaning(subject, heard) for heard in exchange.twin.heard()]
+        faults += _shuffled(day, "a day's webhooks")
+        count += len(day)
+    return verdict(faults, f"{count} bodies in {HISTORIES} orders with repeats, one end")
+
+
+def _shuffled(told: Sequence[Meaning], what: str) -> list[str]:
+    expected = _fold(told)
+    chance = random.Random(7)  # noqa: S311 - a seed, no secret
+    for turn in range(HISTORIES):
+        history = [*told, *chance.sample(list(told), len(told) // 3)]
+        chance.shuffle(history)
+        found = _fold(history)
+        if found != expected:
+            keys = [key for key in expected if found.get(key) != expected[key]]
+            return [f"{what}, history {turn}: {keys[0][0]} {keys[0][1]} ends differently"]
+    return []
+
+
+def gap_recovered(subject: Subject) -> Verdict:
+    """Lose every webhook of a day and poll: no record is missing, and each says the same."""
+    exchange = Exchange(subject)
+    exchange.twin.listen()
+    exchange.twin.trade(ORDERS)
+    told = _fold(_meaning(subject, each) for each in exchange.twin.heard())
+    polled: list[Meaning] = []
+    for resource in subject.folder.manifest.pull:
+        pieces = [p for page in exchange.pages(resource.resource) for p in page.pieces]
+        polled += [_piece_meaning(subject, piece) for piece in pieces]
+    healed = _fold(polled)
+    faults = [
+        f"{kind} {ref} is {'another' if (kind, ref) in healed else 'missing'}"
+        for (kind, ref), body in told.items()
+        if not _agree(body, healed.get((kind, ref)))
+    ]
+    return verdict(faults, f"{len(told)} records of a day's webhooks, all healed by polls")
+
+
+def replay_identical(subject: Subject) -> Verdict:
+    """Map all samples backwards, and again in another process with other hashes."""
+    forward = samples_digest(subject)
+    backward = samples_digest(subject, backwards=True)
+    faults = [] if forward == backward else ["another order of mapping changes the answers"]
+    elsewhere = _digest_elsewhere(subject)
+    if elsewhere != forward:
+        faults.append("another process answers differently")
+    return verdict(faults, f"sha256 {forward[:12]}, in both orders and in two processes")
+
+
+def samples_digest(subject: Subject, *, backwards: bool = False) -> str:
+    """Return one digest of what all samples mean."""
+    cases = list(subject.cases)
+    told = {}
+    for case in reversed(cases) if backwards else cases:
+        mapped = [each.mapped for each in subject.walk(case)]
+        told[str(case)] = msgspec.json.encode([plain(each) for each in mapped])
+    return sha256(b"\n".join(told[str(case)] for case in cases)).hex()
+
+
+def _digest_elsewhere(subject: Subject) -> str:
+    environment = os.environ | {"PYTHONHASHSEED": "4711", "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(  # noqa: S603 - our own module, with our own arguments
+        [
+            sys.executable,
+            "-m",
+            "trueup.quality.digest",
+            str(subject.folder.folder),
+            subject.package,
+        ],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=_DIGEST_S_MAX,
+        check=False,
+    )
+    return done.stdout.strip() or done.stderr[-200:]
+
+
+def pages_resumable(subject: Subject) -> Verdict:
+    """Walk through all pages, ask for each again, and compare with the vendor's own count."""
+    exchange = Exchange(subject)
+    exchange.twin.trade(ORDERS)
+    pull, faults, told = subject.folder.pull, [], []
+    for resource in [each.resource for each in subject.folder.manifest.pull]:
+        pages = exchange.pages(resource)
+        cursor = None
+        for page in pages:
+            again = pull.page(resource, exchange.patient(pull.page_request(resource, None, cursor)))
+            faults += [] if again == page else [f"{resource}: a page is another when asked again"]
+            cursor = page.next_cursor
+        pieces = [piece for page in pages for piece in page.pieces]
+        if len(distinct(pieces)) != len(pieces):
+            faults.append(f"{resource}: a record comes twice")
+        request = pull.count_request(resource, None)
+        counted = None if request is None else pull.count(resource, exchange.patient(request))
+        if counted not in {None, len(pieces)}:
+            faults.append(f"{resource}: {len(pieces)} read, the vendor counts {counted}")
+        told.append(f"{len(pieces)} {resource}")
+    return verdict(faults, ", ".join(told))
+
+
+def bulk_equals_pages(subject: Subject) -> Verdict:
+    """Read each resource by export and by pages; the records are the same."""
+    exchange = Exchange(subject)
+    exchange.twin.trade(ORDERS)
+    faults, count = [], 0
+    for resource in subject.folder.manifest.pull:
+        if not resource.bulk:
+            continue
+        pieces = [p for page in exchange.pages(resource.resource) for p in page.pieces]
+        paged = _own(_piece_meaning(subject, piece) for piece in pieces)
+        exported = _own(_piece_meaning(subject, p) for p in exchange.export(resource.resource))
+        count += len(exported)
+        if paged != exported or not exported:
+            faults.append(f"{resource.resource}: {len(exported)} exported, {len(paged)} paged")
+    return verdict(faults, f"{count} records alike by both ways")
+
+
+def snapshot_true(subject: Subject) -> Verdict:
+    """Read the whole state that reconciliation compares, and find the vendor's number in it."""
+    exchange = Exchange(subject)
+    exchange.twin.trade(ORDERS)
+    snapshots = [each.resource for each in subject.folder.manifest.pull if each.snapshot]
+    levels = [
+        getattr(record, "available", None)
+        for resource in snapshots
+        for page in exchange.pages(resource)
+        for piece in page.pieces
+        for record in _piece_meaning(subject, piece)[1].records
+        if record.kind == "inventory_level"
+    ]
+    level = exchange.twin.level()
+    faults = [] if level in levels else [f"the vendor shows {level}, the snapshot {levels}"]
+    faults += [] if exchange.read() == level else ["the read-back shows another number"]
+    return verdict(faults, f"snapshots of {', '.join(snapshots)} show the vendor's number")
+
+
+def _sample_meanings(subject: Subject) -> list[Meaning]:
+    """Return what the samples mean, each raised a second after the one before."""
+    found: list[Meaning] = []
+    for number, case in enumerate(subject.cases):
+        raised_at = RAISED_AT + timedelta(seconds=number)
+        source = msgspec.structs.replace(case.source, raised_at=raised_at)
+        found.append((source, subject.folder.mapping.map_source(source)))
+    return found
+
+
+def _meaning(subject: Subject, heard: Heard) -> Meaning:
+    identified = subject.folder.webhook.identify(heard.headers, heard.body)
+    source = Source(
+        topic=identified.topic,
+        body=heard.body,
+        received_at=RECEIVED_AT,
+        raised_at=identified.raised_at,
+    )
+    return source, subject.folder.mapping.map_source(source)
+
+
+def _piece_meaning(subject: Subject, piece: Piece) -> Meaning:
+    source = Source(topic=piece.topic, body=piece.body, received_at=RECEIVED_AT)
+    return source, subject.folder.mapping.map_source(source)
+
+
+def _fold(told: Iterable[Meaning]) -> State:
+    """Merge in the order given, as the hub does; returns the current versions."""
+    stored: dict[tuple[str, str], Stored] = {}
+    state: State = {}
+    for source, mapped in told:
+        for record in mapped.records:
+            parts = take_apart(record, source)
+            key = record.kind, record.ref
+            kept, _ = merge(
+                stored.get(key), parts, record_id=1, connection_id=1, event_id=1, person=None
+            )
+            stored[key] = kept
+            state[key] = encode(kept.body)
+    return state
+
+
+def _own(told: Iterable[Meaning]) -> State:
+    """Return each body's own record, which comes first."""
+    return {
+        (mapped.records[0].kind, mapped.records[0].ref): encode(mapped.records[0])
+        for _, mapped in told
+        if mapped.records
+    }
+
+
+def _agree(left: bytes, right: bytes | None) -> bool:
+    """Tell whether two records say the same wherever both say something."""
+    if right is None:
+        return False
+    one: dict[str, Any] = msgspec.json.decode(left)
+    two: dict[str, Any] = msgspec.json.decode(right)
+    return all(one[name] == two[name] for name in one.keys() & two.keys())

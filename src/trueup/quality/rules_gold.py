@@ -1,0 +1,122 @@
+"""Gold and platinum: safe to let act, and the exemplar."""
+
+from typing import Final
+
+from trueup.quality import acting, craft, history
+from trueup.quality.rule import Level, Rule
+
+GOLD: Final = (
+    Rule(
+        id="actions-idempotent",
+        level=Level.GOLD,
+        why="A repeat after a crash must not act twice.",
+        how="One key makes one request, to the byte; sent twice with a sale in between, the "
+        "simulated vendor does it once and the sale stands.",
+        check=acting.actions_idempotent,
+        needs=("actions", "twin"),
+    ),
+    Rule(
+        id="dry-run",
+        level=Level.GOLD,
+        why="A person who approves must see what would be sent.",
+        how="The request is made with the world shut out; it shows values and targets and no "
+        "secret, and the simulated vendor stays as it was.",
+        check=acting.dry_run,
+        needs=("actions", "twin"),
+    ),
+    Rule(
+        id="read-back",
+        level=Level.GOLD,
+        why="What can not be read back can not be proved.",
+        how="Set, read back, changed by somebody else, read again; what is gone reads as gone.",
+        check=acting.read_back,
+        needs=("actions", "twin"),
+    ),
+    Rule(
+        id="compared-before-set",
+        level=Level.GOLD,
+        why="A number set over a sale that was not seen sells the unit again.",
+        how="Stock is set with a stale number: nothing changes, and it is tried later from fresh "
+        "facts.",
+        check=acting.compared_before_set,
+        needs=("actions", "twin"),
+    ),
+    Rule(
+        id="unknown-outcome",
+        level=Level.GOLD,
+        why="Between request and reply anything can break.",
+        how="Over a real line the simulated vendor is cut off before and after the work; the same "
+        "call under its key finds out, and the work is done once.",
+        check=acting.unknown_outcome,
+        needs=("actions", "twin"),
+    ),
+    Rule(
+        id="undone-as-declared",
+        level=Level.GOLD,
+        why="Who lets it act must know what can be undone.",
+        how="Each action that is declared reversible is done and undone; the others say so.",
+        check=acting.undone_as_declared,
+        needs=("actions", "twin"),
+    ),
+    Rule(
+        id="snapshot-true",
+        level=Level.GOLD,
+        why="Reconciliation needs the whole state, not changes alone.",
+        how="The snapshot resources are read after a simulated day and hold the vendor's number.",
+        check=history.snapshot_true,
+        needs=("pull", "actions", "twin"),
+    ),
+    Rule(
+        id="pages-resumable",
+        level=Level.GOLD,
+        why="A backfill of a day must survive a crash in its last hour, and know that it is whole.",
+        how="All pages are walked, each asked for again by its cursor, and the records counted "
+        "against the vendor's own count.",
+        check=history.pages_resumable,
+        needs=("pull", "twin"),
+    ),
+    Rule(
+        id="bulk-equals-pages",
+        level=Level.GOLD,
+        why="Two ways in must not tell two stories.",
+        how="Each resource with an export is read by export and by pages; the records are equal.",
+        check=history.bulk_equals_pages,
+        needs=("bulk", "twin"),
+    ),
+)
+PLATINUM: Final = (
+    Rule(
+        id="typed",
+        level=Level.PLATINUM,
+        why="Types are the papers that never go stale.",
+        how="The code is read: every function is annotated, no type check is silenced.",
+        check=craft.typed,
+    ),
+    Rule(
+        id="nonsense-survived",
+        level=Level.PLATINUM,
+        why="The strangest body arrives on the busiest day.",
+        how="1,500 samples spoilt from a seed are mapped: none raises, and what comes is exact.",
+        check=craft.nonsense_survived,
+    ),
+    Rule(
+        id="fast",
+        level=Level.PLATINUM,
+        why="A day's backlog must be gone before the next one begins.",
+        how="2,000 events go the whole way: at least 1,000 a second of processor time, p99 at most "
+        "10 ms.",
+        check=craft.fast,
+    ),
+    Rule(
+        id="simulation-passed",
+        level=Level.PLATINUM,
+        why="Faults come together, and a checker tries them one by one.",
+        how="Signed off with the run: a simulated world with faults and crashes, from seeds.",
+    ),
+    Rule(
+        id="operator-reviewed",
+        level=Level.PLATINUM,
+        why="Only who runs the vendor's system every day knows what its words mean there.",
+        how="Signed off by a person who operates it and has read the mapping.",
+    ),
+)

@@ -1,0 +1,157 @@
+"""Shopify's simulated vendor, as the rules of quality use one."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import httpx
+
+from trueup.contract.connector import Intent, Reply, Request
+from trueup.quality.twin import Fault, Heard, Twin
+from trueup.sandbox.clock import ManualClock
+from trueup.sandbox.sandbox import Sandbox
+from trueup.sandbox.shopify import commands
+from trueup.sandbox.shopify.catalogue import SkuSeed
+from trueup.sandbox.shopify.checkout import Cart, CartLine
+from trueup.sandbox.shopify.customers import CustomerSeed
+from trueup.sandbox.shopify.faults import ApiFault
+from trueup.sandbox.shopify.shop import ShopSettings
+from trueup.sandbox.shopify.webhooks import Event
+
+_SHOP = "quality"
+_PATH = f"/{_SHOP}/admin/api/2026-07"
+_HOST = "http://twin.example"
+_SKUS = ("TEE", "MUG")
+_SET = "inventorySetQuantities"
+_UNITS_SEEDED = 50
+
+
+class ShopifyTwin:
+    """One shop of the sandbox, on a clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.sandbox = Sandbox(self.clock)
+        self.shop = self.sandbox.open_shop(ShopSettings(handle=_SHOP))
+        seeds = [SkuSeed(sku=sku, title=sku.title(), available=_UNITS_SEEDED) for sku in _SKUS]
+        self.sandbox.seed(seeds)
+        self._events: list[Event] = []
+
+    @property
+    def secrets(self) -> Mapping[str, str]:
+        """What authorises a request."""
+        settings = self.shop.settings
+        return {
+            "access_token": settings.access_token,
+            "client_secret": settings.client_secret,
+        }
+
+    @property
+    def budget_capacity(self) -> float:
+        """The points of the shop's bucket."""
+        return float(self.sandbox.door(_SHOP).budget.points_max)
+
+    def send(self, request: Request) -> Reply:
+        """Answer one authorised request, without a socket."""
+        return asyncio.run(self._send(request))
+
+    async def _send(self, request: Request) -> Reply:
+        is_below = request.path.startswith("/")
+        url = f"{_HOST}{_PATH}{request.path}" if is_below else request.path
+        async with httpx.AsyncClient(transport=self.sandbox.transport()) as client:
+            response = await client.request(
+                request.method, url, content=request.body, headers=dict(request.headers)
+            )
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Reply(status=response.status_code, headers=headers, body=response.content)
+
+    @asynccontextmanager
+    async def serve(self) -> AsyncIterator[str]:
+        """Serve on the loopback while inside."""
+        async with self.sandbox.serve(deliver=False) as base_url:
+            yield base_url + _PATH
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.clock.advance(seconds)
+
+    def strike(self, fault: Fault) -> None:
+        """Let the next call go wrong."""
+        rules = {
+            "cut_before_work": ApiFault(kind="reset", next_calls=1),
+            "cut_after_work": ApiFault(kind="reset_after_work", next_calls=1),
+            "throttled": ApiFault(kind="throttled", next_calls=1),
+            "stale_token": ApiFault(kind="status", status=401, next_calls=1),
+        }
+        self.shop.faults.rules.append(rules[fault])
+
+    def trade(self, orders: int) -> None:
+        """Let customers buy, and some orders be shipped, changed, refunded or cancelled."""
+        for number in range(orders):
+            sku = _SKUS[number % 2]
+            customer = CustomerSeed(email=f"buyer{number}@buyers.example")
+            cart = Cart(lines=[CartLine(sku=sku, quantity=2)], customer=customer)
+            sold = self._do(commands.Checkout(cart=cart))
+            fates: tuple[tuple[commands.Command, ...], ...] = (
+                (commands.Fulfil(order=sold.order), commands.Deliver(order=sold.order)),
+                (commands.Edit(order=sold.order, changes={sku: 1}),),
+                (commands.Refund(order=sold.order, units={sku: 1}, restock_type="cancel"),),
+                (commands.Cancel(order=sold.order),),
+                (),
+            )
+            for command in fates[number % len(fates)]:
+                self._do(command)
+        self._do(commands.ChangeProduct(sku=_SKUS[0], title="Tee, renamed"))
+
+    def listen(self) -> None:
+        """Keep every webhook from now on."""
+        self.shop.sinks.append(self._events.append)
+
+    def heard(self) -> list[Heard]:
+        """Return the webhooks since `listen`, oldest first."""
+        return [
+            Heard(
+                headers={
+                    "x-shopify-topic": event.topic,
+                    "x-shopify-webhook-id": f"{event.event_id}-{number}",
+                    "x-shopify-triggered-at": event.triggered_at.isoformat(),
+                },
+                body=event.body,
+            )
+            for number, event in enumerate(self._events)
+        ]
+
+    def intent(self, value: int, expected: int | None) -> Intent:
+        """Return the wish to set the stock of the first product."""
+        item, location = self._spot()
+        target = {"item_ref": str(item), "location_ref": str(location)}
+        return Intent(kind="stock.set", key=_SKUS[0], value=value, expected=expected, target=target)
+
+    def level(self) -> int:
+        """Return the shop's own number of available units of the first product."""
+        return self.shop.levels[self._spot()].available
+
+    def meddle(self, delta: int) -> None:
+        """Let the merchant change that number."""
+        self._do(commands.Adjust(sku=_SKUS[0], delta=delta))
+
+    def writes(self) -> int:
+        """Return how many stock writes the shop really did: repeats under a key do nothing."""
+        asked = self.sandbox.door(_SHOP).counters.get(_SET, 0)
+        cut = self.shop.faults.struck.get("reset", 0)
+        refused = sum(
+            "CHANGE_FROM_QUANTITY_STALE" in call.errors for call in self.sandbox.door(_SHOP).calls
+        )
+        return asked - cut - refused - self.shop.idempotency.repeats
+
+    def _spot(self) -> tuple[int, int]:
+        return self.shop.by_sku[_SKUS[0]].item.id, next(iter(self.shop.locations))
+
+    def _do(self, command: commands.Command) -> commands.Outcome:
+        self.clock.advance(90)
+        return self.sandbox.do(_SHOP, command)
+
+
+def open_twin() -> Twin:
+    """Open a fresh shop."""
+    return ShopifyTwin()
