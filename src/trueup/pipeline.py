@@ -7,6 +7,7 @@ bad event holds up nothing else; an event that keeps failing is parked with its 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -19,7 +20,7 @@ from trueup.canon.privacy import PrivacyKind, PrivacyRequest
 from trueup.canon.product import Product
 from trueup.canon.record import Record
 from trueup.errors import DatabaseUnavailable
-from trueup.govern.persons import Persona, destroy_keys, note_erasure, open_keys, read_keys
+from trueup.govern.persons import Persona, open_keys, read_keys
 from trueup.hub import Hub
 from trueup.intake.claim import finish_events, rewrap_keys
 from trueup.intake.issues import open_issues
@@ -27,7 +28,7 @@ from trueup.intake.model import Event
 from trueup.intake.park import (
     RETRY_DELAYS_S,
     Parking,
-    darken_parked,
+    darken_events,
     park_events,
     postpone_event,
 )
@@ -49,11 +50,11 @@ from trueup.outbox.enqueue import (
     want_listings,
 )
 from trueup.outbox.model import Wanted
+from trueup.records.erasure import find_traces, forget
 from trueup.records.listings import Listing, replace_listings, skus_of_items
 from trueup.records.merge import Outcome, merge, take_apart
 from trueup.records.model import Stored, Version
-from trueup.records.person import contact_of, persona_of
-from trueup.records.reads import persons_of_entities
+from trueup.records.person import persona_of, persona_of_entity
 from trueup.records.store import (
     EntityKey,
     RecordKey,
@@ -218,7 +219,9 @@ class _Batch:
         persons, records, balances, intents.
         """
         personas = self._personas()
-        keys = await open_keys(conn, self.hub.vault, personas.values())
+        keys = await open_keys(
+            conn, self.hub.vault, personas.values(), seen_at=self._seen_at(personas)
+        )
         sites = await self._locked_sites(conn, numbers)
         for understood in self.good:
             self._merge_event(understood, personas, keys, sites)
@@ -245,7 +248,7 @@ class _Batch:
         personas: dict[tuple[int, str, str], Persona] = {}
         of_orders: dict[tuple[int, str], Persona] = {}
         for u in self.good:
-            connection_id = u.event.connection_id
+            connection_id, whose_known = u.event.connection_id, False
             for record in u.mapped.records:
                 known = self.entities[connection_id, record.entity()]
                 persona = persona_of(self.hub.vault, connection_id, record, known)
@@ -255,7 +258,20 @@ class _Batch:
                     persona = of_orders.get((connection_id, record.order_ref), persona)
                 if persona is not None:
                     personas[u.event.event_id, record.kind, record.ref] = persona
+                    whose_known = True
+            if not whose_known:
+                persona = persona_of_entity(self.hub.vault, connection_id, u.event.entity)
+                if persona is not None:
+                    personas[u.event.event_id, "", ""] = persona
         return personas
+
+    def _seen_at(self, personas: Mapping[tuple[int, str, str], Persona]) -> dict[bytes, datetime]:
+        received = {u.event.event_id: u.event.received_at for u in self.good}
+        seen: dict[bytes, datetime] = {}
+        for (event_id, _, _), persona in personas.items():
+            at = received[event_id]
+            seen[persona.person] = max(at, seen.get(persona.person, at))
+        return seen
 
     async def _locked_sites(
         self, conn: Conn, numbers: dict[str, int]
@@ -318,7 +334,7 @@ class _Batch:
             records[record.kind, record.ref] = stored
         if outcome is not Outcome.SAME:
             personal = None
-            if parts.personal is not None and person is not None:
+            if parts.personal is not None and person is not None and person in keys:
                 identity = f"{event.connection_id}\x1f{record.kind}\x1f{record.ref}".encode()
                 personal = self.hub.vault.seal_personal(parts.personal, keys[person], identity)
             self.versions.append(
@@ -384,7 +400,7 @@ class _Batch:
             conn,
             [(connection_id, product) for (connection_id, _), product in self.products.items()],
         )
-        skus = {listing.sku for listing in listings}
+        skus = {listing.sku for listing in listings if listing.active}
         if skus:
             skus |= {p.sku for t in self.transactions for p in t.moves}
             await lock_balances(conn, {sku: numbers[sku] for sku in skus})
@@ -396,7 +412,8 @@ class _Batch:
     async def _list(self, conn: Conn, listings: Sequence[Listing], numbers: dict[str, int]) -> None:
         if not listings:
             return
-        balances = await lock_balances(conn, {each.sku: numbers[each.sku] for each in listings})
+        active = {listing.sku for listing in listings if listing.active}
+        balances = await lock_balances(conn, {sku: numbers[sku] for sku in active})
         wanted, gone = [], []
         for listing in listings:
             location = self.hub.stock_location(listing.connection_id)
@@ -438,49 +455,30 @@ class _Batch:
         whose: dict[int, bytes] = {}
         for (event_id, _, _), persona in personas.items():
             whose.setdefault(event_id, persona.person)
-        rewrapped = [
-            (u.event.event_id, person, self.hub.vault.wrap_for_person(u.event_key, keys[person]))
-            for u in self.good
-            if u.event_key is not None
-            and (person := whose.get(u.event.event_id)) is not None
-            and u.event.person is None
-        ]
+        rewrapped, dark = [], []
+        for u in self.good:
+            person = whose.get(u.event.event_id)
+            if u.event_key is None or person is None or u.event.person is not None:
+                continue
+            if person in keys:
+                wrapped = self.hub.vault.wrap_for_person(u.event_key, keys[person])
+                rewrapped.append((u.event.event_id, person, wrapped))
+            else:
+                dark.append(u.event.event_id)  # it came in before the person was erased
         await rewrap_keys(conn, rewrapped)
+        await darken_events(conn, dark)
 
     async def _erase(self, conn: Conn) -> None:
         """Carry out requests to be forgotten, last, when everything else of theirs is sealed."""
-        vault = self.hub.vault
         for u in self.good:
             for record in u.mapped.records:
-                if not isinstance(record, PrivacyRequest) or record.request is PrivacyKind.ACCESS:
-                    continue
-                connection_id = u.event.connection_id
-                entities: list[str] | None = None
-                email = phone = ""
-                if record.request is PrivacyKind.ERASE_PERSON:
-                    entities = [f"order/{ref}" for ref in record.order_refs]
-                    if record.customer_ref:
-                        entities.append(f"customer/{record.customer_ref}")
-                    entities.append(record.entity())
-                    email, phone = contact_of(record)
-                persons = await persons_of_entities(conn, connection_id, entities)
-                if record.customer_ref:
-                    persons.append(
-                        vault.index("customer", f"{connection_id}\x1f{record.customer_ref}")
-                    )
-                gone = await destroy_keys(
-                    conn,
-                    persons=persons,
-                    email_index=vault.index("email", email) if email else None,
-                    phone_index=vault.index("phone", phone) if phone else None,
-                )
-                await darken_parked(conn, connection_id, entities)
-                await note_erasure(
-                    conn,
-                    event_id=u.event.event_id,
-                    request=record.request.value,
-                    persons=len(gone),
-                )
+                if isinstance(record, PrivacyRequest) and record.request is not PrivacyKind.ACCESS:
+                    await self._forget(conn, u.event, record)
+
+    async def _forget(self, conn: Conn, event: Event, request: PrivacyRequest) -> None:
+        connection_id, vault = event.connection_id, self.hub.vault
+        traces = await find_traces(conn, vault, connection_id, request)
+        await forget(conn, vault, connection_id, request, traces, event_id=event.event_id)
 
 
 def _skus_of(record: Record) -> Iterable[str]:

@@ -1,13 +1,13 @@
 """Persons: one key each, made on first sight, destroyed on request."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
 import psycopg
 
 from trueup.db.queries import load_queries
-from trueup.errors import DatabaseUnavailable
 from trueup.govern.vault import Vault
 
 _queries = load_queries("trueup.govern")
@@ -22,12 +22,23 @@ class Persona(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def open_keys(
-    conn: psycopg.AsyncConnection[Any], vault: Vault, personas: Iterable[Persona]
+    conn: psycopg.AsyncConnection[Any],
+    vault: Vault,
+    personas: Iterable[Persona],
+    *,
+    seen_at: Mapping[bytes, datetime],
 ) -> dict[bytes, bytes]:
     """Return each person's key, making keys for those seen for the first time.
 
-    In the caller's transaction. A person whose key was destroyed gets a new one: what was sealed
-    before stays dark.
+    In the caller's transaction. A person whose key was destroyed gets a new one where they were
+    seen after that: what was sealed before stays dark, and so does what came in before and is only
+    applied now; then there is no key for them here.
+
+    Args:
+        conn: in the transaction of the batch.
+        vault: makes and opens keys.
+        personas: whose keys are wanted.
+        seen_at: when each was last taken in.
     """
     wanted: dict[bytes, Persona] = {}
     for persona in personas:
@@ -39,7 +50,7 @@ async def open_keys(
     keys = await read_keys(conn, vault, wanted)
     missing = sorted(wanted.keys() - keys.keys())
     if missing:
-        keys |= await _make_keys(conn, vault, [wanted[person] for person in missing])
+        keys |= await _make_keys(conn, vault, [wanted[person] for person in missing], seen_at)
     return keys
 
 
@@ -57,7 +68,10 @@ async def read_keys(
 
 
 async def _make_keys(
-    conn: psycopg.AsyncConnection[Any], vault: Vault, personas: Sequence[Persona]
+    conn: psycopg.AsyncConnection[Any],
+    vault: Vault,
+    personas: Sequence[Persona],
+    seen_at: Mapping[bytes, datetime],
 ) -> dict[bytes, bytes]:
     made = {persona.person: vault.new_person_key() for persona in personas}
     cursor = await conn.execute(
@@ -67,16 +81,16 @@ async def _make_keys(
             "wrapped": [made[persona.person][1] for persona in personas],
             "emails": [persona.email_index for persona in personas],
             "phones": [persona.phone_index for persona in personas],
+            "seen_ats": [seen_at[persona.person] for persona in personas],
         },
         prepare=True,
         binary=True,
     )
     ours = {bytes(person) for (person,) in await cursor.fetchall()}
     if len(ours) < len(personas):
-        # Another worker made the same person first and has committed: its key counts.
+        # Another worker made the same person first and has committed: its key counts. Who is not
+        # there either was erased after they were seen.
         others = await read_keys(conn, vault, made.keys() - ours)
-        if len(others) + len(ours) < len(personas):
-            raise DatabaseUnavailable("A person is being made by another worker; try again.")
         return {person: made[person][0] for person in ours} | others
     return {person: key for person, (key, _) in made.items()}
 

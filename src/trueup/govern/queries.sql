@@ -7,17 +7,18 @@ SELECT person, wrapped FROM govern.person
 WHERE person = ANY(%(persons)b::bytea[]) AND wrapped IS NOT NULL;
 
 -- name: make_persons
--- Makes persons; one whose key was destroyed gets a new key; one who has a key keeps it.
--- Parameters: persons (sorted), wrapped, emails, phones: arrays of equal length.
+-- Makes persons; one whose key was destroyed gets a new key where they were seen after that; one
+-- who has a key keeps it.
+-- Parameters: persons (sorted), wrapped, emails, phones, seen_ats: arrays of equal length.
 -- Rows: many: person, for those made here.
 -- Index: person primary key.
-INSERT INTO govern.person AS p (person, wrapped, email_index, phone_index)
+INSERT INTO govern.person AS p (person, wrapped, email_index, phone_index, created_at)
 SELECT * FROM unnest(%(persons)b::bytea[], %(wrapped)b::bytea[], %(emails)b::bytea[],
-  %(phones)b::bytea[])
+  %(phones)b::bytea[], %(seen_ats)b::timestamptz[])
 ON CONFLICT (person) DO UPDATE
 SET wrapped = excluded.wrapped, email_index = excluded.email_index,
-  phone_index = excluded.phone_index, destroyed_at = NULL
-WHERE p.wrapped IS NULL
+  phone_index = excluded.phone_index, created_at = excluded.created_at, destroyed_at = NULL
+WHERE p.wrapped IS NULL AND p.destroyed_at < excluded.created_at
 RETURNING person;
 
 -- name: destroy_persons

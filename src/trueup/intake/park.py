@@ -96,5 +96,27 @@ async def darken_parked(
     )
 
 
+async def darken_events(conn: psycopg.AsyncConnection[Any], event_ids: Sequence[int]) -> None:
+    """Destroy the keys of some events, but of those that lie under a person's key."""
+    if event_ids:
+        await conn.execute(_queries.darken_events, {"event_ids": list(event_ids)})
+
+
+async def persons_of_events(
+    conn: psycopg.AsyncConnection[Any], event_ids: Sequence[int]
+) -> list[bytes]:
+    """Return the persons under whose keys the bodies of some events lie."""
+    if not event_ids:
+        return []
+    cursor = await conn.execute(_queries.persons_of_events, {"event_ids": list(event_ids)})
+    return [bytes(person) for (person,) in await cursor.fetchall()]
+
+
+async def parked_of_connection(conn: psycopg.AsyncConnection[Any], connection_id: int) -> list[int]:
+    """Return the numbers of the parked events of one connection."""
+    cursor = await conn.execute(_queries.parked_of_connection, {"connection_id": connection_id})
+    return [event_id for (event_id,) in await cursor.fetchall()]
+
+
 def _bounded(text: str) -> str:
     return text[:500].replace("\x00", "\ufffd").encode("utf-8", "replace").decode()

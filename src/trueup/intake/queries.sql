@@ -244,6 +244,29 @@ FROM intake.parked p JOIN intake.event e USING (event_id)
 WHERE k.event_id = p.event_id AND e.connection_id = %(connection_id)s
   AND (%(entities)s::text[] IS NULL OR e.entity = ANY(%(entities)s::text[]));
 
+-- name: darken_events
+-- Destroys the keys of events of which nobody knew whose they are.
+-- Parameters: event_ids.
+-- Rows: none.
+-- Index: event_key primary key.
+UPDATE intake.event_key SET wrapped = '\x01000000000000000000000000'
+WHERE event_id = ANY(%(event_ids)s::bigint[]) AND person IS NULL;
+
+-- name: persons_of_events
+-- Under whose keys the bodies of some events lie.
+-- Parameters: event_ids.
+-- Rows: many: person.
+-- Index: event_key primary key.
+SELECT DISTINCT person FROM intake.event_key
+WHERE event_id = ANY(%(event_ids)s::bigint[]) AND person IS NOT NULL;
+
+-- name: parked_of_connection
+-- The numbers of the parked events of one connection.
+-- Parameters: connection_id.
+-- Rows: many.
+-- Index: none; the table of parked events is small.
+SELECT event_id FROM intake.parked WHERE connection_id = %(connection_id)s ORDER BY event_id;
+
 -- name: create_connection
 -- Makes a connection.
 -- Parameters: name, connector, settings (JSON text).

@@ -75,11 +75,11 @@ async def lock_balances(
     """
     if not numbers:
         return {}
-    await conn.execute(_queries.ensure_balances, {"sku_ids": sorted(numbers.values())})
-    cursor = await conn.execute(_queries.lock_balances, {"codes": list(numbers)})
+    codes = {sku_id: sku for sku, sku_id in numbers.items()}
+    cursor = await conn.execute(_queries.lock_balances, {"sku_ids": sorted(codes)})
     return {
-        sku: (available, sequence, counted)
-        for sku, available, sequence, counted in await cursor.fetchall()
+        codes[sku_id]: (available, sequence, counted)
+        for sku_id, available, sequence, counted in await cursor.fetchall()
     }
 
 

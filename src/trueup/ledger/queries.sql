@@ -90,25 +90,16 @@ JOIN ledger.site_balance b ON b.sku_id = s.sku_id AND b.site = w.site
 ORDER BY b.sku_id, b.site
 FOR UPDATE OF b;
 
--- name: ensure_balances
--- Makes empty balances for SKUs that never moved, so that they can be locked.
--- Parameters: sku_ids (sorted).
--- Rows: none.
--- Index: balance primary key.
-INSERT INTO ledger.balance (sku_id, sequence, moved_at)
-SELECT sku_id, 0, now() FROM unnest(%(sku_ids)s::int[]) AS s (sku_id)
-ON CONFLICT (sku_id) DO NOTHING;
-
 -- name: lock_balances
--- Reads and locks the balances of some SKUs.
--- Parameters: codes.
--- Rows: many: code, available, sequence, counted.
+-- Reads and locks the balances of some SKUs, making empty ones for those that never moved. One pass
+-- in the order of the numbers: made first and locked after, two batches could wait for each other.
+-- Parameters: sku_ids (sorted).
+-- Rows: many: sku_id, available, sequence, counted.
 -- Index: balance primary key.
-SELECT s.code, b.on_hand - b.reserved AS available, b.sequence, b.counted
-FROM ledger.balance b JOIN ledger.sku s USING (sku_id)
-WHERE s.code = ANY(%(codes)s::text[])
-ORDER BY b.sku_id
-FOR UPDATE OF b;
+INSERT INTO ledger.balance AS b (sku_id, sequence, moved_at)
+SELECT sku_id, 0, now() FROM unnest(%(sku_ids)s::int[]) AS s (sku_id)
+ON CONFLICT (sku_id) DO UPDATE SET sequence = b.sequence
+RETURNING b.sku_id, b.on_hand - b.reserved AS available, b.sequence, b.counted;
 
 -- name: list_balances
 -- The balances of all SKUs, nearest to zero first; of one where a code is given.

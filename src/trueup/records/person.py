@@ -12,6 +12,13 @@ from trueup.govern.persons import Persona
 from trueup.govern.vault import Vault
 from trueup.records.model import Stored
 
+_OF_PEOPLE = frozenset(
+    (
+        *("order", "customer", "shipment", "refund", "return", "payment"),
+        *("fulfillment_event", "tender_transaction", "privacy_request"),
+    )
+)
+
 
 def persona_of(
     vault: Vault,
@@ -43,6 +50,20 @@ def persona_of(
     else:
         return None
     return Persona(person=person, email_index=email_index, phone_index=phone_index)
+
+
+def persona_of_entity(vault: Vault, connection_id: int, entity: str) -> Persona | None:
+    """Return as whose an event counts of which nobody says whose it is; None where it is nobody's.
+
+    A payment that comes before its order, or a hint without a record, may name people all the same:
+    its body lies under a key of the order's own, which goes when the order's person goes.
+    """
+    kind, _, ref = entity.partition("/")
+    if kind not in _OF_PEOPLE:
+        return None
+    if kind == Customer.kind:
+        return Persona(person=vault.index("customer", f"{connection_id}\x1f{ref}"))
+    return Persona(person=vault.index("entity", f"{connection_id}\x1f{entity}"))
 
 
 def contact_of(record: Record) -> tuple[str, str]:

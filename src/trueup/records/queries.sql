@@ -67,7 +67,8 @@ SELECT * FROM unnest(%(namespaces)s::text[], %(refs)s::text[], %(record_ids)s::b
 ON CONFLICT DO NOTHING;
 
 -- name: replace_listings
--- Notes the variants of products; those a product no longer has become inactive.
+-- Notes the variants of products; those a product no longer has become inactive. A variant that is
+-- another SKU now is returned twice: as it is, and inactive under the SKU that it was.
 -- Parameters: connection_ids, variant_refs, item_refs, skus, product_refs, titles, stocked: arrays
 -- of equal length; product_connections, products: the products that are replaced.
 -- Rows: many: connection_id, variant_ref, item_ref, sku, active, stocked.
@@ -83,6 +84,12 @@ WITH new AS (
     AND NOT EXISTS (SELECT FROM new n
       WHERE n.connection_id = l.connection_id AND n.variant_ref = l.variant_ref)
   RETURNING l.connection_id, l.variant_ref, l.item_ref, l.sku, l.active, l.stocked
+), renamed AS (
+  SELECT l.connection_id, l.variant_ref, l.item_ref, l.sku, false AS active, l.stocked
+  FROM records.listing l JOIN new n USING (connection_id, variant_ref)
+  WHERE l.sku <> n.sku AND l.active AND NOT EXISTS (SELECT FROM records.listing other
+    WHERE other.sku = l.sku AND other.connection_id = l.connection_id AND other.active
+      AND other.variant_ref <> l.variant_ref)
 ), kept AS (
   INSERT INTO records.listing AS l
     (connection_id, variant_ref, item_ref, sku, product_ref, title, stocked)
@@ -92,7 +99,7 @@ WITH new AS (
     title = excluded.title, stocked = excluded.stocked, active = true
   RETURNING l.connection_id, l.variant_ref, l.item_ref, l.sku, l.active, l.stocked
 )
-SELECT * FROM kept UNION ALL SELECT * FROM gone;
+SELECT * FROM kept UNION ALL SELECT * FROM gone UNION ALL SELECT * FROM renamed;
 
 -- name: find_listings_by_item
 -- Which SKU an item of a connection is.
@@ -175,14 +182,17 @@ ORDER BY r.occurred_at DESC LIMIT %(count)s;
 SELECT kind, count(*) AS records, sum(versions)::bigint AS versions, sum(stale)::bigint AS stale
 FROM records.record GROUP BY kind ORDER BY kind;
 
--- name: persons_of_entities
--- Whose records some entities are.
--- Parameters: connection_id, entities: array or null for all of the connection.
--- Rows: many: person.
--- Index: record_entity.
-SELECT DISTINCT person FROM records.record
-WHERE connection_id = %(connection_id)s AND person IS NOT NULL
-  AND (%(entities)s::text[] IS NULL OR entity = ANY(%(entities)s::text[]));
+-- name: traces_of_entities
+-- Where the people of some entities were seen: each record with the events of its versions.
+-- Parameters: connection_id, entities: array or null for all orders and people of the connection.
+-- Rows: many: entity, kind, ref, person, event_id.
+-- Index: record_entity, version primary key.
+SELECT r.entity, r.kind, r.ref, r.person, v.event_id
+FROM records.record r JOIN records.version v USING (record_id)
+WHERE r.connection_id = %(connection_id)s
+  AND CASE WHEN %(entities)s::text[] IS NULL
+    THEN r.person IS NOT NULL OR r.entity ~ '^(order|customer|privacy_request)/'
+    ELSE r.entity = ANY(%(entities)s::text[]) END;
 
 -- name: page_records
 -- One page of the newest records of a kind; pages go on behind (before_at, before_id).

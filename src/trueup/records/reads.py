@@ -60,19 +60,6 @@ async def count_records(conn: psycopg.AsyncConnection[Any]) -> list[Row]:
     return await _rows(conn, "count_records")
 
 
-async def persons_of_entities(
-    conn: psycopg.AsyncConnection[Any], connection_id: int, entities: Sequence[str] | None
-) -> list[bytes]:
-    """Return whose records some entities are; all of the connection where None."""
-    rows = await _rows(
-        conn,
-        "persons_of_entities",
-        connection_id=connection_id,
-        entities=None if entities is None else list(entities),
-    )
-    return [bytes(row["person"]) for row in rows]
-
-
 async def page_records(
     conn: psycopg.AsyncConnection[Any],
     kind: str,

@@ -1,0 +1,137 @@
+"""Erasure: everything by which a person could still be read goes dark.
+
+What is theirs is found by their records and by the events behind them, also by those that came
+before anyone knew whose they were. Parked events are read once more, because nobody understood
+whom they speak of.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import psycopg
+
+from trueup.canon.privacy import PrivacyKind, PrivacyRequest
+from trueup.db.queries import load_queries
+from trueup.govern.persons import destroy_keys, note_erasure
+from trueup.govern.vault import Vault
+from trueup.intake.claim import load_events
+from trueup.intake.model import event_identity
+from trueup.intake.park import (
+    darken_events,
+    darken_parked,
+    parked_of_connection,
+    persons_of_events,
+)
+from trueup.records.person import contact_of, persona_of_entity
+
+_queries = load_queries("trueup.records")
+
+_PARKED_AT_ONCE = 200
+_NEEDLE_CHARS_MIN = 5
+"""A shorter text would be found in bodies of everybody."""
+
+
+class Traces(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a person was seen.
+
+    Attributes:
+        entities: those the request names; None for all of the connection.
+        event_ids: of the events behind the records.
+    """
+
+    entities: tuple[str, ...] | None
+    persons: frozenset[bytes]
+    event_ids: frozenset[int]
+
+
+async def find_traces(
+    conn: psycopg.AsyncConnection[Any],
+    vault: Vault,
+    connection_id: int,
+    request: PrivacyRequest,
+) -> Traces:
+    """Return where the person of a request was seen; everybody where the shop left."""
+    entities: list[str] | None = None
+    if request.request is PrivacyKind.ERASE_PERSON:
+        entities = [f"order/{ref}" for ref in request.order_refs]
+        if request.customer_ref:
+            entities.append(f"customer/{request.customer_ref}")
+        entities.append(request.entity())
+    cursor = await conn.execute(
+        _queries.traces_of_entities, {"connection_id": connection_id, "entities": entities}
+    )
+    rows = await cursor.fetchall()
+    persons = {bytes(person) for *_, person, _ in rows if person is not None}
+    places = {place for entity, kind, ref, *_ in rows for place in (entity, f"{kind}/{ref}")}
+    for place in sorted(places.union(entities or ())):
+        persona = persona_of_entity(vault, connection_id, place)
+        persons |= set() if persona is None else {persona.person}
+    return Traces(
+        entities=None if entities is None else tuple(entities),
+        persons=frozenset(persons),
+        event_ids=frozenset(event_id for *_, event_id in rows),
+    )
+
+
+async def forget(
+    conn: psycopg.AsyncConnection[Any],
+    vault: Vault,
+    connection_id: int,
+    request: PrivacyRequest,
+    traces: Traces,
+    *,
+    event_id: int,
+) -> None:
+    """Destroy the keys of what was found, in the transaction of the request; keep the proof.
+
+    Args:
+        conn: in the transaction that stored the request, after everything else of it.
+        vault: opens parked bodies, to see whom they speak of.
+        connection_id: where the request came from.
+        request: to erase.
+        traces: what `find_traces` found.
+        event_id: of the request.
+    """
+    email, phone = contact_of(request)
+    behind = sorted(traces.event_ids - {event_id})
+    persons = traces.persons | set(await persons_of_events(conn, behind))
+    gone = await destroy_keys(
+        conn,
+        persons=sorted(persons),
+        email_index=vault.index("email", email) if email else None,
+        phone_index=vault.index("phone", phone) if phone else None,
+    )
+    await darken_parked(conn, connection_id, traces.entities)
+    if traces.entities is not None:
+        await _darken_mentions(conn, vault, connection_id, request)
+    await note_erasure(conn, event_id=event_id, request=request.request.value, persons=len(gone))
+
+
+async def _darken_mentions(
+    conn: psycopg.AsyncConnection[Any],
+    vault: Vault,
+    connection_id: int,
+    request: PrivacyRequest,
+) -> None:
+    """Destroy the keys of parked events whose bodies name the person."""
+    needles = _needles(request)
+    parked = await parked_of_connection(conn, connection_id)
+    for start in range(0, len(parked), _PARKED_AT_ONCE):
+        mentions = []
+        for event in await load_events(conn, parked[start : start + _PARKED_AT_ONCE]):
+            key = vault.open_event_key(event.wrapped) if event.person is None else None
+            if key is None:
+                continue
+            identity = event_identity(event.connection_id, event.external_id)
+            body = vault.open_body(event.body, key, identity).lower()
+            if any(needle in body for needle in needles):
+                mentions.append(event.event_id)
+        await darken_events(conn, mentions)
+
+
+def _needles(request: PrivacyRequest) -> Sequence[bytes]:
+    person = request.person
+    email, phone = getattr(person, "email", None), getattr(person, "phone", None)
+    texts = (email, phone, request.customer_ref, *request.order_refs)
+    return [t.strip().lower().encode() for t in texts if t and len(t) >= _NEEDLE_CHARS_MIN]
