@@ -11,6 +11,7 @@ HubError
 ├── IntakeError                 intake.*
 │   ├── SignatureInvalid        intake.signature_invalid    401
 │   ├── BodyTooLarge            intake.body_too_large       413
+│   ├── BodyTooSlow             intake.body_too_slow        408
 │   ├── MediaTypeUnsupported    intake.media_type           415
 │   └── ConnectionUnknown       intake.connection_unknown   404
 ├── LedgerError                 ledger.*
@@ -132,6 +133,13 @@ class BodyTooLarge(IntakeError):
 
     code = "intake.body_too_large"
     status = 413
+
+
+class BodyTooSlow(IntakeError):
+    """The delivery's body did not come in time; send it again."""
+
+    code = "intake.body_too_slow"
+    status = 408
 
 
 class MediaTypeUnsupported(IntakeError):

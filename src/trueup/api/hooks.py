@@ -3,7 +3,8 @@
 A bare ASGI application: a vendor's deadline is three seconds at the tightest, and a busy day is
 thousands of these a second, so nothing stands between the server and the log.
 
-    401 bad signature · 404 unknown connection · 405 not POST · 413 too large · 415 media type
+    401 bad signature · 404 unknown connection · 405 not POST · 408 too slow · 413 too large
+    415 media type
     503 with Retry-After: not stored, send it again · 200 only after the commit
 """
 
@@ -24,6 +25,7 @@ from trueup.contract.signature_scheme import SignatureScheme
 from trueup.db.pool import connect
 from trueup.errors import (
     BodyTooLarge,
+    BodyTooSlow,
     ConnectionUnknown,
     DatabaseUnavailable,
     HubError,
@@ -46,6 +48,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 RETRY_AFTER_S = 5
+BODY_TIMEOUT_S = 15.0
+"""How long a body may take to come in; the largest takes a vendor well under a second."""
+
 REFRESH_INTERVAL_S = 2.0
 _UNKNOWN_INTERVAL_S = 0.2
 _NOTE_INTERVAL_S = 1.0
@@ -158,23 +163,11 @@ class HooksApp:
         for name, value in scope["headers"]:
             if name == b"content-length" and value.isdigit() and int(value) > size_max:
                 raise BodyTooLarge(bytes_max=size_max)
-        message = await receive()
-        body: bytes = message.get("body", b"")
-        if not message.get("more_body", False):
-            if len(body) > size_max:
-                raise BodyTooLarge(bytes_max=size_max)
-            return body
-        chunks = [body]
-        size = len(body)
-        while message.get("more_body", False):
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise IntakeError("The sender went away.")
-            chunks.append(message.get("body", b""))
-            size += len(chunks[-1])
-            if size > size_max:
-                raise BodyTooLarge(bytes_max=size_max)
-        return b"".join(chunks)
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                return await _read(receive, size_max)
+        except TimeoutError as error:
+            raise BodyTooSlow from error
 
     async def _door(self, name: str) -> Door:
         door = self._doors.get(name)
@@ -221,6 +214,21 @@ class HooksApp:
             async with await connect(self._conninfo, application_name="trueup-web") as conn:
                 while self._refusals:
                     await note_refusal(conn, *self._refusals.popleft())
+
+
+async def _read(receive: Receive, size_max: int) -> bytes:
+    chunks: list[bytes] = []
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise IntakeError("The sender went away.")
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > size_max:
+            raise BodyTooLarge(bytes_max=size_max)
+        more = message.get("more_body", False)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 class _NotPost(IntakeError):
