@@ -12,7 +12,7 @@ from trueup.contract.loader import find_connectors, load_connector
 from trueup.errors import ConfigError
 
 FUNCTIONS = {
-    "webhook": "identify split",
+    "webhook": "identify split identify_piece",
     "mapping": "map_source",
     "api": "base_url authorise judge budget check_request checked",
     "pull": "page_request page fetch_request fetched count_request count bulk_request "
@@ -115,7 +115,7 @@ def test_an_undeclared_hooks_file_is_told(build: Build) -> None:
 
 def test_a_missing_function_is_named(build: Build) -> None:
     root = build(webhook="def identify(headers, body):\n    return None\n")
-    with pytest.raises(ConfigError, match="write split") as caught:
+    with pytest.raises(ConfigError, match="write identify_piece, split") as caught:
         load_connector(root / "acme", root.name)
     assert "WebhookModule" in str(caught.value)
 
