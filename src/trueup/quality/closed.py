@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Final
 
+from trueup.errors import InvariantBroken
+
 _FORBIDDEN: Final = frozenset(
     (
         *("socket.__new__", "socket.connect", "socket.getaddrinfo", "socket.gethostbyname"),
@@ -23,10 +25,6 @@ class _State(threading.local):
 _state = _State()
 
 
-class ReachedOut(Exception):
-    """Something pure tried to reach the world."""
-
-
 @contextmanager
 def closed_world() -> Iterator[None]:
     """Forbid this thread sockets, processes and writing while inside.
@@ -34,7 +32,7 @@ def closed_world() -> Iterator[None]:
     The interpreter itself reports each attempt (an audit hook), so no way around is left.
 
     Raises:
-        ReachedOut: at the attempt.
+        InvariantBroken: at the attempt, which is a bug in what claims to be pure.
     """
     _install()
     before, _state.is_closed = _state.is_closed, True
@@ -54,4 +52,4 @@ def _watch(event: str, arguments: tuple[object, ...]) -> None:
         return
     writes = event == "open" and any(mode in str(arguments[1] or "") for mode in "wax+")
     if writes or event in _FORBIDDEN:
-        raise ReachedOut(event)
+        raise InvariantBroken(f"something pure reached out: {event}")

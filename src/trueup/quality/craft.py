@@ -20,17 +20,22 @@ _SPICE: Final = (b"0", b"-1", b'"', b"{", b"}", b"[", b"null", b"1e99", b"\xff",
 
 def typed(subject: Subject) -> Verdict:
     """Read the code: every function annotated, no type check silenced."""
-    faults, count = [], 0
-    for path in subject.python_files:
-        text = path.read_text(encoding="utf-8")
-        if "type: ignore" in text:
-            faults.append(f"{path.name} silences the type checker")
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                count += 1
-                if node.returns is None or not all(_annotated(node)):
-                    faults.append(f"{path.name}:{node.lineno} {node.name} is not annotated")
-    return verdict(faults, f"{count} functions")
+    texts = {path: path.read_text(encoding="utf-8") for path in subject.python_files}
+    faults = [
+        f"{p.name} silences the type checker" for p, t in texts.items() if "type: ignore" in t
+    ]
+    functions = [
+        (path, node)
+        for path, text in texts.items()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    faults += [
+        f"{path.name}:{node.lineno} {node.name} is not annotated"
+        for path, node in functions
+        if node.returns is None or not all(_annotated(node))
+    ]
+    return verdict(faults, f"{len(functions)} functions")
 
 
 def _annotated(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[bool]:

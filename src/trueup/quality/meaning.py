@@ -9,8 +9,9 @@ from typing import Final
 
 from trueup.canon.issue import Severity
 from trueup.contract.connector import Mapped
+from trueup.errors import InvariantBroken
 from trueup.quality.canonical import values, words
-from trueup.quality.closed import ReachedOut, closed_world
+from trueup.quality.closed import closed_world
 from trueup.quality.hostile import HOSTILE_BODIES
 from trueup.quality.leaf import Path, grown, leaves, planted, pointer, read_json
 from trueup.quality.rule import Verdict, verdict
@@ -62,7 +63,7 @@ def mapping_pure(subject: Subject) -> Verdict:
         try:
             with closed_world():
                 alike = subject.walk(case) == subject.walk(case)
-        except ReachedOut as fault:
+        except InvariantBroken as fault:
             faults.append(f"{case}: {fault}")
         else:
             faults += [] if alike else [f"{case}: two answers"]
@@ -158,14 +159,14 @@ def _is_kept(mapped: Mapped) -> bool:
 
 def money_and_time_exact(subject: Subject) -> Verdict:
     """Walk through every canonical value of every sample."""
-    faults, count = [], 0
-    for case in subject.cases:
-        for record in subject.mean(case, case.body).records:
-            for path, value in values(record):
-                count += 1
-                if why := inexact(value):
-                    faults.append(f"{case} {record.kind}{pointer(path)}: {why}")
-    return verdict(faults, f"{count} values: no float, no naive time")
+    found = [
+        (f"{case} {record.kind}{pointer(path)}", value)
+        for case in subject.cases
+        for record in subject.mean(case, case.body).records
+        for path, value in values(record)
+    ]
+    faults = [f"{place}: {why}" for place, value in found if (why := inexact(value))]
+    return verdict(faults, f"{len(found)} values: no float, no naive time")
 
 
 def inexact(value: object) -> str:
