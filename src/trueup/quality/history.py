@@ -33,30 +33,39 @@ def order_independent(subject: Subject) -> Verdict:
 
     The facts are the samples and, where there is a simulated vendor, a day's webhooks of it.
     """
-    told = _sample_meanings(subject)
-    faults = _shuffled(told, "samples")
+    told = _sample_sources(subject)
+    faults = _shuffled(subject, told, "samples")
     count = len(told)
     if subject.has("twin") and subject.has("webhook"):
         exchange = Exchange(subject)
         exchange.twin.listen()
         exchange.twin.trade(ORDERS)
-        day = [_meaning(subject, heard) for heard in exchange.twin.heard()]
-        faults += _shuffled(day, "a day's webhooks")
+        day = [_heard_source(subject, heard) for heard in exchange.twin.heard()]
+        faults += _shuffled(subject, day, "a day's webhooks")
         count += len(day)
     return verdict(faults, f"{count} bodies in {HISTORIES} orders with repeats, one end")
 
 
-def _shuffled(told: Sequence[Meaning], what: str) -> list[str]:
-    expected = _fold(told)
+def _shuffled(subject: Subject, told: Sequence[Source], what: str) -> list[str]:
+    expected = _arrived(subject, told)
     chance = random.Random(7)  # noqa: S311 - a seed, no secret
     for turn in range(HISTORIES):
         history = [*told, *chance.sample(list(told), len(told) // 3)]
         chance.shuffle(history)
-        found = _fold(history)
+        found = _arrived(subject, history)
         if found != expected:
             keys = [key for key in expected if found.get(key) != expected[key]]
             return [f"{what}, history {turn}: {keys[0][0]} {keys[0][1]} ends differently"]
     return []
+
+
+def _arrived(subject: Subject, history: Sequence[Source]) -> State:
+    """Map and merge bodies as they arrive, one a second."""
+    arrivals = [
+        msgspec.structs.replace(source, received_at=RECEIVED_AT + timedelta(seconds=second))
+        for second, source in enumerate(history)
+    ]
+    return _fold((source, subject.folder.mapping.map_source(source)) for source in arrivals)
 
 
 def gap_recovered(subject: Subject) -> Verdict:
@@ -177,24 +186,26 @@ def snapshot_true(subject: Subject) -> Verdict:
     return verdict(faults, f"snapshots of {', '.join(snapshots)} show the vendor's number")
 
 
-def _sample_meanings(subject: Subject) -> list[Meaning]:
-    """Return what the samples mean, each raised a second after the one before."""
-    found: list[Meaning] = []
-    for number, case in enumerate(subject.cases):
-        raised_at = RAISED_AT + timedelta(seconds=number)
-        source = msgspec.structs.replace(case.source, raised_at=raised_at)
-        found.append((source, subject.folder.mapping.map_source(source)))
-    return found
+def _sample_sources(subject: Subject) -> list[Source]:
+    """Return the samples as events, each raised a second after the one before."""
+    return [
+        msgspec.structs.replace(case.source, raised_at=RAISED_AT + timedelta(seconds=number))
+        for number, case in enumerate(subject.cases)
+    ]
 
 
-def _meaning(subject: Subject, heard: Heard) -> Meaning:
+def _heard_source(subject: Subject, heard: Heard) -> Source:
     identified = subject.folder.webhook.identify(heard.headers, heard.body)
-    source = Source(
+    return Source(
         topic=identified.topic,
         body=heard.body,
         received_at=RECEIVED_AT,
         raised_at=identified.raised_at,
     )
+
+
+def _meaning(subject: Subject, heard: Heard) -> Meaning:
+    source = _heard_source(subject, heard)
     return source, subject.folder.mapping.map_source(source)
 
 

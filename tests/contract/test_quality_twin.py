@@ -1,0 +1,185 @@
+"""The rules that run against a simulated vendor can fail: each is shown a connector that errs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from types import MappingProxyType, ModuleType
+from typing import Any
+
+import msgspec
+import pytest
+
+from trueup.contract.connector import Mapped, Page, Receipt, ReceiptState, Reply, Request, Source
+from trueup.contract.loader import find_connectors
+from trueup.errors import AuthExpired, RateLimited
+from trueup.quality.check import RULES, run_rule
+from trueup.quality.subject import Subject
+
+SHOPIFY = find_connectors()["shopify"]
+BY_ID = {rule.id: rule for rule in RULES}
+TODAY = datetime.now(UTC).date()
+Err = Callable[[Any], Callable[..., Any]]
+
+
+def erring(module: str, function: str, err: Err) -> Subject:
+    """Return the connector with one function replaced; `err` gets the good one."""
+    good = SHOPIFY.modules[module]
+    bad = ModuleType(good.__name__)
+    vars(bad).update(vars(good))
+    setattr(bad, function, err(getattr(good, function)))
+    modules = MappingProxyType({**SHOPIFY.modules, module: bad})
+    return Subject(msgspec.structs.replace(SHOPIFY, modules=modules), today=TODAY)
+
+
+def without_key(good: Any) -> Callable[..., Any]:
+    return lambda intents, _key: good(intents, "always")
+
+
+def new_key(good: Any) -> Callable[..., Any]:
+    count = iter(range(10_000))
+    return lambda intents, key: good(intents, f"{key}-{next(count)}")
+
+
+def uncompared(good: Any) -> Callable[..., Any]:
+    return lambda intents, key: good(
+        [msgspec.structs.replace(each, expected=None) for each in intents], key
+    )
+
+
+def always_done(good: Any) -> Callable[..., Any]:
+    del good
+    return lambda intents, _reply: [Receipt(state=ReceiptState.DONE, observed=1) for _ in intents]
+
+
+def nothing_there(good: Any) -> Callable[..., Any]:
+    del good
+    return lambda intents, _reply: [0 for _ in intents]
+
+
+def never_judging(good: Any) -> Callable[..., Any]:
+    del good
+    return lambda _reply: None
+
+
+def in_a_hurry(good: Any) -> Callable[..., Any]:
+    def judge(reply: Reply) -> None:
+        try:
+            good(reply)
+        except RateLimited as fault:
+            raise RateLimited(after_s=0.01) from fault
+
+    return judge
+
+
+def hopeful(good: Any) -> Callable[..., Any]:
+    def judge(reply: Reply) -> None:
+        try:
+            good(reply)
+        except AuthExpired as fault:
+            raise RateLimited(after_s=1) from fault
+
+    return judge
+
+
+def free(good: Any) -> Callable[..., Any]:
+    def request(*args: Any) -> Request:
+        made: Request = good(*args)
+        return msgspec.structs.replace(made, cost=0.0)
+
+    return request
+
+
+def forgetful(good: Any) -> Callable[..., Any]:
+    def page(resource: str, reply: Reply) -> Page:
+        made: Page = good(resource, reply)
+        return msgspec.structs.replace(made, pieces=made.pieces[1:])
+
+    return page
+
+
+def exporting_less(good: Any) -> Callable[..., Any]:
+    return lambda resource, lines: list(good(resource, lines))[1:]
+
+
+def arrival_stamped(good: Any) -> Callable[..., Any]:
+    """Leave the vendor's own stamp aside: what came last counts."""
+
+    def mapped(source: Source) -> Mapped:
+        made: Mapped = good(source)
+        at = source.received_at
+        records = tuple(msgspec.structs.replace(record, updated_at=at) for record in made.records)
+        return msgspec.structs.replace(made, records=records)
+
+    return mapped
+
+
+def secret_in_body(good: Any) -> Callable[..., Any]:
+    return lambda intents, key: msgspec.structs.replace(good(intents, key), body=b"shpat_sandbox 3")
+
+
+def quiet(good: Any) -> Callable[..., Any]:
+    return lambda intents, key: msgspec.structs.replace(good(intents, key), writes=False)
+
+
+def listing_none(good: Any) -> Callable[..., Any]:
+    del good
+    return lambda _reply: ((), None)
+
+
+def token_in_path(good: Any) -> Callable[..., Any]:
+    def authorise(request: Request, secrets: Mapping[str, str]) -> Request:
+        made: Request = good(request, secrets)
+        return msgspec.structs.replace(made, path=f"{made.path}?t={secrets['access_token']}")
+
+    return authorise
+
+
+ERRING: dict[str, Sequence[tuple[str, str, Err]]] = {
+    "actions-idempotent": [
+        ("actions", "request", without_key),
+        ("actions", "request", new_key),
+        ("actions", "request", quiet),
+    ],
+    "dry-run": [("actions", "request", secret_in_body)],
+    "read-back": [("actions", "read", nothing_there), ("actions", "receipts", always_done)],
+    "compared-before-set": [
+        ("actions", "request", uncompared),
+        ("actions", "receipts", always_done),
+    ],
+    "unknown-outcome": [("actions", "request", quiet), ("actions", "request", new_key)],
+    "undone-as-declared": [("actions", "request", without_key)],
+    "snapshot-true": [("pull", "page", forgetful)],
+    "pages-resumable": [("pull", "page", forgetful)],
+    "bulk-equals-pages": [("pull", "bulk_pieces", exporting_less)],
+    "gap-recovered": [("pull", "page", forgetful)],
+    "hooks-round-trip": [("hooks", "listed", listing_none)],
+    "order-independent": [("mapping", "map_source", arrival_stamped)],
+    "error-table": [("api", "judge", never_judging), ("api", "judge", hopeful)],
+    "retry-after": [("api", "judge", never_judging), ("api", "judge", in_a_hurry)],
+    "auth-expiry": [("api", "judge", never_judging), ("api", "judge", hopeful)],
+    "connection-tried": [("api", "judge", never_judging)],
+    "limits-obeyed": [("api", "budget", never_judging), ("pull", "page_request", free)],
+    "secrets-redacted": [("api", "authorise", token_in_path)],
+}
+CASES = [
+    (rule_id, *each, f"{rule_id}: {each[1]} {each[2].__name__}")
+    for rule_id, listed in ERRING.items()
+    for each in listed
+]
+
+
+@pytest.mark.parametrize(
+    ("rule_id", "module", "function", "err"),
+    [case[:4] for case in CASES],
+    ids=[case[4] for case in CASES],
+)
+def test_a_rule_sees_a_connector_that_errs(
+    rule_id: str, module: str, function: str, err: Err
+) -> None:
+    found = run_rule(BY_ID[rule_id], erring(module, function, err), ())
+    assert found.outcome == "failed", found.found
+
+
+def test_every_rule_about_the_line_or_the_vendor_has_a_connector_that_errs() -> None:
+    shown = set(ERRING) | {"timeouts-told-apart"}  # that one is the hub's own, for all alike
+    about = {rule.id for rule in RULES if {"api", "twin"} & set(rule.needs)}
+    assert about <= shown
