@@ -52,7 +52,13 @@ class Spine:
                 self.hub.vault,
                 name=name,
                 connector="manual" if own else "shopify",
-                settings={} if own else {"stock_location": "1", **settings},
+                settings={}
+                if own
+                else {
+                    "shop_domain": f"{name}.myshopify.com",
+                    "stock_location": "1",
+                    **settings,
+                },
                 secrets={} if own else {"webhook_secret": SECRET},
             )
         accounts = await load_accounts(self.conn, self.hub.vault)
@@ -98,8 +104,10 @@ class Spine:
             body=msgspec.json.encode(body),
         )
 
-    def product(self, number: int, sku: str, *, name: str = "north", **variant: Any) -> NewEvent:
-        """Return a product with one variant."""
+    def product(
+        self, number: int, sku: str, *, name: str = "north", at: str = "", **variant: Any
+    ) -> NewEvent:
+        """Return a product with one variant, as raised `at`."""
         stamp = "2026-03-01T08:00:00-05:00"
         first = {
             "id": 1_000 + number,
@@ -118,7 +126,7 @@ class Spine:
             "updated_at": stamp,
             "variants": [first | variant],
         }
-        return self.delivery(name, "products/update", body)
+        return self.delivery(name, "products/update", body, at=at)
 
     # -- doing ---------------------------------------------------------------------------------
 
