@@ -55,6 +55,15 @@ class WorkerConfig(_Section, frozen=True, kw_only=True):
     batch_events_max: Annotated[int, msgspec.Meta(ge=1, le=5000)] = 500
 
 
+class OwnerConfig(_Section, frozen=True, kw_only=True):
+    """Which connection's word counts for which fields of a SKU; see `trueup.records.owners`."""
+
+    product_identity: str | None = None
+    product_identifiers: str | None = None
+    product_price: str | None = None
+    product_cost: str | None = None
+
+
 class LogConfig(_Section, frozen=True, kw_only=True):
     """What is written to the log, and how."""
 
@@ -70,6 +79,7 @@ class Config(_Section, frozen=True, kw_only=True):
     database: DatabaseConfig = DatabaseConfig()
     web: WebConfig = WebConfig()
     worker: WorkerConfig = WorkerConfig()
+    owner: OwnerConfig = OwnerConfig()
     log: LogConfig = LogConfig()
 
     @property
@@ -307,6 +317,18 @@ _DEFAULT = """\
 # A worker that is not heard of for this long loses its partitions to the others.
 # lease_ttl_s = 3.0
 # batch_events_max = 500
+
+[owner]
+# Several systems tell of one SKU. The connection named here owns the field; what others say is
+# compared and shown, never merged. Without a name the connection that was made first owns it.
+# Title:
+# product_identity = "my-shop"
+# Barcode and weight:
+# product_identifiers = "my-shop"
+# Price and compare-at price:
+# product_price = "my-shop"
+# Cost of one unit:
+# product_cost = "my-shop"
 
 [log]
 # debug, info, warning or error

@@ -16,6 +16,7 @@ class Hub:
         vault: opens and seals.
         connectors: by id.
         connections: by number; replaced when connections change.
+        owners: field group -> name of the connection that owns it.
     """
 
     def __init__(
@@ -23,17 +24,31 @@ class Hub:
         vault: Vault,
         connectors: Mapping[str, ConnectorFolder],
         connections: Iterable[Connection] = (),
+        *,
+        owners: Mapping[str, str] | None = None,
     ) -> None:
         self.vault = vault
         self.connectors = connectors
         self.connections: dict[int, Connection] = {}
         self._sites: dict[int, SiteOf] = {}
+        self._owner_names = dict(owners or {})
         self.use_connections(connections)
 
     def use_connections(self, connections: Iterable[Connection]) -> None:
         """Replace what is known of connections."""
         self.connections = {c.connection_id: c for c in connections}
         self._sites = {c.connection_id: sites_of(c.settings) for c in self.connections.values()}
+
+    def names(self) -> dict[int, str]:
+        """Return the connections' names by number."""
+        return {number: connection.name for number, connection in self.connections.items()}
+
+    def owners(self) -> dict[str, int]:
+        """Return the number of the connection that owns each field group that names one."""
+        numbers = {connection.name: number for number, connection in self.connections.items()}
+        return {
+            group: numbers[name] for group, name in self._owner_names.items() if name in numbers
+        }
 
     def folder_of(self, connection_id: int) -> ConnectorFolder | None:
         """Return the connector of a connection; None where the connection is gone."""

@@ -54,6 +54,7 @@ from trueup.records.erasure import find_traces, forget
 from trueup.records.listings import Listing, replace_listings, skus_of_items
 from trueup.records.merge import Outcome, merge, take_apart
 from trueup.records.model import Stored, Version
+from trueup.records.owners import note_differences
 from trueup.records.person import persona_of, persona_of_entity
 from trueup.records.store import (
     EntityKey,
@@ -408,6 +409,10 @@ class _Batch:
         await self._list(conn, listings, numbers)
         await change_stock(conn, changes)
         await note_oversells(conn, changes, self.transactions)
+        if listings:
+            event_id = max(u.event.event_id for u in self.good)
+            told = {listing.sku for listing in listings}
+            await note_differences(conn, told, self.hub.owners(), self.hub.names(), event_id)
 
     async def _list(self, conn: Conn, listings: Sequence[Listing], numbers: dict[str, int]) -> None:
         if not listings:

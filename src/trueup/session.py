@@ -11,6 +11,7 @@ from trueup.config import Config
 from trueup.contract.loader import find_connectors
 from trueup.db.database import prepare_database
 from trueup.db.pool import connect, translate_errors
+from trueup.errors import ConfigError
 from trueup.govern.vault import Vault, load_master_key
 from trueup.hub import Hub
 from trueup.intake.connections import load_accounts
@@ -45,8 +46,16 @@ async def open_session(config: Config, conninfo: str) -> Session:
     """
     await prepare_database(conninfo)
     vault = Vault(load_master_key(config.master_key_path, create=True))
-    hub = Hub(vault, find_connectors())
+    named = {group: name for group, name in msgspec.structs.asdict(config.owner).items() if name}
+    hub = Hub(vault, find_connectors(), owners=named)
     async with await connect(conninfo, application_name="trueup-cli") as conn:
         accounts = await load_accounts(conn, vault)
     hub.use_connections(account.connection for account in accounts)
+    missing = sorted(set(named.values()) - set(hub.names().values())) if accounts else []
+    if missing:
+        raise ConfigError(
+            f"[owner] names connections that do not exist: {', '.join(missing)}; there are: "
+            f"{', '.join(hub.names().values())}.",
+            field="owner",
+        )
     return Session(config=config, conninfo=conninfo, hub=hub)

@@ -21,6 +21,7 @@ from trueup.intake.reads import fates_of_events, issues_of_events, issues_of_ref
 from trueup.ledger.reads import list_balances, list_movements, list_sites, postings_of_events
 from trueup.outbox.reads import calls_of_sku, list_intents
 from trueup.records.listings import list_listings
+from trueup.records.owners import merge_tellings, read_tellings
 from trueup.records.person import normal_email
 from trueup.records.reads import (
     find_records,
@@ -158,6 +159,7 @@ async def _sku(conn: Conn, session: Session, ref: str, masked: bool) -> list[Fou
         {
             "sku": ref,
             "balance": balances[0] if balances else None,
+            "fields": await _owned_fields(conn, session, ref),
             "sites": await list_sites(conn, ref),
             "listings": [
                 {"connection": _name(session, each.connection_id), **msgspec.to_builtins(each)}
@@ -168,6 +170,20 @@ async def _sku(conn: Conn, session: Session, ref: str, masked: bool) -> list[Fou
             "calls": await calls_of_sku(conn, ref),
             "issues": await issues_of_ref(conn, f"sku/{ref}"),
         }
+    ]
+
+
+async def _owned_fields(conn: Conn, session: Session, sku: str) -> list[Found]:
+    """Return each field of a SKU by its owner, with those who say otherwise."""
+    tellings = (await read_tellings(conn, [sku]))[sku]
+    return [
+        {
+            "field": owned.field,
+            "value": owned.value,
+            "owner": None if owned.owner is None else _name(session, owned.owner),
+            "others": {_name(session, number): value for number, value in owned.others},
+        }
+        for owned in merge_tellings(tellings, session.hub.owners())
     ]
 
 

@@ -352,6 +352,7 @@ class Dispatcher:
         pull, webhook = self._caller.folder.pull, self._caller.folder.webhook
         state, delay_s = "done", 0.0
         events: list[NewEvent] = []
+        asked_at = self._clock.now()
         try:
             reply = await self._caller.send(pull.fetch_request(fetch))
             for piece in pull.fetched(fetch, reply):
@@ -363,6 +364,8 @@ class Dispatcher:
                         topic=identified.topic,
                         entity=identified.entity,
                         origin=Origin.POLL,
+                        # At least as new as every webhook that was raised before we asked.
+                        raised_at=identified.raised_at or asked_at,
                         received_at=self._clock.now(),
                         body=piece.body,
                     )

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -81,9 +82,22 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
                 down += 1
 
     async def append(
-        self, pieces: list[Piece], origin: Origin, lane: Lane = Lane.LIVE
+        self,
+        pieces: list[Piece],
+        origin: Origin,
+        lane: Lane = Lane.LIVE,
+        *,
+        asked_at: datetime | None = None,
     ) -> list[Appended]:
-        """Append pieces to the log, in the caller's transaction."""
+        """Append pieces to the log, in the caller's transaction.
+
+        Args:
+            pieces: as read.
+            origin: how they were read.
+            lane: of the events.
+            asked_at: when the vendor was asked: what it answered is at least as new as every
+                webhook that it raised before, also within one second of its own stamps.
+        """
         now = self.clock.now()
         events = []
         for piece in pieces:
@@ -95,7 +109,7 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
                     topic=identified.topic,
                     entity=identified.entity,
                     origin=origin,
-                    raised_at=identified.raised_at,
+                    raised_at=identified.raised_at or asked_at,
                     received_at=now,
                     body=piece.body,
                     lane=lane,

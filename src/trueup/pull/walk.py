@@ -81,6 +81,7 @@ async def walk(
     """
     fresh = 0
     for _ in range(PAGES_MAX):
+        asked_at = access.clock.now()
         page = await _read_page(access, resource, since_at, place.page)
         place = msgspec.structs.replace(
             place,
@@ -89,7 +90,7 @@ async def walk(
             latest_at=_later(place.latest_at, page.latest_at),
         )
         async with access.conn.transaction():
-            appended = await access.append(list(page.pieces), Origin.POLL, lane)
+            appended = await access.append(list(page.pieces), Origin.POLL, lane, asked_at=asked_at)
             await _keep(access, resource, purpose, since_at, place)
         fresh += sum(not each.repeated for each in appended)
         if page.next_cursor is None:

@@ -229,3 +229,16 @@ FROM records.record r
 JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
 WHERE r.person = ANY(%(persons)s::bytea[]) AND r.kind = %(kind)s
 ORDER BY r.connection_id, r.record_id LIMIT 50;
+
+-- name: tellings_of_skus
+-- What each connection says of some SKUs now, through its listed variants.
+-- Parameters: skus.
+-- Rows: many: connection_id, sku, variant_ref, body of the product.
+-- Index: listing_sku, record (connection_id, kind, ref), version primary key.
+SELECT l.connection_id, l.sku, l.variant_ref, v.body::text AS body
+FROM records.listing l
+JOIN records.record r
+  ON r.connection_id = l.connection_id AND r.kind = 'product' AND r.ref = l.product_ref
+JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
+WHERE l.sku = ANY(%(skus)s::text[]) AND l.active
+ORDER BY l.sku, l.connection_id, l.variant_ref;
