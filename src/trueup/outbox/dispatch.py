@@ -121,11 +121,12 @@ class Dispatcher:
                 under_way -= ended
                 for task in ended:
                     task.result()
-            if under_way:
-                await asyncio.wait(under_way)
+            await asyncio.gather(*under_way)
         finally:
+            # None of them may outlive the session that they write their receipts with.
             for task in under_way:
                 task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
 
     async def _keep_fetching(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
