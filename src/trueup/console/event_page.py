@@ -18,6 +18,7 @@ from trueup.console.pages import (
 from trueup.console.readings import Session
 from trueup.console.today import span_ms
 from trueup.contract.loader import ConnectorFolder
+from trueup.db.rows import Row
 from trueup.govern.persons import read_keys
 from trueup.hub import Hub
 from trueup.intake import reads as intake
@@ -105,9 +106,7 @@ async def read_event(
     )
 
 
-async def _versions(
-    session: Session, known: list[records.Row], event_id: int
-) -> tuple[Version, ...]:
+async def _versions(session: Session, known: list[Row], event_id: int) -> tuple[Version, ...]:
     kinds = {row["record_id"]: (row["kind"], row["ref"]) for row in known}
     told = await records.version_events(session, list(kinds), count=VERSIONS_MAX)
     return tuple(

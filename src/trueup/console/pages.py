@@ -17,6 +17,7 @@ from trueup.console.today import (
     span_ms,
     status_of,
 )
+from trueup.db.rows import Row
 from trueup.intake import reads as intake
 from trueup.ledger import reads as ledger
 from trueup.outbox import reads as outbox
@@ -220,7 +221,7 @@ async def read_order(session: Session, connection: str, ref: str) -> OrderPage |
 
 
 async def _timeline(
-    session: Session, number: int, entity: str, rows: list[records.Row]
+    session: Session, number: int, entity: str, rows: list[Row]
 ) -> tuple[TimelineEvent, ...]:
     kinds = {row["record_id"]: (row["kind"], row["ref"]) for row in rows}
     versions: dict[int, list[Version]] = {}
@@ -312,14 +313,14 @@ async def read_event_issues(session: Session, event_ids: list[int]) -> tuple[Iss
     return tuple(msgspec.convert(each, Issue) for each in rows)
 
 
-def state_of(event: intake.Row) -> str:
+def state_of(event: Row) -> str:
     """Return what became of an event: applied, queued or parked."""
     if event["cause"] is not None:
         return "parked"
     return "queued" if event["queued_attempts"] is not None else "applied"
 
 
-def _call(row: outbox.Row, names: dict[int, str], sku: str) -> Call:
+def _call(row: Row, names: dict[int, str], sku: str) -> Call:
     return Call(
         call_id=row["call_id"],
         sku=sku,

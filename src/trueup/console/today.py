@@ -10,6 +10,7 @@ from trueup.canon.record import decode
 from trueup.console.fact import Chart, Money, money_of
 from trueup.console.readings import Readings, Session
 from trueup.console.series import read_chart
+from trueup.db.rows import Row
 from trueup.intake import reads as intake
 from trueup.ledger import reads as ledger
 from trueup.outbox import reads as outbox
@@ -283,7 +284,7 @@ async def _read_orders(session: Session, names: dict[int, str]) -> tuple[OrderRo
     )
 
 
-def _order_row(row: intake.Row, connection: str, issues: int) -> OrderRow:
+def _order_row(row: Row, connection: str, issues: int) -> OrderRow:
     order = msgspec.convert(decode(Order.kind, row["body"]), Order)
     return OrderRow(
         connection=connection,
@@ -348,7 +349,7 @@ async def _read_issues(session: Session) -> tuple[IssueRow, ...]:
     found = []
     for row in (await intake.count_issues(session))[:CLUSTER_ROWS]:
         newest = await intake.page_issues(session, count=1, code=row["code"])
-        example: intake.Row = newest[0] if newest else {}
+        example: Row = newest[0] if newest else {}
         found.append(
             IssueRow(
                 code=row["code"],

@@ -7,44 +7,37 @@ import psycopg
 from psycopg.rows import dict_row
 
 from trueup.db.queries import load_queries
+from trueup.db.rows import Row, fetch_rows
 from trueup.intake.partitions import PRESENCE_CLASS
 
 _queries = load_queries("trueup.intake")
-
-Row = dict[str, Any]
-
-
-async def _rows(conn: psycopg.AsyncConnection[Any], name: str, **parameters: object) -> list[Row]:
-    async with conn.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(_queries[name], parameters)
-        return await cursor.fetchall()
 
 
 async def list_issues(
     conn: psycopg.AsyncConnection[Any], *, count: int = 100, code: str | None = None
 ) -> list[Row]:
     """Return open issues, newest first."""
-    return await _rows(conn, "list_issues", count=count, code=code)
+    return await fetch_rows(conn, _queries.list_issues, count=count, code=code)
 
 
 async def issues_of_events(conn: psycopg.AsyncConnection[Any], event_ids: list[int]) -> list[Row]:
     """Return the issues of some events."""
-    return await _rows(conn, "issues_of_events", event_ids=event_ids)
+    return await fetch_rows(conn, _queries.issues_of_events, event_ids=event_ids)
 
 
 async def fates_of_events(conn: psycopg.AsyncConnection[Any], event_ids: list[int]) -> list[Row]:
     """Return those of some events that still wait or are parked, with the cause."""
-    return await _rows(conn, "fates_of_events", event_ids=event_ids)
+    return await fetch_rows(conn, _queries.fates_of_events, event_ids=event_ids)
 
 
 async def issues_of_ref(conn: psycopg.AsyncConnection[Any], ref: str) -> list[Row]:
     """Return the issues about one record, such as "sku/TEE", newest first."""
-    return await _rows(conn, "issues_of_ref", ref=ref)
+    return await fetch_rows(conn, _queries.issues_of_ref, ref=ref)
 
 
 async def last_events(conn: psycopg.AsyncConnection[Any], *, newest: int = 100_000) -> list[Row]:
     """Return when each connection last told us something by each way, among the newest events."""
-    return await _rows(conn, "last_events", newest=newest)
+    return await fetch_rows(conn, _queries.last_events, newest=newest)
 
 
 async def scan_log(conn: psycopg.AsyncConnection[Any], *, count: int) -> AsyncIterator[list[Row]]:
@@ -57,52 +50,52 @@ async def scan_log(conn: psycopg.AsyncConnection[Any], *, count: int) -> AsyncIt
 
 async def count_issues(conn: psycopg.AsyncConnection[Any]) -> list[Row]:
     """Return open issues counted by code."""
-    return await _rows(conn, "count_issues")
+    return await fetch_rows(conn, _queries.count_issues)
 
 
 async def list_parked(conn: psycopg.AsyncConnection[Any], *, count: int = 100) -> list[Row]:
     """Return parked events, newest first."""
-    return await _rows(conn, "list_parked", count=count)
+    return await fetch_rows(conn, _queries.list_parked, count=count)
 
 
 async def list_clusters(conn: psycopg.AsyncConnection[Any]) -> list[Row]:
     """Return parked events counted by root cause."""
-    return await _rows(conn, "list_clusters")
+    return await fetch_rows(conn, _queries.list_clusters)
 
 
 async def recent_events(
     conn: psycopg.AsyncConnection[Any], *, count: int = 50, before: int | None = None
 ) -> list[Row]:
     """Return the newest events without their bodies."""
-    return await _rows(conn, "recent_events", count=count, before=before)
+    return await fetch_rows(conn, _queries.recent_events, count=count, before=before)
 
 
 async def count_events(conn: psycopg.AsyncConnection[Any]) -> Row:
     """Return how many events there are, wait, are parked, were refused."""
-    return (await _rows(conn, "count_events"))[0]
+    return (await fetch_rows(conn, _queries.count_events))[0]
 
 
 async def oldest_queued(conn: psycopg.AsyncConnection[Any]) -> Row:
     """Return how many events wait and for how long the oldest has."""
-    return (await _rows(conn, "oldest_queued"))[0]
+    return (await fetch_rows(conn, _queries.oldest_queued))[0]
 
 
 async def count_log(conn: psycopg.AsyncConnection[Any], *, after: int = 0) -> Row:
     """Return events behind a number, the newest of them, and the newest number ever given."""
-    return (await _rows(conn, "count_log", after=after))[0]
+    return (await fetch_rows(conn, _queries.count_log, after=after))[0]
 
 
 async def events_by_number(conn: psycopg.AsyncConnection[Any], event_ids: list[int]) -> list[Row]:
     """Return events without their bodies, oldest first."""
-    return await _rows(conn, "events_by_number", event_ids=event_ids)
+    return await fetch_rows(conn, _queries.events_by_number, event_ids=event_ids)
 
 
 async def parked_of_entity(
     conn: psycopg.AsyncConnection[Any], connection_id: int, entity: str, *, count: int = 50
 ) -> list[int]:
     """Return the numbers of parked events about one entity, oldest first."""
-    rows = await _rows(
-        conn, "parked_of_entity", connection_id=connection_id, entity=entity, count=count
+    rows = await fetch_rows(
+        conn, _queries.parked_of_entity, connection_id=connection_id, entity=entity, count=count
     )
     return [row["event_id"] for row in rows]
 
@@ -115,7 +108,7 @@ async def page_parked(
     before: int | None = None,
 ) -> list[Row]:
     """Return one page of parked events, newest first; `before`: the last one of the page above."""
-    return await _rows(conn, "page_parked", count=count, cluster=cluster, before=before)
+    return await fetch_rows(conn, _queries.page_parked, count=count, cluster=cluster, before=before)
 
 
 async def page_issues(
@@ -126,14 +119,14 @@ async def page_issues(
     before: int | None = None,
 ) -> list[Row]:
     """Return one page of open issues, newest first; `before`: the last one of the page above."""
-    return await _rows(conn, "page_issues", count=count, code=code, before=before)
+    return await fetch_rows(conn, _queries.page_issues, count=count, code=code, before=before)
 
 
 async def name_connections(conn: psycopg.AsyncConnection[Any]) -> list[Row]:
     """Return number, name, connector and state of every connection that was not removed."""
-    return await _rows(conn, "name_connections")
+    return await fetch_rows(conn, _queries.name_connections)
 
 
 async def count_workers(conn: psycopg.AsyncConnection[Any]) -> int:
     """Return how many worker sessions share the partitions now."""
-    return len(await _rows(conn, "list_present", presence_class=PRESENCE_CLASS))
+    return len(await fetch_rows(conn, _queries.list_present, presence_class=PRESENCE_CLASS))

@@ -243,9 +243,9 @@ class Dispatcher:
         for claimed in call.claimed:
             delay_s = self._caller.retry_after_s(claimed.attempts, error)
             receipt = Receipt(state=ReceiptState.LATER, code=error.code, message=error.message)
-            verdicts.append(
-                Verdict(receipt=receipt, delay_s=max(delay_s or 0.0, 0.05), dead=delay_s is None)
-            )
+            dead = delay_s is None
+            delay_s = max(delay_s or 0.0, _PAUSE_S)
+            verdicts.append(Verdict(receipt=receipt, delay_s=delay_s, dead=dead, failed=True))
         return verdicts
 
     def _all(

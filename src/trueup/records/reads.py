@@ -5,43 +5,37 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
-from psycopg.rows import dict_row
 
 from trueup.db.queries import load_queries
+from trueup.db.rows import Row, fetch_rows
 
 _queries = load_queries("trueup.records")
-
-Row = dict[str, Any]
-
-
-async def _rows(conn: psycopg.AsyncConnection[Any], name: str, **parameters: object) -> list[Row]:
-    async with conn.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(_queries[name], parameters)
-        return await cursor.fetchall()
 
 
 async def find_records(conn: psycopg.AsyncConnection[Any], kind: str, ref: str) -> list[Row]:
     """Return records of one kind by the vendor's id or by number ("#1001")."""
-    return await _rows(conn, "find_records", kind=kind, ref=ref)
+    return await fetch_rows(conn, _queries.find_records, kind=kind, ref=ref)
 
 
 async def records_of_entity(
     conn: psycopg.AsyncConnection[Any], connection_id: int, entity: str
 ) -> list[Row]:
     """Return all records of one entity, oldest first."""
-    return await _rows(conn, "records_of_entity", connection_id=connection_id, entity=entity)
+    return await fetch_rows(
+        conn, _queries.records_of_entity, connection_id=connection_id, entity=entity
+    )
 
 
 async def records_of_events(
     conn: psycopg.AsyncConnection[Any], event_ids: Sequence[int]
 ) -> list[Row]:
     """Return the records that some events made or changed."""
-    return await _rows(conn, "records_of_events", event_ids=list(event_ids))
+    return await fetch_rows(conn, _queries.records_of_events, event_ids=list(event_ids))
 
 
 async def versions_of_record(conn: psycopg.AsyncConnection[Any], record_id: int) -> list[Row]:
     """Return every version of one record, oldest first."""
-    return await _rows(conn, "versions_of_record", record_id=record_id)
+    return await fetch_rows(conn, _queries.versions_of_record, record_id=record_id)
 
 
 async def recent_records(
@@ -52,12 +46,12 @@ async def recent_records(
     before: datetime | None = None,
 ) -> list[Row]:
     """Return the newest records of a kind."""
-    return await _rows(conn, "recent_records", kind=kind, count=count, before=before)
+    return await fetch_rows(conn, _queries.recent_records, kind=kind, count=count, before=before)
 
 
 async def count_records(conn: psycopg.AsyncConnection[Any]) -> list[Row]:
     """Return how many records there are of each kind, with versions and stale ones."""
-    return await _rows(conn, "count_records")
+    return await fetch_rows(conn, _queries.count_records)
 
 
 async def page_records(
@@ -78,9 +72,9 @@ async def page_records(
         before: (occurred_at, record_id) of the last record of the page above.
     """
     before_at, before_id = before or (None, 0)
-    return await _rows(
+    return await fetch_rows(
         conn,
-        "page_records",
+        _queries.page_records,
         kind=kind,
         count=count,
         connection_id=connection_id,
@@ -93,11 +87,11 @@ async def version_events(
     conn: psycopg.AsyncConnection[Any], record_ids: Sequence[int], *, count: int = 1000
 ) -> list[Row]:
     """Return which events made versions of some records, newest first."""
-    return await _rows(conn, "version_events", record_ids=list(record_ids), count=count)
+    return await fetch_rows(conn, _queries.version_events, record_ids=list(record_ids), count=count)
 
 
 async def records_of_persons(
     conn: psycopg.AsyncConnection[Any], persons: Sequence[bytes], kind: str
 ) -> list[Row]:
     """Return the records of one kind that belong to some persons."""
-    return await _rows(conn, "records_of_persons", persons=list(persons), kind=kind)
+    return await fetch_rows(conn, _queries.records_of_persons, persons=list(persons), kind=kind)
