@@ -42,7 +42,7 @@ class Site:
 
     def stranger(self) -> httpx.Client:
         """Return a client that was not let in."""
-        return httpx.Client(base_url=self.url, headers={"Accept": "text/html"})
+        return httpx.Client(timeout=30, base_url=self.url, headers={"Accept": "text/html"})
 
     @contextmanager
     def reader(self) -> Iterator[httpx.Client]:
@@ -54,7 +54,7 @@ class Site:
 
     def program(self) -> httpx.Client:
         """Return a client with the token, as a program has it."""
-        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {TOKEN}"})
+        return httpx.Client(timeout=30, base_url=self.url, headers={"Authorization": f"Bearer {TOKEN}"})
 
 
 @contextmanager
