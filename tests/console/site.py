@@ -54,7 +54,9 @@ class Site:
 
     def program(self) -> httpx.Client:
         """Return a client with the token, as a program has it."""
-        return httpx.Client(timeout=30, base_url=self.url, headers={"Authorization": f"Bearer {TOKEN}"})
+        return httpx.Client(
+            timeout=30, base_url=self.url, headers={"Authorization": f"Bearer {TOKEN}"}
+        )
 
 
 @contextmanager
