@@ -114,7 +114,9 @@ async def _run(
     crew.start()
     await wait_for_port(config.web.port)
     url = f"http://127.0.0.1:{config.web.port}"
-    day = BusyDay(seed=seed, orders=orders, skus=25)
+    # Enough stock that a longer day goes on selling, little enough that some SKUs run out.
+    units = max(60, orders // 6)
+    day = BusyDay(seed=seed, orders=orders, skus=25, stock_units=units)
     play = Play(session, hub_url=url, day=day, seconds=seconds)
     busy, over = asyncio.Event(), asyncio.Event()
     kills = 0
