@@ -20,7 +20,7 @@ from trueup.canon.privacy import PrivacyKind, PrivacyPerson, PrivacyRequest
 from trueup.canon.product import InventoryItem, Product, Variant
 from trueup.canon.record import Record, VersionKey, decode, encode, kind_of
 from trueup.canon.refund import Refund, RefundLine, Restock
-from trueup.canon.returns import Return, ReturnLine, ReturnState
+from trueup.canon.returns import Return, ReturnLine, ReturnPerson, ReturnState
 from trueup.canon.shipment import Shipment, ShipmentLine, ShipmentPerson, ShipmentState
 
 __all__ = [
@@ -54,6 +54,7 @@ __all__ = [
     "Restock",
     "Return",
     "ReturnLine",
+    "ReturnPerson",
     "ReturnState",
     "Severity",
     "Shipment",

@@ -26,10 +26,15 @@ class ReturnLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     line_ref: str | None
     quantity: int
     reason: str | None = None
-    note: str | None = None
     restocked: int = 0
     quarantined: int = 0
     location_ref: str | None = None
+
+
+class ReturnPerson(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is personal in a return: the customer's own words, by line."""
+
+    notes: tuple[tuple[str, str], ...] = ()
 
 
 @register
@@ -43,3 +48,4 @@ class Return(Record, frozen=True, kw_only=True):
     created_at: datetime | None = None
     closed_at: datetime | None = None
     lines: tuple[ReturnLine, ...] = ()
+    person: ReturnPerson | None = None

@@ -5,7 +5,7 @@ no last-change stamp either; its order's is used, for a change of a return chang
 """
 
 from trueup.canon.issue import Issue
-from trueup.canon.returns import Return, ReturnLine, ReturnState
+from trueup.canon.returns import Return, ReturnLine, ReturnPerson, ReturnState
 from trueup.connectors.shopify.refs import code_of, ref_of, stamp_of, utc
 from trueup.connectors.shopify.shape import Id, Instant, Shape, Units
 from trueup.contract.connector import Fetch, Mapped, Source
@@ -56,6 +56,7 @@ def map_return(shape: ReturnShape, source: Source) -> Mapped:
     ref = str(ref_of(shape.id))
     state, issue = code_of(_STATE, shape.status, "return_status", f"return/{ref}")
     issues: list[Issue] = [issue] if issue else []
+    notes = tuple((ref_of(line.line_item_id) or "", line.note) for line in shape.lines if line.note)
     record = Return(
         ref=ref,
         order_ref=ref_of(shape.order_id),
@@ -65,6 +66,7 @@ def map_return(shape: ReturnShape, source: Source) -> Mapped:
         created_at=utc(shape.created_at),
         closed_at=utc(shape.closed_at),
         lines=tuple(_line_of(line) for line in shape.lines),
+        person=ReturnPerson(notes=notes) if notes else None,
     )
     return Mapped(records=(record,), issues=tuple(issues))
 
@@ -83,7 +85,6 @@ def _line_of(shape: ReturnLineShape) -> ReturnLine:
         line_ref=ref_of(shape.line_item_id),
         quantity=shape.quantity,
         reason=shape.reason.lower() if shape.reason else None,
-        note=shape.note or None,
         restocked=sum(d.quantity for d in restocked),
         quarantined=sum(d.quantity for d in waiting),
         location_ref=ref_of(places[0]) if places else None,
