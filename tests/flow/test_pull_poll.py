@@ -32,6 +32,24 @@ async def test_a_shop_without_webhooks_is_read_by_polls_alone(database_url: str)
         assert await stage.issues() == {}
 
 
+async def test_what_a_poll_reads_is_stamped_with_when_it_was_asked_for(database_url: str) -> None:
+    """Vendors stamp whole seconds: without it a webhook of that second, raised before, would win
+    over what was read after."""
+    async with open_shop(database_url) as stage:
+        await stage.connect_shop()
+        stage.buy(3)
+        before = datetime.now(UTC)
+        async with stage.access() as access:
+            await poll(access, "orders")
+        rows = await stage.rows("SELECT raised_at, received_at FROM intake.event")
+        assert len(rows) == 3
+        for raised_at, received_at in rows:
+            assert before <= raised_at <= received_at
+        await stage.apply()
+        stamps = await stage.rows("SELECT raised_at FROM records.record WHERE kind = 'order'")
+        assert all(raised_at >= before for (raised_at,) in stamps)
+
+
 async def test_a_second_poll_reads_the_overlap_and_keeps_only_what_is_new(
     database_url: str,
 ) -> None:
