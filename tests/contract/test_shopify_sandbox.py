@@ -90,7 +90,7 @@ def by_webhook(sandbox: Sandbox, order_id: int) -> Mapped:
 
 def by_api(sandbox: Sandbox, order_id: int) -> Mapped:
     fetch = Fetch(resource="orders", ref=str(order_id))
-    (piece,) = pull.fetched(fetch, ask(sandbox, pull.fetch_request(fetch)))
+    (piece,) = pull.fetched(fetch, ask(sandbox, pull.fetch_request(fetch))).pieces
     return mean(piece)
 
 
@@ -188,7 +188,7 @@ def test_a_return_is_read_from_the_api() -> None:
     (piece,) = page.pieces
     (record,) = mean(piece).records
     fetch = Fetch(resource="returns", ref=record.ref)
-    (alone,) = pull.fetched(fetch, ask(sandbox, pull.fetch_request(fetch)))
+    (alone,) = pull.fetched(fetch, ask(sandbox, pull.fetch_request(fetch))).pieces
     assert encode(record) == encode(mean(alone).records[0])
     assert record.order_ref == str(sold.order_id)
 

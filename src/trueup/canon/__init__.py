@@ -1,8 +1,37 @@
 """The canonical language: frozen, pure, the same whichever system speaks."""
 
+from trueup.canon.activity import Activity, ActivityPerson
+from trueup.canon.ad_spend import AdSpend
+from trueup.canon.command import (
+    ChangeProfile,
+    ChangeTicket,
+    CommandContent,
+    ConfirmShipment,
+    CreateTicket,
+    DraftPurchase,
+    NoteActivity,
+    PostJournal,
+    PostJournalLine,
+    RefundPayment,
+    ReplyToTicket,
+    SendMessage,
+    command_contents,
+    decode_content,
+    encode_content,
+)
 from trueup.canon.customer import Address, Consent, Customer, CustomerPerson
 from trueup.canon.inventory import InventoryLevel, Location, MovementKind, StockMovement
 from trueup.canon.issue import Issue, Severity
+from trueup.canon.journal import (
+    Invoice,
+    InvoiceKind,
+    InvoiceLine,
+    InvoicePerson,
+    InvoiceState,
+    Journal,
+    JournalLine,
+)
+from trueup.canon.message import Direction, Message, MessagePerson, MessageState
 from trueup.canon.order import (
     Discount,
     Order,
@@ -14,48 +43,99 @@ from trueup.canon.order import (
     ShippingLine,
     TaxLine,
 )
+from trueup.canon.parcel import Parcel, ParcelPerson, ParcelStatus, Scan
 from trueup.canon.payment import Payment, PaymentKind, PaymentState
+from trueup.canon.payout import (
+    BalanceEntry,
+    Dispute,
+    DisputeState,
+    EntryKind,
+    Payout,
+    PayoutState,
+)
 from trueup.canon.price import Price
 from trueup.canon.privacy import PrivacyKind, PrivacyPerson, PrivacyRequest
 from trueup.canon.product import InventoryItem, Product, Variant
+from trueup.canon.purchase import PurchaseLine, PurchaseOrder, PurchaseState, SupplierItem
 from trueup.canon.record import Record, VersionKey, decode, encode, kind_of
 from trueup.canon.refund import Refund, RefundLine, Restock
 from trueup.canon.returns import Return, ReturnLine, ReturnPerson, ReturnState
 from trueup.canon.shipment import Shipment, ShipmentLine, ShipmentPerson, ShipmentState
+from trueup.canon.ticket import Priority, Ticket, TicketPerson, TicketStatus
 
 __all__ = [
+    "Activity",
+    "ActivityPerson",
+    "AdSpend",
     "Address",
+    "BalanceEntry",
+    "ChangeProfile",
+    "ChangeTicket",
+    "CommandContent",
+    "ConfirmShipment",
     "Consent",
+    "CreateTicket",
     "Customer",
     "CustomerPerson",
+    "Direction",
     "Discount",
+    "Dispute",
+    "DisputeState",
+    "DraftPurchase",
+    "EntryKind",
     "InventoryItem",
     "InventoryLevel",
+    "Invoice",
+    "InvoiceKind",
+    "InvoiceLine",
+    "InvoicePerson",
+    "InvoiceState",
     "Issue",
+    "Journal",
+    "JournalLine",
     "Location",
+    "Message",
+    "MessagePerson",
+    "MessageState",
     "MovementKind",
+    "NoteActivity",
     "Order",
     "OrderLine",
     "OrderOrigin",
     "OrderPerson",
     "OrderTotals",
+    "Parcel",
+    "ParcelPerson",
+    "ParcelStatus",
     "Payment",
     "PaymentKind",
     "PaymentState",
     "PaymentStatus",
+    "Payout",
+    "PayoutState",
+    "PostJournal",
+    "PostJournalLine",
     "Price",
+    "Priority",
     "PrivacyKind",
     "PrivacyPerson",
     "PrivacyRequest",
     "Product",
+    "PurchaseLine",
+    "PurchaseOrder",
+    "PurchaseState",
     "Record",
     "Refund",
     "RefundLine",
+    "RefundPayment",
+    "ReplyToTicket",
     "Restock",
     "Return",
     "ReturnLine",
     "ReturnPerson",
     "ReturnState",
+    "Scan",
+    "SendMessage",
     "Severity",
     "Shipment",
     "ShipmentLine",
@@ -63,10 +143,17 @@ __all__ = [
     "ShipmentState",
     "ShippingLine",
     "StockMovement",
+    "SupplierItem",
     "TaxLine",
+    "Ticket",
+    "TicketPerson",
+    "TicketStatus",
     "Variant",
     "VersionKey",
+    "command_contents",
     "decode",
+    "decode_content",
     "encode",
+    "encode_content",
     "kind_of",
 ]

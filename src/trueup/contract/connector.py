@@ -13,6 +13,7 @@ Modules of a connector folder and the protocols they satisfy:
 `pull.py`                 `PullModule`: pages since a cursor, bulk export, single records
 `hooks.py`                `HooksModule`: which webhooks exist at the vendor
 `actions.py`              `ActionsModule`: intents to requests, replies to receipts
+`commands.py`             `CommandsModule`: commands to requests, replies to receipts
 `files.py`                `FilesModule`: imported files to records
 ========================  ==============================================================
 """
@@ -24,6 +25,7 @@ from typing import Protocol
 
 import msgspec
 
+from trueup.canon.command import CommandContent
 from trueup.canon.issue import Issue
 from trueup.canon.record import Record
 
@@ -71,10 +73,15 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fetch(msgspec.Struct, frozen=True, kw_only=True):
-    """A wish to read one record from the vendor because the event only hints at it."""
+    """A wish to read one record from the vendor because the event only hints at it.
+
+    Attributes:
+        place: the vendor's cursor or address where one reading takes several calls; never stored.
+    """
 
     resource: str
     ref: str
+    place: str | None = None
 
 
 class Mapped(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,10 +104,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """One call to the vendor; authorised and sent by the room that asked for it.
 
     Attributes:
+        method: of HTTP; "SEND" where the manifest's transport is SMTP.
         path: below the connection's base URL, starting with "/"; or an absolute https URL
             where the vendor handed one out (bulk results).
         cost: what the call is expected to cost in the units of the manifest's limit.
         writes: the call changes something at the vendor.
+        scope: which of the manifest's limits it counts against.
     """
 
     method: str
@@ -109,6 +118,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes = b""
     cost: float = 1.0
     writes: bool = False
+    scope: str = "all"
 
     def __repr__(self) -> str:
         return f"Request({self.method} {self.path.partition('?')[0]})"  # headers carry secrets
@@ -138,6 +148,7 @@ class ReceiptState(StrEnum):
     LATER = "later"  # not done; may be tried again with a new key
     REFUSED = "refused"  # not done; will never be
     UNKNOWN = "unknown"  # nobody can say; read back first
+    SUBMITTED = "submitted"  # taken in by the vendor, which has yet to say that it was done
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,6 +187,26 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     target: Mapping[str, str]
 
 
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing to be done once at the vendor; unlike an intent, a newer one does not replace it.
+
+    Attributes:
+        kind: an action of the manifest with the form "command", such as "message.send".
+        key: what it is about, such as "ticket/77"; commands of one key are carried out in turn.
+        ref: our own name of it, the same for ever; what a vendor without keys is searched by.
+        content: what shall be done.
+        target: the connection's settings, for what an account is set up to do (sender, account).
+        wanted_at: when it was ordered.
+    """
+
+    kind: str
+    key: str
+    ref: str
+    content: CommandContent
+    wanted_at: datetime
+    target: Mapping[str, str] = {}
+
+
 class Hook(msgspec.Struct, frozen=True, kw_only=True):
     """One webhook subscription at the vendor."""
 
@@ -192,11 +223,13 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
         pieces: one per record, oldest change first.
         next_cursor: opaque; None on the last page.
         latest_at: the newest last-change stamp on the page.
+        then: of a fetch: what must be read next before it is whole.
     """
 
     pieces: tuple[Piece, ...]
     next_cursor: str | None = None
     latest_at: datetime | None = None
+    then: Fetch | None = None
 
 
 class BulkState(msgspec.Struct, frozen=True, kw_only=True):
@@ -226,6 +259,15 @@ class WebhookModule(Protocol):
     def identify_piece(self, piece: Piece) -> Identified:
         """Return what a piece is; the same bytes under one topic have the same external id."""
 
+    def answer_challenge(
+        self, secrets: Mapping[str, str], query: Mapping[str, str], body: bytes
+    ) -> str | None:
+        """Return what proves the address to the vendor; None where this is no challenge.
+
+        Only where the manifest's webhook has a challenge. `secrets` holds the settings too; the
+        body of a POST was verified before.
+        """
+
 
 class MappingModule(Protocol):
     """What does a body mean. Pure: same source, same answer, for ever."""
@@ -241,7 +283,11 @@ class ApiModule(Protocol):
         """Return the address below which the connection's API lies."""
 
     def authorise(self, request: Request, secrets: Mapping[str, str]) -> Request:
-        """Return the request with the connection's credentials."""
+        """Return the request with the connection's credentials.
+
+        `secrets` holds the connection's settings too, for a vendor that wants a user's name or
+        the account's number in each call.
+        """
 
     def judge(self, reply: Reply) -> None:
         """Raise the `ConnectorError` that the reply means as a whole, if it means one."""
@@ -268,8 +314,8 @@ class PullModule(Protocol):
     def fetch_request(self, fetch: Fetch) -> Request:
         """Return the call that reads one record."""
 
-    def fetched(self, fetch: Fetch, reply: Reply) -> Sequence[Piece]:
-        """Return the record's piece; empty where the vendor no longer has it."""
+    def fetched(self, fetch: Fetch, reply: Reply) -> Page:
+        """Return the record's pieces; none where the vendor no longer has it."""
 
     def count_request(self, resource: str, since: datetime | None) -> Request | None:
         """Return the call that asks how many records there are, if the vendor can tell."""
@@ -318,14 +364,50 @@ class ActionsModule(Protocol):
     def request(self, intents: Sequence[Intent], idempotency_key: str) -> Request:
         """Return one call for up to the manifest's `bulk_max` intents of one kind."""
 
+    def next_request(
+        self, intents: Sequence[Intent], idempotency_key: str, replies: Sequence[Reply]
+    ) -> Request | None:
+        """Return the next call of an action with steps, after these replies; None when done."""
+
     def receipts(self, intents: Sequence[Intent], reply: Reply) -> Sequence[Receipt]:
-        """Return one receipt per intent, in their order."""
+        """Return one receipt per intent, in their order, from the (last) reply."""
 
     def read_request(self, intents: Sequence[Intent]) -> Request:
         """Return the call that reads what stands at the vendor now."""
 
     def read(self, intents: Sequence[Intent], reply: Reply) -> Sequence[int | None]:
         """Return the value that stands at the vendor per intent; None where it is gone."""
+
+
+class CommandsModule(Protocol):
+    """Commands to requests, replies to receipts. Pure.
+
+    The loader asks for the later functions only where an action needs them: `find_request` and
+    `found` where its idempotency is "lookup", `confirm_request` and `confirmed` where it is
+    submitted first and confirmed by asking.
+    """
+
+    def command_request(self, command: Command, idempotency_key: str) -> Request:
+        """Return the call that carries a command out; the key is the same in every repeat.
+
+        Raises:
+            Refused: the content can not be said to this vendor; names what and how to mend it.
+        """
+
+    def command_receipt(self, command: Command, reply: Reply) -> Receipt:
+        """Return what came of it; `vendor_ref` is the vendor's id of what was made."""
+
+    def find_request(self, command: Command, idempotency_key: str) -> Request:
+        """Return the call that looks whether the vendor carried it out already."""
+
+    def found(self, command: Command, idempotency_key: str, reply: Reply) -> Receipt:
+        """Return DONE with the vendor's id, LATER where it surely was not done, else UNKNOWN."""
+
+    def confirm_request(self, command: Command, vendor_ref: str) -> Request:
+        """Return the call that asks what became of a submitted command."""
+
+    def confirmed(self, command: Command, reply: Reply) -> Receipt:
+        """Return DONE, REFUSED, or SUBMITTED while the vendor is still at it."""
 
 
 class FilesModule(Protocol):

@@ -28,6 +28,7 @@ _PROTOCOLS: Mapping[str, type] = MappingProxyType(
         "pull": connector.PullModule,
         "hooks": connector.HooksModule,
         "actions": connector.ActionsModule,
+        "commands": connector.CommandsModule,
         "files": connector.FilesModule,
     }
 )
@@ -38,7 +39,8 @@ _REASONS = MappingProxyType(
         "api": "a pull or actions table, or webhook.managed = true",
         "pull": "a [[pull]] table",
         "hooks": "webhook.managed = true",
-        "actions": "an [[actions]] table",
+        "actions": 'an [[actions]] table with the form "level"',
+        "commands": 'an [[actions]] table with the form "command"',
         "files": "a [[files]] table",
     }
 )
@@ -90,6 +92,11 @@ class ConnectorFolder(msgspec.Struct, frozen=True, kw_only=True):
     def actions(self) -> connector.ActionsModule:
         """Give the module that turns intents into requests."""
         return cast("connector.ActionsModule", self._module("actions"))
+
+    @property
+    def commands(self) -> connector.CommandsModule:
+        """Give the module that turns commands into requests."""
+        return cast("connector.CommandsModule", self._module("commands"))
 
     @property
     def files(self) -> connector.FilesModule:
@@ -155,7 +162,8 @@ def declared_modules(manifest: Manifest) -> frozenset[str]:
         "api": bool(manifest.pull or manifest.actions or managed),
         "pull": bool(manifest.pull),
         "hooks": managed,
-        "actions": bool(manifest.actions),
+        "actions": any(action.form == "level" for action in manifest.actions),
+        "commands": any(action.form == "command" for action in manifest.actions),
         "files": bool(manifest.files),
     }
     return frozenset(name for name, wanted in declared.items() if wanted)
@@ -206,12 +214,25 @@ def _load_module(folder: Path, package: str, name: str, wanted: frozenset[str]) 
 
 
 def _wanted_functions(name: str, manifest: Manifest) -> frozenset[str]:
-    """Name the functions a module must have; the bulk ones only where a resource has bulk."""
+    """Name the functions a module must have, without those that nothing in the manifest needs."""
     functions = {
         function
         for function, value in vars(_PROTOCOLS[name]).items()
         if inspect.isfunction(value) and not function.startswith("_")
     }
-    if not any(resource.bulk for resource in manifest.pull):
-        functions = {fun for fun in functions if not fun.startswith("bulk_")}
-    return frozenset(functions)
+    return frozenset(functions - _unneeded_functions(manifest))
+
+
+def _unneeded_functions(manifest: Manifest) -> set[str]:
+    commands = [action for action in manifest.actions if action.form == "command"]
+    webhook, pull = manifest.webhook, vars(connector.PullModule)
+    needed = {
+        ("answer_challenge",): webhook is not None and webhook.challenge != "none",
+        tuple(name for name in pull if name.startswith("bulk_")): any(
+            resource.bulk for resource in manifest.pull
+        ),
+        ("next_request",): any(action.steps for action in manifest.actions),
+        ("find_request", "found"): any(action.idempotency == "lookup" for action in commands),
+        ("confirm_request", "confirmed"): any(action.confirm == "ask" for action in commands),
+    }
+    return {name for names, is_needed in needed.items() if not is_needed for name in names}

@@ -13,6 +13,7 @@ from typing import Literal
 
 import msgspec
 
+from trueup.canon.command import command_contents
 from trueup.contract.manifest_fault import config_error
 from trueup.contract.signature_scheme import QueuePull, SignatureScheme
 from trueup.contract.vendor_signature import VENDOR_SIGNATURES
@@ -53,12 +54,14 @@ class Api(_Section, frozen=True, kw_only=True):
         sunset_on: the day after which the vendor stops serving it; None where none is published.
         docs_url: the page the connector was written from.
         docs_read_on: the day it was read.
+        transport: how requests travel.
     """
 
     version: str
     docs_url: str
     docs_read_on: date
     sunset_on: date | None = None
+    transport: Literal["http", "smtp"] = "http"
 
     def __post_init__(self) -> None:
         if not self.docs_url.startswith("https://"):
@@ -156,6 +159,9 @@ class Webhook(_Section, frozen=True, kw_only=True):
         managed: the connector subscribes by the vendor's API itself (it then has a `hooks.py`);
             otherwise a person sets the address up by hand.
         secrets: the config fields whose values a delivery may be signed with.
+        many: one delivery may hold several events; `webhook.split` takes it apart at the door.
+        challenge: how the vendor proves the address before it sends: by a GET whose query must be
+            answered, or by a signed POST; `webhook.answer_challenge` knows the answer.
     """
 
     signature: str | SignatureScheme
@@ -165,6 +171,8 @@ class Webhook(_Section, frozen=True, kw_only=True):
     topic_header: str = ""
     managed: bool = False
     secrets: tuple[str, ...] = ("webhook_secret",)
+    many: bool = False
+    challenge: Literal["none", "get", "post"] = "none"
     topics: tuple[Topic, ...] = ()
 
     def __post_init__(self) -> None:
@@ -255,6 +263,12 @@ class Action(_Section, frozen=True, kw_only=True):
         default_mode: how it starts out on a new connection.
         bulk_max: the most targets in one call.
         confirmed_by: webhook topics that report the change back.
+        form: `level`: an absolute value that a newer one replaces (`actions.py`); `command`: a
+            thing that is done once (`commands.py`).
+        steps: one carrying out takes several calls; `actions.next_request` gives the later ones.
+        per_location: a level stands at one of the vendor's locations.
+        confirm: `reply`: the reply says that it was done; `webhook`: it is only submitted, and a
+            record of the same id says later what came of it; `ask`: `confirm_request` asks.
     """
 
     name: str
@@ -264,8 +278,14 @@ class Action(_Section, frozen=True, kw_only=True):
     default_mode: Mode = "shadow"
     bulk_max: int = 1
     confirmed_by: tuple[str, ...] = ()
+    form: Literal["level", "command"] = "level"
+    steps: bool = False
+    per_location: bool = True
+    confirm: Literal["reply", "webhook", "ask"] = "reply"
 
     def __post_init__(self) -> None:
+        if self.form == "command":
+            _check(self.name in command_contents(), f"no command {self.name!r} in canon/command.py")
         _check(_ACTION.fullmatch(self.name), f"name {self.name!r} is not like stock.set")
         _check(self.bulk_max >= 1, "bulk_max is at least 1")
         _check(

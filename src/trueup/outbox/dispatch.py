@@ -5,9 +5,9 @@ first; then due intents go out in calls of as many as the vendor takes, nearest 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -17,14 +17,17 @@ import structlog
 from trueup.contract.connector import (
     Fetch,
     Intent,
+    Piece,
     Receipt,
     ReceiptState,
     Reply,
 )
+from trueup.contract.recognition import identify_piece
 from trueup.db.queries import load_queries
 from trueup.errors import (
     AuthExpired,
     ConnectorError,
+    ContractBroken,
     HubError,
     OutcomeUnknown,
     RateLimited,
@@ -33,6 +36,7 @@ from trueup.govern.vault import Vault
 from trueup.intake.append import append_events
 from trueup.intake.model import NewEvent, Origin
 from trueup.kernel.clock import Clock, SystemClock
+from trueup.kernel.limits import COMMIT_EVENTS_MAX
 from trueup.outbox.caller import Caller
 from trueup.outbox.claim import claim_call, open_calls, resend_call
 from trueup.outbox.model import Call
@@ -57,6 +61,8 @@ _PAUSE_S = 0.05
 _AUTH_DELAY_S = 300.0
 _FORGIVE_INTERVAL_S = 30.0
 _FETCHES_AT_ONCE = 5
+FETCH_CALLS_MAX = 2_000
+"""More calls than the largest settlement takes: a reading without an end is stopped here."""
 
 
 class Dispatcher:
@@ -350,37 +356,53 @@ class Dispatcher:
         return len(rows)
 
     async def _fetch(self, fetch_id: int, fetch: Fetch, attempts: int) -> None:
-        pull, webhook = self._caller.folder.pull, self._caller.folder.webhook
         state, delay_s = "done", 0.0
         events: list[NewEvent] = []
-        asked_at = self._clock.now()
         try:
-            reply = await self._caller.send(pull.fetch_request(fetch))
-            for piece in pull.fetched(fetch, reply):
-                identified = webhook.identify_piece(piece)
-                events.append(
-                    NewEvent(
-                        connection_id=self._connection_id,
-                        external_id=identified.external_id,
-                        topic=identified.topic,
-                        entity=identified.entity,
-                        origin=Origin.POLL,
-                        # At least as new as every webhook that was raised before we asked.
-                        raised_at=identified.raised_at or asked_at,
-                        received_at=self._clock.now(),
-                        body=piece.body,
-                    )
-                )
+            async for page in self._read_whole(fetch):
+                events += page
         except ConnectorError as error:
             later_s = self._caller.retry_after_s(attempts, error)
             state = "dead" if later_s is None or error.fate == "never" else "due"
             delay_s = later_s or 0.0
+            events = []
             _log.info("fetch_failed", ref=fetch.ref, reason=error.code, state=state)
         async with self._database, self._conn.transaction():
-            await append_events(self._conn, self._vault, events)
+            for start in range(0, len(events), COMMIT_EVENTS_MAX):
+                await append_events(
+                    self._conn, self._vault, events[start : start + COMMIT_EVENTS_MAX]
+                )
             await self._conn.execute(
                 _queries.end_fetch, {"fetch_id": fetch_id, "state": state, "delay_s": delay_s}
             )
+
+    async def _read_whole(self, fetch: Fetch) -> AsyncIterator[list[NewEvent]]:
+        """Read what a fetch is about, in as many calls as it takes."""
+        folder, step = self._caller.folder, fetch
+        for _ in range(FETCH_CALLS_MAX):
+            asked_at = self._clock.now()
+            reply = await self._caller.send(folder.pull.fetch_request(step))
+            page = folder.pull.fetched(step, reply)
+            yield [self._fetched_event(piece, asked_at) for piece in page.pieces]
+            if page.then is None:
+                return
+            step = page.then
+        raise ContractBroken("The vendor's pages have no end.", resource=fetch.resource)
+
+    def _fetched_event(self, piece: Piece, asked_at: datetime) -> NewEvent:
+        now = self._clock.now()
+        identified = identify_piece(self._caller.folder, piece, now)
+        return NewEvent(
+            connection_id=self._connection_id,
+            external_id=identified.external_id,
+            topic=identified.topic,
+            entity=identified.entity,
+            origin=Origin.POLL,
+            # At least as new as every webhook that was raised before we asked.
+            raised_at=identified.raised_at or asked_at,
+            received_at=now,
+            body=piece.body,
+        )
 
 
 def _by_level(call: Call, levels: Sequence[int | None]) -> list[Verdict]:

@@ -4,7 +4,7 @@ An opaque cursor is the vendor's own, save for inventory levels, which hang belo
 holds the place in both walks.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -116,8 +116,8 @@ def fetch_request(fetch: Fetch) -> Request:
     return call(name, variables, cost=walk.cost)
 
 
-def fetched(fetch: Fetch, reply: Reply) -> Sequence[Piece]:
-    """Return the record's piece; empty where the vendor no longer has it."""
+def fetched(fetch: Fetch, reply: Reply) -> Page:
+    """Return the record's piece; none where the vendor no longer has it."""
     noun = _SINGULAR[fetch.resource]
     if fetch.resource == "inventory_levels":
         item = answer(reply, "inventoryItem", _LevelOfItem)
@@ -125,8 +125,8 @@ def fetched(fetch: Fetch, reply: Reply) -> Sequence[Piece]:
     else:
         body = answer(reply, _ROOT.get(noun, noun), msgspec.Raw) or _NULL
     if bytes(body) in {b"null", b""}:
-        return ()
-    return (Piece(topic=f"fetch/{noun}", body=bytes(body)),)
+        return Page(pieces=())
+    return Page(pieces=(Piece(topic=f"fetch/{noun}", body=bytes(body)),))
 
 
 def count_request(resource: str, since: datetime | None) -> Request | None:

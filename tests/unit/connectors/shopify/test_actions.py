@@ -185,7 +185,7 @@ def test_an_export_that_can_not_start_says_why() -> None:
 
 
 def test_a_record_that_is_gone_is_no_piece() -> None:
-    assert pull.fetched(Fetch(resource="orders", ref="1"), reply(order=None)) == ()
+    assert pull.fetched(Fetch(resource="orders", ref="1"), reply(order=None)).pieces == ()
     level = Fetch(resource="inventory_levels", ref="1@2")
-    assert pull.fetched(level, reply(inventoryItem={"inventoryLevel": None})) == ()
-    assert pull.fetched(level, reply(inventoryItem=None)) == ()
+    assert pull.fetched(level, reply(inventoryItem={"inventoryLevel": None})).pieces == ()
+    assert pull.fetched(level, reply(inventoryItem=None)).pieces == ()

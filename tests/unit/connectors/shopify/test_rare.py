@@ -216,8 +216,8 @@ def test_what_the_vendor_refuses_or_leaves_out_is_told() -> None:
 def test_one_level_and_one_parcel_are_asked_for_and_may_be_gone() -> None:
     level = Fetch(resource="inventory_levels", ref="1@2")
     assert b"gid://shopify/Location/2" in pull.fetch_request(level).body
-    assert pull.fetched(level, reply(inventoryItem=None)) == ()
-    told = pull.fetched(level, reply(inventoryItem={"inventoryLevel": {"id": "x"}}))
+    assert pull.fetched(level, reply(inventoryItem=None)).pieces == ()
+    told = pull.fetched(level, reply(inventoryItem={"inventoryLevel": {"id": "x"}})).pieces
     assert [piece.topic for piece in told] == ["fetch/inventory_level"]
     parcel = Fetch(resource="fulfillments", ref="1")
     assert b"gid://shopify/Fulfillment/1" in pull.fetch_request(parcel).body

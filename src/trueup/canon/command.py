@@ -1,0 +1,202 @@
+"""What shall be done once at a vendor. Each kind of command has its own content.
+
+A content may be personal (an address, a text), so the outbox keeps it sealed.
+"""
+
+from datetime import date, datetime
+from typing import ClassVar
+
+import msgspec
+
+from trueup.canon.ticket import Priority, TicketStatus
+from trueup.errors import invariant
+from trueup.kernel.money import Money
+
+
+class CommandContent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What every content has in common: the name of its command."""
+
+    command: ClassVar[str] = ""
+
+
+class SendMessage(CommandContent, frozen=True, kw_only=True):
+    """A message to a customer or to the team.
+
+    Attributes:
+        to: e-mail, phone in E.164, or a channel of the team.
+        template: the vendor's name of an approved template, where the medium needs one.
+        language: of the template, as the vendor writes it ("en_US").
+        variables: of the template, in their order.
+        reply_to_ref: the message or thread that it answers.
+        attachments: (name, media type, base64 content); for media that take files.
+    """
+
+    command: ClassVar[str] = "message.send"
+
+    to: str
+    text: str = ""
+    subject: str | None = None
+    html: str | None = None
+    template: str | None = None
+    language: str | None = None
+    variables: tuple[str, ...] = ()
+    reply_to_ref: str | None = None
+    attachments: tuple[tuple[str, str, str], ...] = ()
+
+
+class ReplyToTicket(CommandContent, frozen=True, kw_only=True):
+    """An answer to the customer in a ticket; or, not `public`, a note that only the team sees."""
+
+    command: ClassVar[str] = "ticket.reply"
+
+    ticket_ref: str
+    text: str
+    html: str | None = None
+    public: bool = False
+
+
+class ChangeTicket(CommandContent, frozen=True, kw_only=True):
+    """New tags, priority, status or assignee of a ticket; what is None stays as it is."""
+
+    command: ClassVar[str] = "ticket.change"
+
+    ticket_ref: str
+    tags_added: tuple[str, ...] = ()
+    tags_removed: tuple[str, ...] = ()
+    priority: Priority | None = None
+    status: TicketStatus | None = None
+    assignee_ref: str | None = None
+    team_ref: str | None = None
+
+
+class CreateTicket(CommandContent, frozen=True, kw_only=True):
+    """A new ticket on behalf of a customer."""
+
+    command: ClassVar[str] = "ticket.create"
+
+    email: str
+    subject: str
+    text: str
+    name: str | None = None
+    tags: tuple[str, ...] = ()
+    priority: Priority | None = None
+
+
+class PostJournalLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line: a debit is above zero, a credit below."""
+
+    account_ref: str
+    amount: Money
+    memo: str | None = None
+
+
+class PostJournal(CommandContent, frozen=True, kw_only=True):
+    """A journal to be posted once; its lines sum to zero and are of one currency."""
+
+    command: ClassVar[str] = "journal.post"
+
+    number: str
+    posted_on: date
+    lines: tuple[PostJournalLine, ...]
+    memo: str | None = None
+
+    def __post_init__(self) -> None:
+        currencies = {line.amount.currency for line in self.lines}
+        invariant(len(currencies) == 1, "a journal is of one currency")
+        invariant(not sum(line.amount.amount for line in self.lines), "a journal sums to zero")
+
+
+class ChangeProfile(CommandContent, frozen=True, kw_only=True):
+    """What a CRM shall know of a customer; what is None stays as it is.
+
+    Attributes:
+        consents: (medium, subscribed, since): consent is stated with the time it was given.
+        properties: the CRM's own fields, as text.
+    """
+
+    command: ClassVar[str] = "profile.change"
+
+    email: str | None = None
+    phone: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    external_ref: str | None = None
+    properties: tuple[tuple[str, str], ...] = ()
+    consents: tuple[tuple[str, bool, datetime | None], ...] = ()
+
+
+class NoteActivity(CommandContent, frozen=True, kw_only=True):
+    """Something a customer did, told to a CRM."""
+
+    command: ClassVar[str] = "activity.note"
+
+    name: str
+    occurred_at: datetime
+    email: str | None = None
+    phone: str | None = None
+    value: Money | None = None
+    properties: tuple[tuple[str, str], ...] = ()
+
+
+class ConfirmShipment(CommandContent, frozen=True, kw_only=True):
+    """Tell a channel that units of an order have left."""
+
+    command: ClassVar[str] = "shipment.confirm"
+
+    order_ref: str
+    carrier: str
+    tracking_number: str
+    shipped_at: datetime
+    lines: tuple[tuple[str, int], ...] = ()  # (line_ref, quantity); empty: all of them
+    service: str | None = None
+    tracking_url: str | None = None
+    notify: bool = True
+
+
+class RefundPayment(CommandContent, frozen=True, kw_only=True):
+    """Money back to a customer."""
+
+    command: ClassVar[str] = "payment.refund"
+
+    payment_ref: str
+    amount: Money
+    reason: str | None = None
+    order_ref: str | None = None
+
+
+class DraftPurchase(CommandContent, frozen=True, kw_only=True):
+    """A purchase order to be drafted at the ERP; a person there sends it."""
+
+    command: ClassVar[str] = "purchase.draft"
+
+    number: str
+    supplier_ref: str
+    currency: str
+    lines: tuple[tuple[str, int, Money | None], ...]  # (sku, quantity, cost of one)
+    expected_on: date | None = None
+
+
+_CONTENTS: dict[str, type[CommandContent]] = {
+    each.command: each
+    for each in (
+        *(SendMessage, ReplyToTicket, ChangeTicket, CreateTicket, PostJournal),
+        *(ChangeProfile, NoteActivity, ConfirmShipment, RefundPayment, DraftPurchase),
+    )
+}
+_ENCODER = msgspec.json.Encoder(decimal_format="string")
+
+
+def command_contents() -> dict[str, type[CommandContent]]:
+    """Return the content of every command by the command's name."""
+    return dict(_CONTENTS)
+
+
+def encode_content(content: CommandContent) -> bytes:
+    """Return the content as JSON bytes."""
+    return _ENCODER.encode(content)
+
+
+def decode_content(command: str, body: bytes) -> CommandContent:
+    """Return the content that `encode_content` wrote for `command`."""
+    invariant(command in _CONTENTS, f"unknown command {command!r}; known: {sorted(_CONTENTS)}")
+    return msgspec.json.decode(body, type=_CONTENTS[command])
