@@ -12,7 +12,7 @@ from trueup.sandbox.sandbox import Sandbox
 from trueup.sandbox.shopify import day as days
 from trueup.sandbox.shopify.commands import Add
 from trueup.sandbox.shopify.shop import ShopSettings
-from trueup.sandbox.shopify.webhooks import Event
+from trueup.sandbox.webhooks import Event
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):

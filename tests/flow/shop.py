@@ -23,7 +23,7 @@ from trueup.sandbox.shopify.catalogue import SkuSeed
 from trueup.sandbox.shopify.checkout import Cart, CartLine
 from trueup.sandbox.shopify.commands import Checkout
 from trueup.sandbox.shopify.customers import CustomerSeed
-from trueup.sandbox.shopify.faults import ApiFault
+from trueup.sandbox.faults import ApiFault
 from trueup.sandbox.shopify.shop import Shop, ShopSettings
 
 KEY = bytes(range(32))

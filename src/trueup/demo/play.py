@@ -26,7 +26,7 @@ from trueup.sandbox.control import stock_of
 from trueup.sandbox.sandbox import Sandbox
 from trueup.sandbox.shopify import day as days
 from trueup.sandbox.shopify.commands import Add
-from trueup.sandbox.shopify.faults import ApiFault, WebhookFaults
+from trueup.sandbox.faults import ApiFault, WebhookFaults
 from trueup.session import Session
 
 SHOPS = ("north", "south")

@@ -14,9 +14,9 @@ from trueup.sandbox.shopify import commands
 from trueup.sandbox.shopify.catalogue import SkuSeed
 from trueup.sandbox.shopify.checkout import Cart, CartLine
 from trueup.sandbox.shopify.customers import CustomerSeed
-from trueup.sandbox.shopify.faults import ApiFault
+from trueup.sandbox.faults import ApiFault
 from trueup.sandbox.shopify.shop import ShopSettings
-from trueup.sandbox.shopify.webhooks import Event
+from trueup.sandbox.webhooks import Event
 
 _SHOP = "quality"
 _PATH = f"/{_SHOP}/admin/api/2026-07"

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from trueup.sandbox.faults import ApiFault, WebhookFaults
+from trueup.sandbox.line import Reply
 from trueup.sandbox.shopify import commands
 from trueup.sandbox.shopify.catalogue import SkuSeed
-from trueup.sandbox.shopify.door import Door, Reply
-from trueup.sandbox.shopify.faults import ApiFault, WebhookFaults
+from trueup.sandbox.shopify.door import Door
 from trueup.sandbox.shopify.shop import Shop, ShopSettings
 
 if TYPE_CHECKING:

@@ -8,12 +8,13 @@ from contextlib import asynccontextmanager
 import httpx
 
 from trueup.errors import ConfigError
-from trueup.sandbox.app import SandboxApp, SandboxTransport
+from trueup.sandbox.app import SandboxApp
 from trueup.sandbox.clock import Clock, ManualClock
-from trueup.sandbox.shopify import catalogue, commands
+from trueup.sandbox.courier import Courier
+from trueup.sandbox.line import LineTransport
+from trueup.sandbox.shopify import bulk, catalogue, commands
 from trueup.sandbox.shopify.answer import Answerer
 from trueup.sandbox.shopify.catalogue import SkuSeed
-from trueup.sandbox.shopify.courier import Courier
 from trueup.sandbox.shopify.door import Door
 from trueup.sandbox.shopify.shop import Shop, ShopSettings
 from trueup.sandbox.shopify.world import World
@@ -83,11 +84,17 @@ class Sandbox:
 
     def transport(self) -> httpx.AsyncBaseTransport:
         """Return a transport for `httpx.AsyncClient` that needs no socket."""
-        return SandboxTransport(self.app)
+        return LineTransport(self.app.line)
 
     def courier(self, transport: httpx.AsyncBaseTransport | None = None) -> Courier:
         """Return a carrier of this sandbox's webhooks."""
-        return Courier(self, transport)
+        return Courier(
+            self, transport, user_agent="Shopify-Captain-Hook", tidy=self._finish_exports
+        )
+
+    def _finish_exports(self) -> None:
+        for shop in self:
+            bulk.finish_due(shop)
 
     @asynccontextmanager
     async def serve(
@@ -96,7 +103,7 @@ class Sandbox:
         """Serve over HTTP while inside, yielding the base address; webhooks go out too."""
         from trueup.sandbox.serve import serving  # noqa: PLC0415 - sockets only when asked for
 
-        async with serving(self.app, host=host, port=port) as base_url:
+        async with serving(self.app.line, host=host, port=port) as base_url:
             courier = self.courier()
             task = asyncio.create_task(courier.run()) if deliver else None
             try:

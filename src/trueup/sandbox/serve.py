@@ -9,13 +9,13 @@ from contextlib import asynccontextmanager
 import uvicorn
 
 from trueup.errors import ConfigError
-from trueup.sandbox.app import SandboxApp
+from trueup.sandbox.line import Line
 
 __all__ = ["serving"]
 
 
 @asynccontextmanager
-async def serving(app: SandboxApp, *, host: str, port: int) -> AsyncIterator[str]:
+async def serving(app: Line, *, host: str, port: int) -> AsyncIterator[str]:
     """Serve while inside; port 0 takes a free one.
 
     Raises:

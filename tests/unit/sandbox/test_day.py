@@ -3,7 +3,7 @@
 from trueup.sandbox.sandbox import Sandbox
 from trueup.sandbox.shopify.day import BusyDay, catalogue, steps
 from trueup.sandbox.shopify.shop import ShopSettings
-from trueup.sandbox.shopify.webhooks import Event
+from trueup.sandbox.webhooks import Event
 
 
 def _play(day: BusyDay) -> tuple[Sandbox, list[Event]]:
@@ -30,7 +30,7 @@ def test_same_seed_same_bytes_and_other_seed_other_bytes() -> None:
 
 def test_faults_do_not_change_what_happens() -> None:
     """Goal: the same day with and without webhook faults has the same bodies."""
-    from trueup.sandbox.shopify.faults import WebhookFaults
+    from trueup.sandbox.faults import WebhookFaults
 
     day = BusyDay(seed=5, orders=30)
     _, plain = _play(day)

@@ -17,8 +17,8 @@ from tests.unit.sandbox.stage import (
     send,
     stock_input,
 )
+from trueup.sandbox.faults import ApiFault
 from trueup.sandbox.sandbox import Sandbox
-from trueup.sandbox.shopify.faults import ApiFault
 
 SHOP = "{ shop { name } }"
 

@@ -16,7 +16,7 @@ from trueup.sandbox.sandbox import Sandbox
 from trueup.sandbox.shopify.commands import Adjust
 from trueup.sandbox.shopify.day import BusyDay, catalogue, steps
 from trueup.sandbox.shopify.shop import ShopSettings
-from trueup.sandbox.shopify.webhooks import Event
+from trueup.sandbox.webhooks import Event
 
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -14,11 +14,11 @@ from tests.unit.sandbox.stage import (
     open_stage,
     signed_well,
 )
+from trueup.sandbox.faults import WebhookFaults
 from trueup.sandbox.sandbox import Sandbox
 from trueup.sandbox.shopify.commands import Cancel, Redact, RequestData, Uninstall
-from trueup.sandbox.shopify.faults import WebhookFaults
+from trueup.sandbox.shopify.shop import RETRY_DELAYS_S
 from trueup.sandbox.shopify.subscriptions import topic_enum, topic_text
-from trueup.sandbox.shopify.webhooks import RETRY_DELAYS_S
 
 HOOK = "http://hub/hooks/north"
 

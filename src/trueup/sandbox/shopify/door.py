@@ -9,14 +9,15 @@ from urllib.parse import urlencode
 import msgspec
 from graphql import DocumentNode
 
+from trueup.sandbox.faults import ApiFault, Hangup
+from trueup.sandbox.line import Reply
 from trueup.sandbox.shopify import bulk
 from trueup.sandbox.shopify.answer import Answerer, root_fields, throttled
 from trueup.sandbox.shopify.budget import Budget
-from trueup.sandbox.shopify.faults import ApiFault, Hangup
 from trueup.sandbox.shopify.shop import API_VERSION, Shop
 from trueup.sandbox.shopify.view import Ask
 
-__all__ = ["Call", "Door", "Reply"]
+__all__ = ["Call", "Door"]
 
 _CALLS_KEPT_MAX = 10_000
 _FROZEN_WORDS = {
@@ -25,15 +26,6 @@ _FROZEN_WORDS = {
     404: "Not Found",
     423: "Unavailable Shop",
 }
-
-
-class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """An HTTP reply."""
-
-    status: int = 200
-    body: bytes = b""
-    content_type: str = "application/json; charset=utf-8"
-    headers: dict[str, str] = {}
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,5 +1,7 @@
 """One simulated shop: its state, its ids, its time, and the events it tells of."""
 
+import hmac
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
@@ -10,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from trueup.sandbox.clock import Clock
-from trueup.sandbox.shopify.faults import ApiFaults
+from trueup.sandbox.faults import ApiFaults
 from trueup.sandbox.shopify.idempotency import IdempotencyBook
 from trueup.sandbox.shopify.model import (
     BulkRun,
@@ -22,11 +24,15 @@ from trueup.sandbox.shopify.model import (
     Product,
     Variant,
 )
-from trueup.sandbox.shopify.webhooks import Event, Subscription, WebhookDesk
+from trueup.sandbox.webhooks import Delivery, Event, Subscription, WebhookDesk
 
 __all__ = ["API_VERSION", "Shop", "ShopSettings", "StockWitness", "gid"]
 
 API_VERSION = "2026-07"
+# Five seconds for an answer, eight more tries within four hours, and a subscription is removed
+# after eight straight failures.
+RETRY_DELAYS_S = (10, 50, 180, 600, 1200, 2400, 3600, 6360)
+STRAIGHT_FAILURES_MAX = 8
 SCOPES = (
     "read_all_orders", "read_customers", "write_customers", "read_fulfillments",
     "write_fulfillments", "read_inventory", "write_inventory", "read_locations",
@@ -131,10 +137,10 @@ class Shop:
         self.bulk: dict[int, BulkRun] = {}
         self.faults = ApiFaults(self.settings.seed + 1)
         self.desk = WebhookDesk(
-            domain=self.domain,
-            secret=self.settings.client_secret,
-            api_version=API_VERSION,
             random=Random(seed + ":webhooks"),  # noqa: S311 - as above
+            headers=self.delivery_headers,
+            retry_delays_s=RETRY_DELAYS_S,
+            straight_failures_max=STRAIGHT_FAILURES_MAX,
         )
         for name in self.settings.locations:
             place = Location(self.new_id(), name, self.now(), self.now())
@@ -145,6 +151,22 @@ class Shop:
     def domain(self) -> str:
         """The shop's domain at the vendor."""
         return f"{self.settings.handle}.myshopify.com"
+
+    def delivery_headers(self, delivery: Delivery) -> dict[str, str]:
+        """Return the headers of the next try of a delivery."""
+        event = delivery.event
+        secret = self.settings.client_secret + ("-corrupt" if delivery.corrupt else "")
+        digest = hmac.digest(secret.encode(), event.body, "sha256")
+        return {
+            "Content-Type": "application/json",
+            "X-Shopify-Topic": event.topic,
+            "X-Shopify-Hmac-SHA256": b64encode(digest).decode(),
+            "X-Shopify-Shop-Domain": self.domain,
+            "X-Shopify-API-Version": API_VERSION,
+            "X-Shopify-Webhook-Id": delivery.webhook_id,
+            "X-Shopify-Event-Id": event.event_id,
+            "X-Shopify-Triggered-At": event.triggered_at.isoformat().replace("+00:00", "Z"),
+        }
 
     def now(self) -> datetime:
         """Return the sandbox's instant."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from trueup.sandbox.shopify.shop import API_VERSION, gid
 from trueup.sandbox.shopify.view import Ask, Pick, View, listed, number_of
-from trueup.sandbox.shopify.webhooks import Subscription
+from trueup.sandbox.webhooks import Subscription
 
 __all__ = [
     "SubscriptionView",

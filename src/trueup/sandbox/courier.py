@@ -2,15 +2,15 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Protocol
 
 import httpx
 
-from trueup.sandbox.shopify import bulk
-from trueup.sandbox.shopify.shop import Shop
-from trueup.sandbox.shopify.webhooks import Delivery
+from trueup.sandbox.webhooks import Delivery, WebhookDesk
 
-__all__ = ["Courier"]
+__all__ = ["Courier", "Sender"]
 
 _CONNECT_S_MAX = 1.0
 _TOTAL_S_MAX = 5.0
@@ -18,23 +18,41 @@ _AT_ONCE_MAX = 12
 _IDLE_S = 0.02
 
 
+class Sender(Protocol):
+    """One account at a simulated vendor, as far as it sends webhooks."""
+
+    desk: WebhookDesk
+
+    def now(self) -> datetime:
+        """Return the account's time."""
+        ...
+
+
 class Courier:
-    """Delivers the webhooks of all shops through one client.
+    """Delivers the webhooks of all accounts through one client.
 
     Args:
-        shops: the shops, read anew at each round.
+        senders: the accounts, read anew at each round.
         transport: for tests without sockets, such as `httpx.ASGITransport`.
+        user_agent: what the vendor calls itself.
+        tidy: called before each round, to tell of what has become due, such as an export.
     """
 
     def __init__(
-        self, shops: Iterable[Shop], transport: httpx.AsyncBaseTransport | None = None
+        self,
+        senders: Iterable[Sender],
+        transport: httpx.AsyncBaseTransport | None = None,
+        *,
+        user_agent: str = "sandbox",
+        tidy: Callable[[], None] | None = None,
     ) -> None:
-        self._shops = shops
+        self._senders = senders
+        self._tidy = tidy
         self._client = httpx.AsyncClient(
             transport=transport,
             timeout=httpx.Timeout(_TOTAL_S_MAX, connect=_CONNECT_S_MAX),
             limits=httpx.Limits(max_connections=_AT_ONCE_MAX),
-            headers={"User-Agent": "Shopify-Captain-Hook"},
+            headers={"User-Agent": user_agent},
         )
         self._gate = asyncio.Semaphore(_AT_ONCE_MAX)
 
@@ -42,10 +60,10 @@ class Courier:
         """Send everything that is due now, and return how many were tried."""
         tried = 0
         while True:
-            batch = [(shop, each) for shop in self._shops for each in self._take(shop)]
+            batch = [(sender, each) for sender in self._senders for each in self._take(sender)]
             if not batch:
                 return tried
-            await asyncio.gather(*(self._send(shop, delivery) for shop, delivery in batch))
+            await asyncio.gather(*(self._send(sender, delivery) for sender, delivery in batch))
             tried += len(batch)
 
     async def run(self) -> None:
@@ -56,9 +74,9 @@ class Courier:
 
     async def _work(self) -> None:
         while True:
-            taken = [(shop, each) for shop in self._shops for each in self._take(shop, 1)]
-            for shop, delivery in taken:
-                await self._send(shop, delivery)
+            taken = [(sender, each) for sender in self._senders for each in self._take(sender, 1)]
+            for sender, delivery in taken:
+                await self._send(sender, delivery)
             if not taken:
                 await asyncio.sleep(_IDLE_S)
 
@@ -66,11 +84,12 @@ class Courier:
         """Close the connections."""
         await self._client.aclose()
 
-    def _take(self, shop: Shop, limit: int = _AT_ONCE_MAX) -> list[Delivery]:
-        bulk.finish_due(shop)
-        return shop.desk.due(shop.now(), max(0, limit))
+    def _take(self, sender: Sender, limit: int = _AT_ONCE_MAX) -> list[Delivery]:
+        if self._tidy is not None:
+            self._tidy()
+        return sender.desk.due(sender.now(), max(0, limit))
 
-    async def _send(self, shop: Shop, delivery: Delivery) -> None:
+    async def _send(self, sender: Sender, delivery: Delivery) -> None:
         status: int | None = None
         async with self._gate:
             with contextlib.suppress(httpx.HTTPError, httpx.InvalidURL, TimeoutError):
@@ -78,7 +97,7 @@ class Courier:
                     reply = await self._client.post(
                         delivery.subscription.uri,
                         content=delivery.event.body,
-                        headers=shop.desk.headers(delivery),
+                        headers=sender.desk.headers(delivery),
                     )
                 status = reply.status_code
-        shop.desk.answered(delivery, status, shop.now())
+        sender.desk.answered(delivery, status, sender.now())

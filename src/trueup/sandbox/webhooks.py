@@ -1,35 +1,20 @@
-"""Subscriptions and the queue of deliveries: which are due, which are tried again, which die.
+"""Subscriptions and the queue of deliveries: which are due, which are tried again, which die."""
 
-Vendor facts: five seconds for an answer, eight more tries within four hours, and a
-subscription is removed after eight straight failures.
-"""
-
-import base64
-import hashlib
 import heapq
-import hmac
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
 
 import msgspec
 
-from trueup.sandbox.shopify.faults import WebhookFaults
+from trueup.sandbox.faults import WebhookFaults
 
-__all__ = ["RETRY_DELAYS_S", "Delivery", "Event", "Subscription", "WebhookDesk", "sign"]
-
-# Eight delays that add up to four hours.
-RETRY_DELAYS_S = (10, 50, 180, 600, 1200, 2400, 3600, 6360)
-STRAIGHT_FAILURES_MAX = 8
-
-
-def sign(body: bytes, secret: str) -> str:
-    """Return the base64 HMAC-SHA256 of the raw body."""
-    return base64.b64encode(hmac.new(secret.encode(), body, hashlib.sha256).digest()).decode()
+__all__ = ["Delivery", "Event", "Subscription", "WebhookDesk"]
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """Something happened in the shop; every event of one merchant action shares `event_id`."""
+    """Something happened at the vendor; every event of one action shares `event_id`."""
 
     topic: str
     body: bytes
@@ -67,12 +52,19 @@ class Delivery:
 
 @dataclass
 class WebhookDesk:
-    """All subscriptions and deliveries of one shop."""
+    """All subscriptions and deliveries of one account.
 
-    domain: str
-    secret: str
-    api_version: str
+    Attributes:
+        headers: what the vendor sends with a try of a delivery, its signature included; a
+            delivery that is `corrupt` is signed so that it does not fit.
+        retry_delays_s: waits before each further try.
+        straight_failures_max: after so many a subscription is removed; None: never.
+    """
+
     random: Random
+    headers: Callable[[Delivery], dict[str, str]]
+    retry_delays_s: Sequence[float] = ()
+    straight_failures_max: int | None = None
     faults: WebhookFaults = field(default_factory=WebhookFaults)
     subscriptions: dict[int, Subscription] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
@@ -126,21 +118,6 @@ class WebhookDesk:
         """Return how many deliveries are still to be sent."""
         return len(self._queue)
 
-    def headers(self, delivery: Delivery) -> dict[str, str]:
-        """Return the headers of the next try of a delivery."""
-        event = delivery.event
-        secret = self.secret + ("-corrupt" if delivery.corrupt else "")
-        return {
-            "Content-Type": "application/json",
-            "X-Shopify-Topic": event.topic,
-            "X-Shopify-Hmac-SHA256": sign(event.body, secret),
-            "X-Shopify-Shop-Domain": self.domain,
-            "X-Shopify-API-Version": self.api_version,
-            "X-Shopify-Webhook-Id": delivery.webhook_id,
-            "X-Shopify-Event-Id": event.event_id,
-            "X-Shopify-Triggered-At": event.triggered_at.isoformat().replace("+00:00", "Z"),
-        }
-
     def answered(self, delivery: Delivery, status: int | None, now: datetime) -> None:
         """Note the answer to a try: 2xx is done, all else (None: no answer) is tried again."""
         self.count("attempts")
@@ -152,13 +129,14 @@ class WebhookDesk:
         if delivery.echo:
             return
         delivery.failures += 1
-        if delivery.failures > len(RETRY_DELAYS_S):
+        if delivery.failures > len(self.retry_delays_s):
             self.count("given_up")
             return
-        if delivery.failures == STRAIGHT_FAILURES_MAX and not delivery.subscription.permanent:
+        straight_max = self.straight_failures_max
+        if delivery.failures == straight_max and not delivery.subscription.permanent:
             self._remove(delivery.subscription)
             return
-        delivery.due_at = now + timedelta(seconds=RETRY_DELAYS_S[delivery.failures - 1])
+        delivery.due_at = now + timedelta(seconds=self.retry_delays_s[delivery.failures - 1])
         self.count("retries")
         self._push(delivery)
 
