@@ -55,6 +55,11 @@ class Hub:
         connection = self.connections.get(connection_id)
         return None if connection is None else self.connectors.get(connection.connector)
 
+    def personal_paths(self, connection_id: int) -> tuple[str, ...]:
+        """Return where personal data stands in a connection's bodies, as its manifest says."""
+        folder = self.folder_of(connection_id)
+        return () if folder is None else folder.manifest.personal
+
     def site_of(self, connection_id: int) -> SiteOf:
         """Return how a connection's locations map to sites."""
         return self._sites.get(connection_id) or sites_of({})

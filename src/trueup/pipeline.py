@@ -7,7 +7,6 @@ bad event holds up nothing else; an event that keeps failing is parked with its 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -20,7 +19,7 @@ from trueup.canon.privacy import PrivacyKind, PrivacyRequest
 from trueup.canon.product import Product
 from trueup.canon.record import Record
 from trueup.errors import DatabaseUnavailable
-from trueup.govern.persons import Persona, open_keys, read_keys
+from trueup.govern.persons import open_keys, read_keys
 from trueup.hub import Hub
 from trueup.intake.claim import finish_events, rewrap_keys
 from trueup.intake.issues import open_issues
@@ -50,17 +49,19 @@ from trueup.outbox.enqueue import (
     want_listings,
 )
 from trueup.outbox.model import Wanted
+from trueup.records.entities import RecordId, changed_entities, claims_of
 from trueup.records.erasure import find_traces, forget
+from trueup.records.links import Names, digests_of
 from trueup.records.listings import Listing, replace_listings, skus_of_items
 from trueup.records.merge import Outcome, merge, take_apart
 from trueup.records.model import Stored, Version
 from trueup.records.owners import note_differences
-from trueup.records.person import persona_of, persona_of_entity
+from trueup.records.personas import Personas, last_seen, personas_of
 from trueup.records.store import (
     EntityKey,
     RecordKey,
     RecordNumbers,
-    load_entities,
+    load_claimed,
     store_records,
 )
 from trueup.records.understand import Understood, understand
@@ -108,7 +109,10 @@ class Applier:
     async def _apply_batch(self, events: Sequence[Event]) -> None:
         batch = _Batch(self._hub)
         batch.understand(events, await self._person_keys(events))
-        batch.entities = await load_entities(self._conn, batch.entity_keys())
+        batch.entities, elsewhere = await load_claimed(
+            self._conn, batch.entity_keys(), claims_of(batch.good)
+        )
+        batch.refuse_changed(elsewhere)
         batch.posted = await posted_of_records(self._conn, batch.known_record_ids())
         batch.record_ids = list(
             await self._record_numbers.reserve(self._conn, batch.record_count())
@@ -173,12 +177,23 @@ class _Batch:
             understood = understand(self.hub.vault, folder, event, person_keys)
             for issue in understood.mapped.issues:
                 self.issues.append((event.event_id, event.connection_id, issue))
-            fault = understood.fault
-            if fault is None:
+            if understood.fault is None:
                 self.good.append(understood)
             else:
-                detail = f"{fault.pointer}: expected {fault.expected}, found {fault.found}"
-                self.parkings.append(Parking(event=event, cause=fault.code, detail=detail))
+                self._park(event, understood.fault)
+
+    def refuse_changed(self, elsewhere: dict[RecordId, str]) -> None:
+        """Take out the events that tell a record under another entity than before."""
+        faults = changed_entities(self.good, elsewhere)
+        for event in [u.event for u in self.good if u.event.event_id in faults]:
+            self.issues.append((event.event_id, event.connection_id, faults[event.event_id]))
+            self._park(event, faults[event.event_id])
+        if faults:
+            self.good = [u for u in self.good if u.event.event_id not in faults]
+
+    def _park(self, event: Event, fault: Issue) -> None:
+        detail = f"{fault.pointer}: expected {fault.expected}, found {fault.found}"
+        self.parkings.append(Parking(event=event, cause=fault.code, detail=detail))
 
     def entity_keys(self) -> list[EntityKey]:
         """Return the entities that the batch speaks of."""
@@ -219,9 +234,9 @@ class _Batch:
         The order of the writes is the same in every batch, and so is the order of the locks:
         persons, records, balances, intents.
         """
-        personas = self._personas()
+        personas = personas_of(self.hub.vault, self.good, self.entities, self.hub.personal_paths)
         keys = await open_keys(
-            conn, self.hub.vault, personas.values(), seen_at=self._seen_at(personas)
+            conn, self.hub.vault, personas.values(), seen_at=last_seen(self.good, personas)
         )
         sites = await self._locked_sites(conn, numbers)
         for understood in self.good:
@@ -244,36 +259,6 @@ class _Batch:
         await park_events(conn, self.parkings)
         await finish_events(conn, [u.event.event_id for u in self.good])
 
-    def _personas(self) -> dict[tuple[int, str, str], Persona]:
-        """Return whose each arriving record is, by event, kind and ref."""
-        personas: dict[tuple[int, str, str], Persona] = {}
-        of_orders: dict[tuple[int, str], Persona] = {}
-        for u in self.good:
-            connection_id, whose_known = u.event.connection_id, False
-            for record in u.mapped.records:
-                known = self.entities[connection_id, record.entity()]
-                persona = persona_of(self.hub.vault, connection_id, record, known)
-                if isinstance(record, Order) and persona is not None:
-                    of_orders[connection_id, record.ref] = persona
-                elif record.order_ref is not None:
-                    persona = of_orders.get((connection_id, record.order_ref), persona)
-                if persona is not None:
-                    personas[u.event.event_id, record.kind, record.ref] = persona
-                    whose_known = True
-            if not whose_known:
-                persona = persona_of_entity(self.hub.vault, connection_id, u.event.entity)
-                if persona is not None:
-                    personas[u.event.event_id, "", ""] = persona
-        return personas
-
-    def _seen_at(self, personas: Mapping[tuple[int, str, str], Persona]) -> dict[bytes, datetime]:
-        received = {u.event.event_id: u.event.received_at for u in self.good}
-        seen: dict[bytes, datetime] = {}
-        for (event_id, _, _), persona in personas.items():
-            at = received[event_id]
-            seen[persona.person] = max(at, seen.get(persona.person, at))
-        return seen
-
     async def _locked_sites(
         self, conn: Conn, numbers: dict[str, int]
     ) -> dict[tuple[str, str], int]:
@@ -292,7 +277,7 @@ class _Batch:
     def _merge_event(
         self,
         understood: Understood,
-        personas: Mapping[tuple[int, str, str], Persona],
+        personas: Personas,
         keys: Mapping[bytes, bytes],
         sites: dict[tuple[str, str], int],
     ) -> None:
@@ -302,8 +287,12 @@ class _Batch:
             entity = (event.connection_id, record.entity())
             persona = personas.get((event.event_id, record.kind, record.ref))
             person = None if persona is None else persona.person
-            stored, outcome = self._merge_record(understood, record, person, keys)
+            stored, outcome, links = self._merge_record(understood, record, person, keys)
             if outcome in {Outcome.CREATED, Outcome.CHANGED}:
+                whose = persona or personas.get((event.event_id, "", ""))
+                # Of a person who was erased meanwhile no name is kept.
+                named = whose is None or whose.person in keys
+                stored.links = digests_of(self.hub.vault, links) if named else ()
                 moved[entity] = self.entities[entity]
                 if isinstance(stored.body, Product):
                     self.products[event.connection_id, record.ref] = stored.body
@@ -318,7 +307,7 @@ class _Batch:
         record: Record,
         person: bytes | None,
         keys: Mapping[bytes, bytes],
-    ) -> tuple[Stored, Outcome]:
+    ) -> tuple[Stored, Outcome, Names]:
         event = understood.event
         records = self.entities[event.connection_id, record.entity()]
         parts = take_apart(record, understood.source)
@@ -347,7 +336,7 @@ class _Batch:
                     personal=personal,
                 )
             )
-        return stored, outcome
+        return stored, outcome, parts.links
 
     def _book(
         self,
@@ -454,7 +443,7 @@ class _Batch:
     async def _put_keys_under_persons(
         self,
         conn: Conn,
-        personas: Mapping[tuple[int, str, str], Persona],
+        personas: Personas,
         keys: Mapping[bytes, bytes],
     ) -> None:
         whose: dict[int, bytes] = {}

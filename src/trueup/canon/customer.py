@@ -32,7 +32,7 @@ class Consent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CustomerPerson(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is personal in a customer."""
+    """What is personal in a customer; `tags` are free words, which may name people."""
 
     email: str | None = None
     phone: str | None = None
@@ -40,6 +40,7 @@ class CustomerPerson(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     last_name: str | None = None
     note: str | None = None
     addresses: tuple[Address, ...] = ()
+    tags: tuple[str, ...] = ()
 
 
 @register
@@ -56,6 +57,5 @@ class Customer(Record, frozen=True, kw_only=True):
     spent: Money | None = None
     currency: str | None = None
     locale: str | None = None
-    tags: tuple[str, ...] = ()
     consents: tuple[Consent, ...] = ()
     person: CustomerPerson | None = None

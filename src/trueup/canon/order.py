@@ -112,7 +112,7 @@ class OrderTotals(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class OrderPerson(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is personal in an order."""
+    """What is personal in an order; `tags` are free words, which may name people."""
 
     email: str | None = None
     phone: str | None = None
@@ -121,6 +121,7 @@ class OrderPerson(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     shipping: Address | None = None
     note: str | None = None
     ip: str | None = None
+    tags: tuple[str, ...] = ()
 
 
 @register
@@ -160,5 +161,4 @@ class Order(Record, frozen=True, kw_only=True):
     discounts: tuple[Discount, ...] = ()
     customer_ref: str | None = None
     location_ref: str | None = None
-    tags: tuple[str, ...] = ()
     person: OrderPerson | None = None

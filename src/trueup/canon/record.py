@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import msgspec
 
+from trueup.canon.link import Link
 from trueup.errors import invariant
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -33,6 +34,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         updated_at: the vendor's own last-change stamp; with `ref` it orders versions.
         order_ref: the order it belongs to; records of one order are handled together, in order.
         deleted: the vendor says that the thing is gone.
+        links: its names in other systems; at rest they are digests, and no part of its body.
         person: everything personal, and nothing else; sealed under the person's key.
     """
 
@@ -42,6 +44,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     updated_at: datetime
     order_ref: str | None = None
     deleted: bool = False
+    links: tuple[Link, ...] = ()
     person: msgspec.Struct | None = None
 
     def entity(self) -> str:

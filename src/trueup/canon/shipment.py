@@ -29,10 +29,12 @@ class ShipmentLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class ShipmentPerson(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is personal in a shipment."""
+    """What is personal in a shipment: with its number anybody can read where a parcel goes."""
 
     email: str | None = None
     destination: Address | None = None
+    tracking_numbers: tuple[str, ...] = ()
+    tracking_urls: tuple[str, ...] = ()
 
 
 @register
@@ -46,8 +48,6 @@ class Shipment(Record, frozen=True, kw_only=True):
     created_at: datetime | None = None
     location_ref: str | None = None
     carrier: str | None = None
-    tracking_numbers: tuple[str, ...] = ()
-    tracking_urls: tuple[str, ...] = ()
     parcel_code: str | None = None  # the source's own word for the parcel's last scan
     service: str | None = None
     person: ShipmentPerson | None = None

@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from trueup.canon.link import normal_email
 from trueup.cli.options import ConfigOption, JsonOption
 from trueup.cli.plain import open_row, plain_record
 from trueup.cli.session import FOUND_PROBLEMS, fail, out, print_json, run
@@ -22,7 +23,6 @@ from trueup.ledger.reads import list_balances, list_movements, list_sites, posti
 from trueup.outbox.reads import calls_of_sku, list_intents
 from trueup.records.listings import list_listings
 from trueup.records.owners import merge_tellings, read_tellings
-from trueup.records.person import normal_email
 from trueup.records.reads import (
     find_records,
     records_of_entity,
@@ -83,7 +83,7 @@ def show(
 async def _records(
     conn: Conn, session: Session, kind: str, ref: str, *, masked: bool
 ) -> list[Found]:
-    rows = await find_records(conn, kind, ref)
+    rows = await find_records(conn, kind, ref, vault=session.hub.vault)
     if kind == "customer" and "@" in ref and not rows:
         index = session.hub.vault.index("email", normal_email(ref))
         persons = await find_by_contact(conn, email_index=index)

@@ -13,7 +13,6 @@ import hmac
 import os
 import stat
 from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -119,8 +118,7 @@ class Vault:
 
     def index(self, purpose: str, value: str) -> bytes:
         """Return 16 bytes by which equal values are found and from which none is read back."""
-        mac = hmac.new(self._index_key, f"{purpose}\x1f{value}".encode(), sha256)
-        return mac.digest()[:16]
+        return hmac.digest(self._index_key, f"{purpose}\x1f{value}".encode(), "sha256")[:16]
 
 
 def load_master_key(path: Path, *, create: bool) -> bytes:

@@ -112,6 +112,14 @@ async def persons_of_events(
     return [bytes(person) for (person,) in await cursor.fetchall()]
 
 
+async def persons_of_connection(
+    conn: psycopg.AsyncConnection[Any], connection_id: int
+) -> list[bytes]:
+    """Return the persons under whose keys the bodies of one connection lie."""
+    cursor = await conn.execute(_queries.persons_of_connection, {"connection_id": connection_id})
+    return [bytes(person) for (person,) in await cursor.fetchall()]
+
+
 async def parked_of_connection(conn: psycopg.AsyncConnection[Any], connection_id: int) -> list[int]:
     """Return the numbers of the parked events of one connection."""
     cursor = await conn.execute(_queries.parked_of_connection, {"connection_id": connection_id})

@@ -260,6 +260,14 @@ WHERE event_id = ANY(%(event_ids)s::bigint[]) AND person IS NULL;
 SELECT DISTINCT person FROM intake.event_key
 WHERE event_id = ANY(%(event_ids)s::bigint[]) AND person IS NOT NULL;
 
+-- name: persons_of_connection
+-- Under whose keys the bodies of one connection lie.
+-- Parameters: connection_id.
+-- Rows: many: person.
+-- Index: none; asked only when a shop leaves.
+SELECT DISTINCT k.person FROM intake.event e JOIN intake.event_key k USING (event_id)
+WHERE e.connection_id = %(connection_id)s AND k.person IS NOT NULL;
+
 -- name: parked_of_connection
 -- The numbers of the parked events of one connection.
 -- Parameters: connection_id.

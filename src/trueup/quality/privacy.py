@@ -5,7 +5,8 @@ from typing import Final
 
 import msgspec
 
-from trueup.canon.record import encode
+from trueup.canon.product import Product
+from trueup.canon.record import Record, encode
 from trueup.contract.connector import Mapped
 from trueup.quality.canonical import values
 from trueup.quality.leaf import Path, leaves, personal_leaves, planted, pointer, read_json
@@ -61,12 +62,20 @@ def personal_kept_apart(subject: Subject) -> Verdict:
 
 def _heard(mapped: Mapped) -> list[str]:
     """Return where canaries are heard outside of person parts."""
-    bare = [msgspec.structs.replace(record, person=None) for record in mapped.records]
+    bare = [_without_personal(record) for record in mapped.records]
     told = {f"in the {record.kind}": encode(record).decode() for record in bare}
     told |= {f"in the issue {issue.code}": repr(issue) for issue in mapped.issues}
     told["in a fetch"] = repr(mapped.fetch)
     told["in the reason"] = mapped.ignored or ""
     return [where for where, text in told.items() if CANARY in text]
+
+
+def _without_personal(record: Record) -> Record:
+    """Return the record without its person part and its links, which are stored as digests."""
+    bare = msgspec.structs.replace(record, person=None, links=())
+    # The tags of a product sort goods. Those of orders and customers may name people, and stand in
+    # a place of the same name, so the manifest declares them all.
+    return msgspec.structs.replace(bare, tags=()) if isinstance(bare, Product) else bare
 
 
 def _declared(subject: Subject, body: object) -> set[Path]:

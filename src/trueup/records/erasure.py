@@ -5,7 +5,7 @@ before anyone knew whose they were. Parked events are read once more, because no
 whom they speak of.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -21,8 +21,10 @@ from trueup.intake.park import (
     darken_events,
     darken_parked,
     parked_of_connection,
+    persons_of_connection,
     persons_of_events,
 )
+from trueup.records.links import forget_links
 from trueup.records.person import contact_of, persona_of_entity
 
 _queries = load_queries("trueup.records")
@@ -38,11 +40,13 @@ class Traces(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         entities: those the request names; None for all of the connection.
         event_ids: of the events behind the records.
+        record_ids: their records.
     """
 
     entities: tuple[str, ...] | None
     persons: frozenset[bytes]
     event_ids: frozenset[int]
+    record_ids: frozenset[int]
 
 
 async def find_traces(
@@ -63,15 +67,24 @@ async def find_traces(
     )
     rows = await cursor.fetchall()
     persons = {bytes(person) for *_, person, _ in rows if person is not None}
-    places = {place for entity, kind, ref, *_ in rows for place in (entity, f"{kind}/{ref}")}
-    for place in sorted(places.union(entities or ())):
-        persona = persona_of_entity(vault, connection_id, place)
-        persons |= set() if persona is None else {persona.person}
+    places = {place for _, _, entity, kind, ref, *_ in rows for place in (entity, f"{kind}/{ref}")}
+    places.update(entities or ())
+    persons |= _own_keys(vault, [(connection_id, place) for place in places])
+    if entities is None:
+        # Those too whom only bodies name of which no record was made.
+        persons |= set(await persons_of_connection(conn, connection_id))
     return Traces(
         entities=None if entities is None else tuple(entities),
         persons=frozenset(persons),
         event_ids=frozenset(event_id for *_, event_id in rows),
+        record_ids=frozenset(record_id for record_id, *_ in rows),
     )
+
+
+def _own_keys(vault: Vault, places: Iterable[tuple[int, str]]) -> set[bytes]:
+    """Return the keys of (connection_id, entity) under which lies what came before its person."""
+    personas = (persona_of_entity(vault, *place) for place in places)
+    return {persona.person for persona in personas if persona is not None}
 
 
 async def forget(
@@ -102,10 +115,34 @@ async def forget(
         email_index=vault.index("email", email) if email else None,
         phone_index=vault.index("phone", phone) if phone else None,
     )
+    beside, record_ids = await _forget_beside(conn, vault, gone)
+    await forget_links(
+        conn,
+        persons=sorted(persons.union(gone, beside)),
+        record_ids=sorted(traces.record_ids | record_ids),
+    )
     await darken_parked(conn, connection_id, traces.entities)
     if traces.entities is not None:
         await _darken_mentions(conn, vault, connection_id, request)
-    await note_erasure(conn, event_id=event_id, request=request.request.value, persons=len(gone))
+    await note_erasure(
+        conn, event_id=event_id, request=request.request.value, persons=len(gone) + len(beside)
+    )
+
+
+async def _forget_beside(
+    conn: psycopg.AsyncConnection[Any], vault: Vault, gone: Sequence[bytes]
+) -> tuple[list[bytes], set[int]]:
+    """Destroy what stands beside the records of those who are gone, under keys of its own.
+
+    A message that came before its ticket told whose it is, or a payment before its order, lies
+    under the key of the ticket or order itself, which the request does not name.
+    """
+    cursor = await conn.execute(_queries.traces_of_persons, {"persons": list(gone)})
+    rows = await cursor.fetchall()
+    places = {(row[1], place) for row in rows for place in (row[2], f"{row[3]}/{row[4]}")}
+    beside = await destroy_keys(conn, persons=sorted(_own_keys(vault, places))) if places else []
+    # What is another person's by now stays theirs.
+    return beside, {record_id for record_id, *_, person in rows if person is None}
 
 
 async def _darken_mentions(

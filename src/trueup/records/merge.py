@@ -5,6 +5,7 @@ from hashlib import blake2b
 
 import msgspec
 
+from trueup.canon.link import normal_links
 from trueup.canon.record import BEGINNING, Record, encode
 from trueup.contract.connector import Source
 from trueup.records.model import Stamp, Stored
@@ -26,24 +27,31 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
         record: without what is personal.
         body: `record` as JSON.
         personal: what is personal as JSON, to be sealed; None where there is nothing.
+        links: (namespace, value) as they are compared; to be stored as digests only.
     """
 
     record: Record
     body: bytes
     personal: bytes | None
     stamp: Stamp
+    links: tuple[tuple[str, str], ...] = ()
 
 
 def take_apart(record: Record, source: Source) -> Parts:
     """Separate what is personal, and stamp the version."""
     personal = None if record.person is None else encode(record.person)
-    bare = record if record.person is None else msgspec.structs.replace(record, person=None)
+    links = normal_links(record.links) if record.links else ()
+    bare = record
+    if record.person is not None or record.links:
+        bare = msgspec.structs.replace(record, person=None, links=())
     body = encode(bare)
     digest = blake2b(body, digest_size=16)
     if personal is not None:
         digest.update(personal)
+    for link in links:
+        digest.update("\x1f".join(link).encode())
     stamp = Stamp(record.updated_at, source.raised_at or BEGINNING, digest.digest())
-    return Parts(record=bare, body=body, personal=personal, stamp=stamp)
+    return Parts(record=bare, body=body, personal=personal, stamp=stamp, links=links)
 
 
 def judge(current: Stored | None, stamp: Stamp) -> Outcome:

@@ -20,6 +20,7 @@ class Stored(msgspec.Struct, kw_only=True):
 
     Attributes:
         body: the current version without what is personal.
+        links: (namespace, digest) of the current version; None where they are as stored.
         fresh: it was not in the database when the batch began.
         versions, stale: how many there are, those of this batch included.
     """
@@ -32,6 +33,7 @@ class Stored(msgspec.Struct, kw_only=True):
     body: Record
     person: bytes | None
     event_id: int
+    links: tuple[tuple[str, bytes], ...] | None = None
     versions: int = 1
     stale: int = 0
     fresh: bool = False

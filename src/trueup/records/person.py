@@ -1,13 +1,10 @@
 """Whose record is it: the person under whose key the personal fields are sealed."""
 
-import re
 from collections.abc import Mapping
 
-from trueup.canon.customer import Customer, CustomerPerson
-from trueup.canon.order import Order, OrderPerson
-from trueup.canon.privacy import PrivacyPerson, PrivacyRequest
+from trueup.canon.customer import Customer
+from trueup.canon.link import normal_email, normal_phone
 from trueup.canon.record import Record
-from trueup.canon.shipment import ShipmentPerson
 from trueup.govern.persons import Persona
 from trueup.govern.vault import Vault
 from trueup.records.model import Stored
@@ -16,6 +13,7 @@ _OF_PEOPLE = frozenset(
     (
         *("order", "customer", "shipment", "refund", "return", "payment"),
         *("fulfillment_event", "tender_transaction", "privacy_request"),
+        *("ticket", "message", "parcel"),
     )
 )
 
@@ -28,15 +26,16 @@ def persona_of(
 ) -> Persona | None:
     """Return the person a record speaks of; None where it speaks of nobody.
 
-    A record of an order belongs to the order's person where the order is known, so that one key
-    darkens them all.
+    A record of an order, or of a ticket, belongs to the person of that where it is known, so that
+    one key darkens them all.
     """
     email, phone = contact_of(record)
     customer = _customer_ref(record)
-    if customer is None and record.order_ref is not None:
-        order = entity_records.get(("order", record.order_ref))
-        if order is not None and order.person is not None and not isinstance(record, Order):
-            return Persona(person=order.person)
+    root = root_of(record.entity())
+    if customer is None and root != (record.kind, record.ref):
+        whole = entity_records.get(root)
+        if whole is not None and whole.person is not None:
+            return Persona(person=whole.person)
     email_index = vault.index("email", email) if email else None
     phone_index = vault.index("phone", phone) if phone else None
     if customer is not None:
@@ -66,30 +65,22 @@ def persona_of_entity(vault: Vault, connection_id: int, entity: str) -> Persona 
     return Persona(person=vault.index("entity", f"{connection_id}\x1f{entity}"))
 
 
+def root_of(entity: str) -> tuple[str, str]:
+    """Return kind and ref of the record that an entity is named after."""
+    kind, _, ref = entity.partition("/")
+    return kind, ref
+
+
 def contact_of(record: Record) -> tuple[str, str]:
     """Return e-mail and phone, normalised for look-ups; empty where there is none."""
     person = record.person
-    email = phone = None
-    if isinstance(person, (OrderPerson, CustomerPerson, PrivacyPerson)):
-        email, phone = person.email, person.phone
-    elif isinstance(person, ShipmentPerson):
-        email = person.email
+    if person is None:
+        return "", ""
+    email, phone = getattr(person, "email", None), getattr(person, "phone", None)
     return normal_email(email), normal_phone(phone)
-
-
-def normal_email(email: str | None) -> str:
-    """Return the e-mail as it is compared: trimmed, lower case."""
-    return (email or "").strip().casefold()
-
-
-def normal_phone(phone: str | None) -> str:
-    """Return the phone as it is compared: its digits."""
-    return re.sub(r"\D", "", phone or "")
 
 
 def _customer_ref(record: Record) -> str | None:
     if isinstance(record, Customer):
         return record.ref
-    if isinstance(record, (Order, PrivacyRequest)):
-        return record.customer_ref
-    return None
+    return getattr(record, "customer_ref", None)

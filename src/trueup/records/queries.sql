@@ -1,13 +1,22 @@
 -- name: load_entities
--- Loads all records of some entities with their current versions.
--- Parameters: connection_ids, entities: arrays of equal length.
+-- Loads all records of some entities with their current versions; and without a body those of the
+-- claimed records that are stored under another entity.
+-- Parameters: connection_ids, entities: arrays of equal length; claimed_connections, claimed_kinds,
+-- claimed_refs, claimed_entities: arrays of equal length.
 -- Rows: many.
--- Index: record_entity, version primary key.
+-- Index: record_entity, version primary key, record (connection_id, kind, ref).
 SELECT r.record_id, r.connection_id, r.kind, r.ref, r.entity, r.updated_at, r.raised_at, r.digest,
   r.person, r.event_id, r.versions, r.stale, v.body::text AS body
 FROM unnest(%(connection_ids)s::int[], %(entities)s::text[]) AS w (connection_id, entity)
 JOIN records.record r USING (connection_id, entity)
-JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id;
+JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
+UNION ALL
+SELECT r.record_id, r.connection_id, r.kind, r.ref, r.entity, r.updated_at, r.raised_at, r.digest,
+  r.person, r.event_id, r.versions, r.stale, NULL
+FROM unnest(%(claimed_connections)s::int[], %(claimed_kinds)s::text[], %(claimed_refs)s::text[],
+  %(claimed_entities)s::text[]) AS c (connection_id, kind, ref, entity)
+JOIN records.record r ON r.connection_id = c.connection_id AND r.kind = c.kind AND r.ref = c.ref
+  AND r.entity <> c.entity;
 
 -- name: take_record_block
 -- Takes a block of record numbers: 1,000 from `block` * 1,000 on.
@@ -59,12 +68,31 @@ ON CONFLICT (record_id, event_id) DO NOTHING;
 
 -- name: insert_links
 -- Notes other names of records.
--- Parameters: namespaces, refs, record_ids: arrays of equal length.
+-- Parameters: namespaces, digests, record_ids: arrays of equal length.
 -- Rows: none.
 -- Index: link primary key.
-INSERT INTO records.link (namespace, ref, record_id)
-SELECT * FROM unnest(%(namespaces)s::text[], %(refs)s::text[], %(record_ids)s::bigint[])
+INSERT INTO records.link (namespace, digest, record_id)
+SELECT * FROM unnest(%(namespaces)s::text[], %(digests)s::bytea[], %(record_ids)s::bigint[])
 ON CONFLICT DO NOTHING;
+
+-- name: drop_links
+-- Drops the names that some records no longer have.
+-- Parameters: moved: record_ids; namespaces, digests, record_ids: what they and others have now.
+-- Rows: none.
+-- Index: link_record, link primary key.
+DELETE FROM records.link l
+WHERE l.record_id = ANY(%(moved)s::bigint[]) AND (l.namespace, l.digest, l.record_id) NOT IN (
+  SELECT namespace, digest, record_id FROM unnest(%(namespaces)s::text[], %(digests)s::bytea[],
+    %(record_ids)s::bigint[]) AS n (namespace, digest, record_id));
+
+-- name: forget_links
+-- Deletes the names of some records and of all records of some persons.
+-- Parameters: persons, record_ids.
+-- Rows: none.
+-- Index: record_person, link_record.
+DELETE FROM records.link WHERE record_id IN (
+  SELECT record_id FROM records.record WHERE person = ANY(%(persons)s::bytea[])
+  UNION ALL SELECT unnest(%(record_ids)s::bigint[]));
 
 -- name: replace_listings
 -- Notes the variants of products; those a product no longer has become inactive. A variant that is
@@ -132,6 +160,65 @@ JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
 WHERE r.kind = %(kind)s AND (r.ref = %(ref)s OR r.number = %(ref)s)
 ORDER BY r.connection_id, r.record_id LIMIT 50;
 
+-- name: find_linked
+-- Finds records of one kind by another name of theirs.
+-- Parameters: kind; namespaces, digests: arrays of equal length.
+-- Rows: many.
+-- Index: link primary key.
+SELECT r.record_id, r.connection_id, r.kind, r.ref, r.entity, r.number, r.person, r.updated_at,
+  r.occurred_at, r.event_id, r.versions, r.stale, r.deleted, v.body::text AS body, v.personal
+FROM (
+  SELECT DISTINCT l.record_id
+  FROM unnest(%(namespaces)s::text[], %(digests)s::bytea[]) AS w (namespace, digest)
+  JOIN records.link l USING (namespace, digest)
+) AS named
+JOIN records.record r USING (record_id)
+JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
+WHERE r.kind = %(kind)s
+ORDER BY r.connection_id, r.record_id LIMIT 50;
+
+-- name: records_linked
+-- The records of all connections that share a name with some records. An order's number joins no
+-- two orders: two shops may number alike.
+-- Parameters: record_ids, namespaces, count.
+-- Rows: many: the record, and by which namespaces.
+-- Index: link_record, link primary key.
+WITH shared AS (
+  SELECT other.record_id, array_agg(DISTINCT other.namespace) AS namespaces
+  FROM records.link mine
+  JOIN records.link other USING (namespace, digest)
+  JOIN records.record a ON a.record_id = mine.record_id
+  JOIN records.record b ON b.record_id = other.record_id
+  WHERE mine.record_id = ANY(%(record_ids)s::bigint[])
+    AND mine.namespace = ANY(%(namespaces)s::text[])
+    AND other.record_id <> ALL(%(record_ids)s::bigint[])
+    AND NOT (mine.namespace = 'order' AND a.kind = 'order' AND b.kind = 'order')
+  GROUP BY other.record_id ORDER BY other.record_id LIMIT %(count)s
+)
+SELECT r.record_id, r.connection_id, r.kind, r.ref, r.entity, r.number, r.person, r.updated_at,
+  r.occurred_at, r.event_id, r.versions, r.stale, r.deleted, v.body::text AS body, v.personal,
+  s.namespaces
+FROM shared s JOIN records.record r USING (record_id)
+JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
+ORDER BY r.occurred_at, r.record_id;
+
+-- name: records_beside
+-- The records that stand in the same entities as some records, themselves among them.
+-- Parameters: record_ids, count.
+-- Rows: many, oldest first.
+-- Index: record primary key, record_entity, version primary key.
+WITH near AS (
+  SELECT DISTINCT r.record_id
+  FROM records.record mine JOIN records.record r USING (connection_id, entity)
+  WHERE mine.record_id = ANY(%(record_ids)s::bigint[])
+  ORDER BY r.record_id LIMIT %(count)s
+)
+SELECT r.record_id, r.connection_id, r.kind, r.ref, r.entity, r.number, r.person, r.updated_at,
+  r.occurred_at, r.event_id, r.versions, r.stale, r.deleted, v.body::text AS body, v.personal
+FROM near JOIN records.record r USING (record_id)
+JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
+ORDER BY r.occurred_at, r.record_id;
+
 -- name: records_of_entity
 -- All records of one entity.
 -- Parameters: connection_id, entity.
@@ -185,14 +272,26 @@ FROM records.record GROUP BY kind ORDER BY kind;
 -- name: traces_of_entities
 -- Where the people of some entities were seen: each record with the events of its versions.
 -- Parameters: connection_id, entities: array or null for all orders and people of the connection.
--- Rows: many: entity, kind, ref, person, event_id.
+-- Rows: many: record_id, connection_id, entity, kind, ref, person, event_id.
 -- Index: record_entity, version primary key.
-SELECT r.entity, r.kind, r.ref, r.person, v.event_id
+SELECT r.record_id, r.connection_id, r.entity, r.kind, r.ref, r.person, v.event_id
 FROM records.record r JOIN records.version v USING (record_id)
 WHERE r.connection_id = %(connection_id)s
   AND CASE WHEN %(entities)s::text[] IS NULL
     THEN r.person IS NOT NULL OR r.entity ~ '^(order|customer|privacy_request)/'
     ELSE r.entity = ANY(%(entities)s::text[]) END;
+
+-- name: traces_of_persons
+-- What stands in the same entities as the records of some persons.
+-- Parameters: persons.
+-- Rows: many: record_id, connection_id, entity, kind, ref, person.
+-- Index: record_person, record_entity.
+SELECT r.record_id, r.connection_id, r.entity, r.kind, r.ref, r.person
+FROM (
+  SELECT DISTINCT connection_id, entity FROM records.record
+  WHERE person = ANY(%(persons)s::bytea[])
+) AS w
+JOIN records.record r USING (connection_id, entity);
 
 -- name: page_records
 -- One page of the newest records of a kind; pages go on behind (before_at, before_id).

@@ -1,20 +1,110 @@
 """What others may know of records."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 import psycopg
 
+from trueup.canon.link import SPACES_OF_PEOPLE, LinkSpace
 from trueup.db.queries import load_queries
 from trueup.db.rows import Row, fetch_rows
+from trueup.govern.vault import Vault
+from trueup.records.links import digests_of_name
 
 _queries = load_queries("trueup.records")
 
+RELATED_MAX = 500
+"""So many records a walk over links reaches at most."""
 
-async def find_records(conn: psycopg.AsyncConnection[Any], kind: str, ref: str) -> list[Row]:
-    """Return records of one kind by the vendor's id or by number ("#1001")."""
-    return await fetch_rows(conn, _queries.find_records, kind=kind, ref=ref)
+_WALKED = tuple(sorted(set(LinkSpace) - SPACES_OF_PEOPLE))
+
+
+async def find_records(
+    conn: psycopg.AsyncConnection[Any], kind: str, ref: str, *, vault: Vault | None = None
+) -> list[Row]:
+    """Return records of one kind by the vendor's id or by number ("#1001").
+
+    Args:
+        conn: any session.
+        kind: such as "order".
+        ref: what a person typed, or the vendor's id.
+        vault: where it is given and nothing has this id or number, other names of records are
+            looked through too, such as a tracking number.
+    """
+    rows = await fetch_rows(conn, _queries.find_records, kind=kind, ref=ref)
+    if rows or vault is None:
+        return rows
+    names = digests_of_name(vault, ref)
+    return await fetch_rows(
+        conn,
+        _queries.find_linked,
+        kind=kind,
+        namespaces=[namespace for namespace, _ in names],
+        digests=[digest for _, digest in names],
+    )
+
+
+async def records_linked(
+    conn: psycopg.AsyncConnection[Any],
+    record_ids: Collection[int],
+    namespaces: Collection[str],
+    *,
+    count: int = RELATED_MAX,
+) -> list[Row]:
+    """Return the records of all connections that share a link with some records, oldest first.
+
+    An order's number joins other records to orders, never an order to an order: two shops may
+    number alike.
+
+    Args:
+        conn: any session.
+        record_ids: whose links count; they themselves are not returned.
+        namespaces: of `LinkSpace`.
+        count: records at most.
+
+    Returns:
+        Rows of records, each with the `namespaces` that join it.
+    """
+    return await fetch_rows(
+        conn,
+        _queries.records_linked,
+        record_ids=list(record_ids),
+        namespaces=[str(namespace) for namespace in namespaces],
+        count=count,
+    )
+
+
+async def related_records(
+    conn: psycopg.AsyncConnection[Any], record_ids: Collection[int], *, depth: int = 3
+) -> list[Row]:
+    """Return what some records are about, in every system: the records themselves first.
+
+    One step goes to all records of the same entity (an order's parcels and payments) and from
+    those to all that share a link. Links of people are not walked: a customer's other orders are
+    other things. At most `RELATED_MAX` records.
+
+    Args:
+        conn: any session.
+        record_ids: where to begin.
+        depth: steps over links at most.
+    """
+    found: dict[int, Row] = {}
+    reached = list(dict.fromkeys(record_ids))
+    for step in range(depth + 1):
+        near = await fetch_rows(
+            conn, _queries.records_beside, record_ids=reached, count=RELATED_MAX
+        )
+        for row in near:
+            found.setdefault(row["record_id"], row)
+        room = RELATED_MAX - len(found)
+        if step == depth or room <= 0:
+            break
+        linked = await records_linked(conn, found, _WALKED, count=room)
+        reached = [row["record_id"] for row in linked]
+        if not reached:
+            break
+    return list(found.values())[:RELATED_MAX]
 
 
 async def records_of_entity(

@@ -8,9 +8,9 @@ import psycopg
 
 from trueup.canon.order import Order
 from trueup.canon.record import Record, decode
-from trueup.canon.shipment import Shipment
 from trueup.db.queries import load_queries
 from trueup.errors import invariant
+from trueup.records.links import store_links
 from trueup.records.model import Stamp, Stored, Version
 
 _queries = load_queries("trueup.records")
@@ -48,18 +48,49 @@ async def load_entities(
     conn: psycopg.AsyncConnection[Any], entities: Iterable[EntityKey]
 ) -> dict[EntityKey, dict[RecordKey, Stored]]:
     """Return all records of some entities: entity -> (kind, ref) -> record."""
-    keys = list(dict.fromkeys(entities))
+    found, _ = await load_claimed(conn, entities, ())
+    return found
+
+
+async def load_claimed(
+    conn: psycopg.AsyncConnection[Any],
+    entities: Iterable[EntityKey],
+    claims: Iterable[tuple[tuple[int, str, str], str]],
+) -> tuple[dict[EntityKey, dict[RecordKey, Stored]], dict[tuple[int, str, str], str]]:
+    """Return all records of some entities, and what of the claimed is another entity's already.
+
+    Args:
+        conn: any session.
+        entities: (connection_id, entity).
+        claims: ((connection_id, kind, ref), entity) of records that are about to be stored.
+
+    Returns:
+        entity -> (kind, ref) -> record; and (connection_id, kind, ref) -> the entity it is stored
+        under, for those that are stored under another one than claimed.
+    """
+    keys, claimed = list(dict.fromkeys(entities)), list(claims)
     found: dict[EntityKey, dict[RecordKey, Stored]] = {key: {} for key in keys}
+    elsewhere: dict[tuple[int, str, str], str] = {}
     if not keys:
-        return found
+        return found, elsewhere
     cursor = await conn.execute(
         _queries.load_entities,
-        {"connection_ids": [c for c, _ in keys], "entities": [e for _, e in keys]},
+        {
+            "connection_ids": [c for c, _ in keys],
+            "entities": [e for _, e in keys],
+            "claimed_connections": [c for (c, _, _), _ in claimed],
+            "claimed_kinds": [kind for (_, kind, _), _ in claimed],
+            "claimed_refs": [ref for (_, _, ref), _ in claimed],
+            "claimed_entities": [entity for _, entity in claimed],
+        },
         prepare=True,
     )
     for row in await cursor.fetchall():
         record_id, connection_id, kind, ref, entity, updated_at, raised_at, digest = row[:8]
         person, event_id, versions, stale, body = row[8:]
+        if body is None:
+            elsewhere[connection_id, kind, ref] = entity
+            continue
         found[connection_id, entity][kind, ref] = Stored(
             record_id=record_id,
             connection_id=connection_id,
@@ -72,7 +103,7 @@ async def load_entities(
             versions=versions,
             stale=stale,
         )
-    return found
+    return found, elsewhere
 
 
 async def store_records(
@@ -113,16 +144,7 @@ async def store_records(
             },
             prepare=True,
         )
-    links = [link for stored in changed for link in _links(stored)]
-    if links:
-        await conn.execute(
-            _queries.insert_links,
-            {
-                "namespaces": [namespace for namespace, _, _ in links],
-                "refs": [ref for _, ref, _ in links],
-                "record_ids": [record_id for _, _, record_id in links],
-            },
-        )
+    await store_links(conn, changed)
 
 
 def _columns(records: Sequence[Stored]) -> dict[str, list[Any]]:
@@ -149,9 +171,3 @@ def _occurred_at(record: Record) -> datetime:
     if isinstance(record, Order):
         return record.placed_at
     return getattr(record, "created_at", None) or record.updated_at
-
-
-def _links(stored: Stored) -> list[tuple[str, str, int]]:
-    if isinstance(stored.body, Shipment):
-        return [("tracking", number, stored.record_id) for number in stored.body.tracking_numbers]
-    return []

@@ -73,7 +73,6 @@ def map_customer(shape: CustomerShape, source: Source) -> Mapped:
         spent=money_of(spent, shape.currency) if is_told(spent) else None,
         currency=shape.currency,
         locale=shape.locale,
-        tags=tags_of(shape.tags),
         consents=_consents_of(shape, ref, issues),
         person=_person_of(shape),
     )
@@ -100,6 +99,7 @@ def _person_of(shape: CustomerShape) -> CustomerPerson | None:
         last_name=shape.last_name or None,
         note=shape.note or None,
         addresses=addresses,
+        tags=tags_of(shape.tags),
     )
     return None if person == _NOBODY else person
 

@@ -1,6 +1,7 @@
 """Fulfilments become shipments. Shopify takes the units out of stock when one succeeds."""
 
 from trueup.canon.issue import Issue
+from trueup.canon.link import Link, LinkSpace
 from trueup.canon.shipment import Shipment, ShipmentLine, ShipmentPerson, ShipmentState
 from trueup.connectors.shopify.refs import address_of, code_of, needed_order, ref_of, stamp_of, utc
 from trueup.connectors.shopify.shape import AddressShape, FulfillmentShape
@@ -30,6 +31,7 @@ def shipment_of(
     state, issue = code_of(_STATE, shape.status, "fulfillment_state", f"shipment/{ref}")
     if issue:
         issues.append(issue)
+    numbers = _all_of(shape.tracking_numbers, shape.tracking_number)
     return Shipment(
         ref=ref,
         order_ref=order_ref or needed_order(shape.order_id),
@@ -39,11 +41,10 @@ def shipment_of(
         created_at=utc(shape.created_at),
         location_ref=ref_of(shape.location_id),
         carrier=shape.tracking_company or None,
-        tracking_numbers=_all_of(shape.tracking_numbers, shape.tracking_number),
-        tracking_urls=_all_of(shape.tracking_urls, shape.tracking_url),
         parcel_code=shape.shipment_status.lower() if shape.shipment_status else None,
         service=shape.service or None,
-        person=_person_of(shape.email or email, shape.destination or destination),
+        links=tuple([Link(LinkSpace.TRACKING, number) for number in numbers]),
+        person=_person_of(shape, numbers, email, destination),
     )
 
 
@@ -65,8 +66,19 @@ def _all_of(many: list[str | None] | None, one: str | None) -> tuple[str, ...]:
     return found or ((one,) if one else ())
 
 
-def _person_of(email: str | None, destination: AddressShape | None) -> ShipmentPerson | None:
-    address = address_of(destination)
-    if not email and address is None:
-        return None
-    return ShipmentPerson(email=email or None, destination=address)
+def _person_of(
+    shape: FulfillmentShape,
+    numbers: tuple[str, ...],
+    email: str | None,
+    destination: AddressShape | None,
+) -> ShipmentPerson | None:
+    person = ShipmentPerson(
+        email=shape.email or email or None,
+        destination=address_of(shape.destination or destination),
+        tracking_numbers=numbers,
+        tracking_urls=_all_of(shape.tracking_urls, shape.tracking_url),
+    )
+    return None if person == _NOBODY else person
+
+
+_NOBODY = ShipmentPerson()

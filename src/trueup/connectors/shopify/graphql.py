@@ -211,6 +211,7 @@ def transaction_shape(node: TransactionNode) -> TransactionShape:
         created_at=node.created_at,
         processed_at=node.processed_at,
         authorization=node.authorization_code,
+        payment_id=node.payment_id,
         error_code=node.error_code,
         test=node.test,
         parent_id=pointed(node.parent_transaction),

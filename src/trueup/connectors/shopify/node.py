@@ -231,6 +231,7 @@ class TransactionNode(Node, frozen=True, kw_only=True):
     created_at: Instant | None = None
     processed_at: Instant | None = None
     authorization_code: str | None = None
+    payment_id: str | None = None
     error_code: str | None = None
     test: bool | None = None
     parent_transaction: PointerNode | None = None

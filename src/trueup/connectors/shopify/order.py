@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from trueup.canon.arithmetic import check_order
 from trueup.canon.issue import Issue, Severity
+from trueup.canon.link import Link, LinkSpace
 from trueup.canon.order import (
     Order,
     OrderOrigin,
@@ -105,11 +106,12 @@ def _order_of(shape: OrderShape, source: Source, total: Price, issues: list[Issu
     updated_at = stamp_of(source, shape.updated_at, shape.created_at)
     placed_at = utc(shape.processed_at) or utc(shape.created_at) or updated_at
     presented = shape.presentment_currency
+    number = shape.name or str(shape.order_number or ref)
     allocated: list[tuple[int | None, Price]] = []
     return Order(
         ref=ref,
         updated_at=updated_at,
-        number=shape.name or str(shape.order_number or ref),
+        number=number,
         placed_at=placed_at,
         currency=currency,
         presented_currency=presented if presented and presented != currency else None,
@@ -135,7 +137,7 @@ def _order_of(shape: OrderShape, source: Source, total: Price, issues: list[Issu
         test=bool(shape.test),
         customer_ref=ref_of(shape.customer.id) if shape.customer else None,
         location_ref=ref_of(shape.location_id),
-        tags=tags_of(shape.tags),
+        links=(Link(LinkSpace.ORDER, number),),
         person=_person_of(shape),
     )
 
@@ -166,6 +168,7 @@ def _person_of(shape: OrderShape) -> OrderPerson | None:
         shipping=shipping,
         note=shape.note or None,
         ip=shape.browser_ip or None,
+        tags=tags_of(shape.tags),
     )
     return None if person == _NOBODY else person
 

@@ -178,6 +178,7 @@ class TransactionShape(Shape, frozen=True, kw_only=True):
     created_at: Instant | None = None
     processed_at: Instant | None = None
     authorization: str | None = None
+    payment_id: str | None = None
     error_code: str | None = None
     test: bool | None = None
     parent_id: Id | None = None

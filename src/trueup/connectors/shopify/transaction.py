@@ -1,6 +1,7 @@
 """Payment transactions."""
 
 from trueup.canon.issue import Issue, Severity
+from trueup.canon.link import Link, LinkSpace
 from trueup.canon.payment import Payment, PaymentKind, PaymentState
 from trueup.canon.price import Price
 from trueup.connectors.shopify.amount import NO_CURRENCY, price_of
@@ -18,6 +19,7 @@ _KIND = {
     "void": PaymentKind.VOID,
     "change": PaymentKind.CHANGE,
 }
+_PROVIDER_ID_CHARS_MIN = 9
 _STATE = {
     "pending": PaymentState.PENDING,
     "success": PaymentState.SUCCEEDED,
@@ -55,10 +57,18 @@ def payment_of(
         gateway=shape.gateway or None,
         processed_at=utc(shape.processed_at) or utc(shape.created_at),
         parent_ref=ref_of(shape.parent_id),
+        links=_links_of(shape),
         authorisation_code=shape.authorization or None,
         error_code=shape.error_code.lower() if shape.error_code else None,
         test=bool(shape.test),
     )
+
+
+def _links_of(shape: TransactionShape) -> tuple[Link, ...]:
+    """Return the provider's ids; a card's short authorisation code is no name, it repeats."""
+    code = shape.authorization or ""
+    told = (code if len(code) >= _PROVIDER_ID_CHARS_MIN else None, shape.payment_id)
+    return tuple([Link(LinkSpace.PAYMENT, name) for name in told if name])
 
 
 def is_foreign(shape: TransactionShape) -> bool:
