@@ -10,6 +10,7 @@ Modules of a connector folder and the protocols they satisfy:
 `webhook.py`              `WebhookModule`: whose delivery is it, and about what
 `mapping.py`              `MappingModule`: what does a body mean
 `api.py`                  `ApiModule`: how the vendor is spoken to, and what its replies say
+`auth.py`                 `AuthModule`: how a person lets us in, and how tokens are had (OAuth)
 `pull.py`                 `PullModule`: pages since a cursor, bulk export, single records
 `hooks.py`                `HooksModule`: which webhooks exist at the vendor
 `actions.py`              `ActionsModule`: intents to requests, replies to receipts
@@ -21,7 +22,7 @@ Modules of a connector folder and the protocols they satisfy:
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -247,6 +248,44 @@ class BulkState(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
 
 
+class Grant(msgspec.Struct, frozen=True, kw_only=True):
+    """What a token is asked for with.
+
+    Attributes:
+        kind: "code": of a person who came back; "refresh": by `secrets["refresh_token"]`;
+            "client": by the client's own credentials.
+        code: as `callback_code` gave it; for "code" alone.
+        redirect_uri: the one that the code was sent to; for "code" alone.
+    """
+
+    kind: Literal["code", "refresh", "client"]
+    code: str = ""
+    redirect_uri: str = ""
+
+    def __repr__(self) -> str:
+        return f"Grant({self.kind})"  # the code is as good as a token
+
+
+class Token(msgspec.Struct, frozen=True, kw_only=True):
+    """What the vendor lets us in with.
+
+    Attributes:
+        expires_in_s: from the moment at which it was asked for; None where it does not expire.
+        refresh_token: for the next one; None where the last one goes on being good.
+        scopes: as the vendor writes them; empty where it does not say.
+        settings: of the connection, as far as the reply tells them: the account's own address.
+    """
+
+    access_token: str
+    expires_in_s: float | None = None
+    refresh_token: str | None = None
+    scopes: tuple[str, ...] = ()
+    settings: Mapping[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"Token(expires_in_s={self.expires_in_s})"
+
+
 class WebhookModule(Protocol):
     """Whose delivery is it, and about what. Pure; never raises on hostile input."""
 
@@ -300,6 +339,39 @@ class ApiModule(Protocol):
 
     def checked(self, reply: Reply) -> Mapping[str, str]:
         """Return what the check learnt: account name, granted scopes, currency, time zone."""
+
+
+class AuthModule(Protocol):
+    """How a person lets us in, and how tokens are had. Pure; `trueup.contract.oauth` has parts.
+
+    Only where the manifest's schemes name "oauth2" or "oauth2_client". The loader asks for
+    `authorise_url` and `callback_code` where they name "oauth2". An address of a sandbox (the
+    setting `api_base`) replaces the vendor's, also here. A vendor whose callback tells a setting,
+    such as the number of the company, has a function `callback_settings(query)` as well, which
+    returns them; the room calls it after `callback_code`.
+    """
+
+    def authorise_url(
+        self, settings: Mapping[str, str], secrets: Mapping[str, str], state: str, redirect_uri: str
+    ) -> str:
+        """Return where a person is sent to let us in; raises `ConfigError` for what is missing."""
+
+    def callback_code(
+        self, settings: Mapping[str, str], secrets: Mapping[str, str], query: Mapping[str, str]
+    ) -> str:
+        """Return the code of a callback, its signature checked where the vendor signs.
+
+        The room has compared `state` before, and refused what comes twice and a denial. Raises
+        `Refused` where it is not of this vendor or this account, or has no code.
+        """
+
+    def token_request(
+        self, settings: Mapping[str, str], secrets: Mapping[str, str], grant: Grant
+    ) -> Request:
+        """Return the call that asks for a token, at an absolute address, with its credentials."""
+
+    def token(self, reply: Reply) -> Token:
+        """Return the token of a reply that the room has judged; raises `ContractBroken`."""
 
 
 class PullModule(Protocol):

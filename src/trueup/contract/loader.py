@@ -16,7 +16,7 @@ import msgspec
 
 from trueup import connectors
 from trueup.contract import connector
-from trueup.contract.manifest import Manifest, load_manifest
+from trueup.contract.manifest import OAUTH_SCHEMES, Manifest, load_manifest
 from trueup.contract.manifest_fault import config_error
 from trueup.errors import ConfigError
 
@@ -25,6 +25,7 @@ _PROTOCOLS: Mapping[str, type] = MappingProxyType(
         "webhook": connector.WebhookModule,
         "mapping": connector.MappingModule,
         "api": connector.ApiModule,
+        "auth": connector.AuthModule,
         "pull": connector.PullModule,
         "hooks": connector.HooksModule,
         "actions": connector.ActionsModule,
@@ -37,6 +38,7 @@ _REASONS = MappingProxyType(
         "webhook": "a [webhook] table",
         "mapping": "a webhook, pull or files table",
         "api": "a pull or actions table, or webhook.managed = true",
+        "auth": 'an auth scheme "oauth2" or "oauth2_client"',
         "pull": "a [[pull]] table",
         "hooks": "webhook.managed = true",
         "actions": 'an [[actions]] table with the form "level"',
@@ -77,6 +79,11 @@ class ConnectorFolder(msgspec.Struct, frozen=True, kw_only=True):
     def api(self) -> connector.ApiModule:
         """Give the module that knows how the vendor is spoken to."""
         return cast("connector.ApiModule", self._module("api"))
+
+    @property
+    def auth(self) -> connector.AuthModule:
+        """Give the module that has tokens handed out."""
+        return cast("connector.AuthModule", self._module("auth"))
 
     @property
     def pull(self) -> connector.PullModule:
@@ -160,6 +167,7 @@ def declared_modules(manifest: Manifest) -> frozenset[str]:
         "webhook": manifest.webhook is not None,
         "mapping": bool(manifest.webhook or manifest.pull or manifest.files),
         "api": bool(manifest.pull or manifest.actions or managed),
+        "auth": bool(OAUTH_SCHEMES.intersection(manifest.auth.schemes)),
         "pull": bool(manifest.pull),
         "hooks": managed,
         "actions": any(action.form == "level" for action in manifest.actions),
@@ -231,6 +239,7 @@ def _unneeded_functions(manifest: Manifest) -> set[str]:
         tuple(name for name in pull if name.startswith("bulk_")): any(
             resource.bulk for resource in manifest.pull
         ),
+        ("authorise_url", "callback_code"): "oauth2" in manifest.auth.schemes,
         ("next_request",): any(action.steps for action in manifest.actions),
         ("find_request", "found"): any(action.idempotency == "lookup" for action in commands),
         ("confirm_request", "confirmed"): any(action.confirm == "ask" for action in commands),

@@ -35,6 +35,9 @@ Kind = Literal[
 Mode = Literal["shadow", "ask", "auto"]
 """shadow: only noted; ask: a person approves; auto: done at once (only at the gold level)."""
 
+OAUTH_SCHEMES = frozenset(("oauth2", "oauth2_client"))
+"""Schemes by which tokens are handed out: to a person who agreed, to the client itself."""
+
 _ID = re.compile(r"[a-z][a-z0-9_]{1,39}")
 _ACTION = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 _MEDIA_TYPE = re.compile(r"[a-z0-9.+-]+/[a-z0-9.+*-]+")

@@ -15,6 +15,7 @@ FUNCTIONS = {
     "webhook": "identify split identify_piece",
     "mapping": "map_source",
     "api": "base_url authorise judge budget check_request checked",
+    "auth": "authorise_url callback_code token_request token",
     "pull": "page_request page fetch_request fetched count_request count bulk_request "
     "bulk_started bulk_status_request bulk_state bulk_pieces",
     "actions": "request receipts read_request read",
@@ -58,7 +59,7 @@ def test_finds_a_connector_and_loads_what_it_declares(build: Build) -> None:
     assert list(found) == ["acme"]
     acme = found["acme"]
     assert acme.id == "acme"
-    assert sorted(acme.modules) == ["actions", "api", "files", "mapping", "pull", "webhook"]
+    assert sorted(acme.modules) == ["actions", "api", "auth", "files", "mapping", "pull", "webhook"]
     assert acme.webhook.identify({}, b"") == "identify"  # type: ignore[comparison-overlap]
     assert acme.has("pull")
     assert not acme.has("hooks")
@@ -84,7 +85,7 @@ def test_a_managed_webhook_calls_for_hooks(build: Build) -> None:
     assert find_connectors(root, root.name)["acme"].has("hooks")
 
 
-@pytest.mark.parametrize("name", ["webhook", "mapping", "api", "pull", "actions", "files"])
+@pytest.mark.parametrize("name", ["webhook", "mapping", "api", "auth", "pull", "actions", "files"])
 def test_a_declared_file_that_is_missing_is_told(build: Build, name: str) -> None:
     root = build(without=f"hooks {name}")
     with pytest.raises(ConfigError, match=f"{name}.py: expected a file") as caught:
@@ -134,6 +135,26 @@ def test_bulk_declared_without_its_functions_is_told(build: Build) -> None:
     )
     root = build(pull=plain)
     with pytest.raises(ConfigError, match="bulk_request"):
+        find_connectors(root, root.name)
+
+
+@pytest.mark.parametrize("scheme", ["api_key", "basic"])
+def test_an_auth_file_without_an_oauth_scheme_is_told(build: Build, scheme: str) -> None:
+    root = build(GOOD.replace('"api_key", "oauth2"', f'"{scheme}"'))
+    with pytest.raises(ConfigError, match=r"auth.py: expected no such file.*oauth2_client"):
+        find_connectors(root, root.name)
+
+
+def test_a_person_is_sent_only_where_the_scheme_is_oauth2(build: Build) -> None:
+    """A client that lets itself in needs neither an address to go to nor a callback."""
+    plain = "def token_request(*args): ...\ndef token(*args): ...\n"
+    root = build(GOOD.replace('"api_key", "oauth2"', '"oauth2_client"'), auth=plain)
+    assert find_connectors(root, root.name)["acme"].has("auth")
+
+
+def test_oauth2_without_a_callback_is_told(build: Build) -> None:
+    root = build(auth="def token_request(*args): ...\ndef token(*args): ...\n")
+    with pytest.raises(ConfigError, match="write authorise_url, callback_code"):
         find_connectors(root, root.name)
 
 

@@ -1,17 +1,14 @@
-"""The error table, the budget, credentials and the sign-in."""
+"""The error table, the budget and credentials."""
 
-import hashlib
-import hmac
 import json
 from typing import Any
 
 import pytest
 
-from trueup.connectors.shopify import api, oauth
+from trueup.connectors.shopify import api
 from trueup.contract.connector import Reply, Request
 from trueup.errors import (
     AuthExpired,
-    ConfigError,
     ConnectorError,
     ContractBroken,
     RateLimited,
@@ -124,51 +121,3 @@ def test_the_check_names_the_scopes_that_are_missing() -> None:
     ) == ("Example", "EUR", "read_returns")  # fmt: skip
     with pytest.raises(ContractBroken):
         api.checked(reply(body={"data": {"shop": None}}))
-
-
-def signed(**fields: str) -> list[tuple[str, str]]:
-    text = "&".join(f"{name}={fields[name]}" for name in sorted(fields))
-    mac = hmac.new(b"app-secret", text.encode(), hashlib.sha256).hexdigest()
-    return [*fields.items(), ("hmac", mac)]
-
-
-GOOD = {"code": "once", "shop": SHOP, "state": "xyz", "timestamp": "1"}
-ASKED = {"client_secret": "app-secret", "state": "xyz", "shop_domain": SHOP}
-
-
-def test_the_callback_is_taken_only_as_the_answer_to_our_question() -> None:
-    assert oauth.callback_code(signed(**GOOD), **ASKED) == "once"
-    wrong: list[list[tuple[str, str]]] = [
-        signed(**{**GOOD, "state": "abc"}),
-        signed(**{**GOOD, "shop": "other.myshopify.com"}),
-        signed(**{**GOOD, "code": ""}),
-        [*signed(**GOOD), ("code", "twice")],
-        list(GOOD.items()),
-        [*GOOD.items(), ("hmac", "0" * 64)],
-        [*GOOD.items(), ("hmac", "\u00e9")],
-    ]
-    for pairs in wrong:
-        with pytest.raises(Refused):
-            oauth.callback_code(pairs, **ASKED)
-    with pytest.raises(Refused):
-        oauth.callback_code(signed(**GOOD), **{**ASKED, "client_secret": ""})
-
-
-def test_sign_in_goes_to_shopify_alone() -> None:
-    url = oauth.authorize_url(
-        shop_domain=SHOP, client_id="id", scopes=["b", "a"], redirect_url="https://hub.example/x",
-        state="s t",
-    )  # fmt: skip
-    assert url.startswith(f"https://{SHOP}/admin/oauth/authorize?client_id=id&scope=a%2Cb&")
-    assert url.endswith("state=s+t")
-    for domain in ("evil.example", f"{SHOP}.evil.example", f"a@{SHOP}", "", "x.myshopify.com/"):
-        with pytest.raises(ConfigError):
-            oauth.token_request(shop_domain=domain, client_id="i", client_secret="s", code="c")
-    request = oauth.token_request(shop_domain=SHOP, client_id="i", client_secret="s", code="c")
-    assert f"https://{SHOP}/admin/oauth/access_token" == request.path
-    assert oauth.token(reply(body={"access_token": "t", "scope": "a,b"})) == {
-        "access_token": "t",
-        "scopes": "a b",
-    }
-    with pytest.raises(Refused):
-        oauth.token(reply(400, {"error": "invalid_request"}))
