@@ -21,6 +21,7 @@ from trueup.intake.claim import load_events
 from trueup.intake.model import NewEvent
 from trueup.intake.park import requeue_parked
 from trueup.ledger.proof import prove_ledger
+from trueup.records.reads import find_records
 from trueup.records.understand import understand
 from trueup.sandbox.clock import ManualClock
 from trueup.sandbox.sandbox import Sandbox
@@ -34,7 +35,14 @@ pytestmark = pytest.mark.anyio
 
 EMAIL, PHONE = "Canary.Yellowwing@birds.example", "+15550188231"
 NAME, SURNAME, NOTE = "Zyxcanary", "Yellowwing", "please ring canarybell twice"
-CANARY = [text.lower() for text in (EMAIL, PHONE, PHONE[1:], NAME, SURNAME, NOTE, "canarybell")]
+TRACKING, TAG, CART = "1ZCANARYTRACK42", "zyx-canarytag", "canarycart wish"
+CANARY = [
+    text.lower()
+    for text in (
+        *(EMAIL, PHONE, PHONE[1:], NAME, SURNAME, NOTE, "canarybell"),
+        *(TRACKING, TAG, CART),
+    )
+]
 OTHER = "ben.brook@buyers.example"
 
 
@@ -66,7 +74,14 @@ class Shop:
     def buy(self, ref: str, email: str, **person: Any) -> int:
         seed = CustomerSeed(email=email, **person)
         note = NOTE if email == EMAIL else None
-        cart = Cart(ref=ref, lines=[CartLine(sku="TEE", quantity=2)], customer=seed, note=note)
+        tags = (TAG,) if email == EMAIL else ()
+        cart = Cart(
+            ref=ref,
+            lines=[CartLine(sku="TEE", quantity=2)],
+            customer=seed,
+            note=note,
+            tags=tags,
+        )
         return self.do(do.Checkout(cart=cart)).order_id
 
     def heard(self, spine: Spine) -> list[NewEvent]:
@@ -84,8 +99,8 @@ def live(shop: Shop) -> int:
     order = shop.buy("c1", EMAIL, first_name=NAME, last_name=SURNAME, phone=PHONE)
     shop.buy("o1", OTHER, first_name="Ben", last_name="Brook")
     shop.do(do.Edit(order="c1", changes={"TEE": 1}))
-    shop.do(do.ChangeCustomer(email=EMAIL, email_consent="subscribed"))
-    shop.do(do.Fulfil(order="c1", units={"TEE": 1}, tracking_number="1Z-42"))
+    shop.do(do.ChangeCustomer(email=EMAIL, email_consent="subscribed", tags=(TAG,)))
+    shop.do(do.Fulfil(order="c1", units={"TEE": 1}, tracking_number=TRACKING))
     shop.do(do.Fulfil(order="o1"))
     shop.do(do.Deliver(order="c1"))
     shop.do(do.Refund(order="c1", units={"TEE": 1}, restock_type="cancel"))
@@ -177,6 +192,20 @@ async def seen(spine: Spine, texts: list[str]) -> list[str]:
     return sorted({f"{place}: {t}" for place, text in places for t in texts if t in text})
 
 
+def cart_of(spine: Spine, email: str, wish: str, name: str = "north") -> NewEvent:
+    """Return a checkout that was left: nobody reads it, and it names a person."""
+    body = {"id": len(wish), "token": wish[:6], "email": email, "note": wish}
+    return spine.delivery(name, "checkouts/update", body)
+
+
+async def names_of_records(spine: Spine, kind: str) -> list[tuple[str, bytes]]:
+    return await spine.rows(
+        "SELECT l.namespace, l.digest FROM records.link l JOIN records.record r USING (record_id)"
+        " WHERE r.kind = %s ORDER BY 1, 2",
+        kind,
+    )
+
+
 async def contacts(spine: Spine, email: str) -> list[bytes]:
     index = spine.hub.vault.index("email", email.lower())
     return await find_by_contact(spine.conn, email_index=index)
@@ -209,10 +238,22 @@ async def test_a_canary_is_gone_everywhere(
     async with open_spine(database_url) as spine:
         shop = Shop()
         live(shop)
-        await spine.append(spine.movement("o", "opening", "TEE", 50), *shop.heard(spine))
+        await spine.append(
+            spine.movement("o", "opening", "TEE", 50),
+            *shop.heard(spine),
+            cart_of(spine, EMAIL, CART),
+            cart_of(spine, OTHER, "another wish"),
+        )
         await spine.apply(count=500 if together else 1)
         assert await contacts(spine, EMAIL)
-        assert len(await seen(spine, CANARY)) > 10, "the canary was never there"
+        places = await seen(spine, CANARY)
+        assert len(places) > 10, "the canary was never there"
+        sung = {place.rpartition(": ")[2] for place in places}
+        assert {TRACKING.lower(), TAG, CART} <= sung, "not every canary was there"
+        assert not [place for place in places if place.startswith("records.")]
+        of_orders = await names_of_records(spine, "order")
+        assert len(of_orders) == 2
+        assert len(await names_of_records(spine, "shipment")) == 2
         before = await book(spine)
         others_before = await seen(spine, [OTHER])
 
@@ -221,6 +262,10 @@ async def test_a_canary_is_gone_everywhere(
 
         assert await seen(spine, CANARY) == []
         assert await contacts(spine, EMAIL) == []
+        assert len(await names_of_records(spine, "shipment")) == 1
+        assert len(await names_of_records(spine, "order")) == 1
+        assert await find_records(spine.conn, "shipment", TRACKING, vault=spine.hub.vault) == []
+        assert [place for place in await seen(spine, ["another wish"]) if "checkouts" in place]
         dumped = dump(database_url)
         assert "insert into" in dumped
         assert [text for text in CANARY if text in dumped] == []
@@ -345,14 +390,18 @@ async def test_when_the_shop_leaves_all_its_people_are_forgotten(database_url: s
         live(shop)
         await spine.take(spine.movement("o", "opening", "TEE", 50), *shop.heard(spine))
         await spine.take(spine.order(7, "TEE", name="south", note="southern note"))
+        # Both shops hold a cart of one person; only one of them leaves.
+        await spine.take(cart_of(spine, "zed@birds.example", "northern cart"))
+        await spine.take(cart_of(spine, "zed@birds.example", "southern cart", "south"))
         broken = {"email": EMAIL, "line_items": 7}
         await spine.take(spine.delivery("north", "orders/updated", broken))
         before = await book(spine)
         shop.do(do.Uninstall())
         shop.do(do.ForgetShop())
         await spine.take(*shop.heard(spine))
-        assert await seen(spine, [*CANARY, OTHER]) == []
+        assert await seen(spine, [*CANARY, OTHER, "northern cart"]) == []
         assert await seen(spine, ["southern note"])
+        assert await seen(spine, ["southern cart"])
         assert await book(spine) == before
         assert (await prove_ledger(spine.conn)).holds
 

@@ -34,19 +34,23 @@ async def store_links(conn: psycopg.AsyncConnection[Any], changed: Sequence[Stor
         conn: in the transaction of the batch.
         changed: records as they stand after it; those without `links` keep what they had.
     """
-    rows = [(*link, stored.record_id) for stored in changed for link in stored.links or ()]
-    moved = [
-        stored.record_id for stored in changed if stored.links is not None and not stored.fresh
-    ]
-    parameters = {
+    fresh = [stored for stored in changed if stored.fresh and stored.links]
+    moved = [stored for stored in changed if not stored.fresh and stored.links is not None]
+    if fresh:
+        await conn.execute(_queries.insert_links, _columns(fresh), prepare=True)
+    if moved:
+        record_ids = [stored.record_id for stored in moved]
+        columns = _columns(moved) | {"moved": record_ids}
+        await conn.execute(_queries.replace_links, columns, prepare=True)
+
+
+def _columns(records: Sequence[Stored]) -> dict[str, list[Any]]:
+    rows = [(*link, stored.record_id) for stored in records for link in stored.links or ()]
+    return {
         "namespaces": [namespace for namespace, _, _ in rows],
         "digests": [digest for _, digest, _ in rows],
         "record_ids": [record_id for _, _, record_id in rows],
     }
-    if moved:
-        await conn.execute(_queries.drop_links, parameters | {"moved": moved}, prepare=True)
-    if rows:
-        await conn.execute(_queries.insert_links, parameters, prepare=True)
 
 
 async def forget_links(

@@ -67,23 +67,29 @@ FROM unnest(%(record_ids)b::bigint[], %(event_ids)b::bigint[], %(stale)b::bool[]
 ON CONFLICT (record_id, event_id) DO NOTHING;
 
 -- name: insert_links
--- Notes other names of records.
+-- Notes the names of records seen for the first time.
 -- Parameters: namespaces, digests, record_ids: arrays of equal length.
 -- Rows: none.
 -- Index: link primary key.
 INSERT INTO records.link (namespace, digest, record_id)
-SELECT * FROM unnest(%(namespaces)s::text[], %(digests)s::bytea[], %(record_ids)s::bigint[])
-ON CONFLICT DO NOTHING;
+SELECT * FROM unnest(%(namespaces)b::text[], %(digests)b::bytea[], %(record_ids)b::bigint[]);
 
--- name: drop_links
--- Drops the names that some records no longer have.
--- Parameters: moved: record_ids; namespaces, digests, record_ids: what they and others have now.
+-- name: replace_links
+-- Replaces the names of records that moved on.
+-- Parameters: moved: record_ids; namespaces, digests, record_ids: what they are called now.
 -- Rows: none.
 -- Index: link_record, link primary key.
-DELETE FROM records.link l
-WHERE l.record_id = ANY(%(moved)s::bigint[]) AND (l.namespace, l.digest, l.record_id) NOT IN (
-  SELECT namespace, digest, record_id FROM unnest(%(namespaces)s::text[], %(digests)s::bytea[],
-    %(record_ids)s::bigint[]) AS n (namespace, digest, record_id));
+WITH new AS (
+  SELECT * FROM unnest(%(namespaces)b::text[], %(digests)b::bytea[], %(record_ids)b::bigint[])
+    AS n (namespace, digest, record_id)
+), gone AS (
+  DELETE FROM records.link l
+  WHERE l.record_id = ANY(%(moved)b::bigint[]) AND NOT EXISTS (SELECT FROM new n
+    WHERE n.namespace = l.namespace AND n.digest = l.digest AND n.record_id = l.record_id)
+)
+INSERT INTO records.link (namespace, digest, record_id)
+SELECT namespace, digest, record_id FROM new
+ON CONFLICT DO NOTHING;
 
 -- name: forget_links
 -- Deletes the names of some records and of all records of some persons.
@@ -111,7 +117,8 @@ WITH new AS (
   WHERE l.connection_id = p.connection_id AND l.product_ref = p.ref AND l.active
     AND NOT EXISTS (SELECT FROM new n
       WHERE n.connection_id = l.connection_id AND n.variant_ref = l.variant_ref)
-  RETURNING l.connection_id, l.variant_ref, l.item_ref, l.sku, l.active, l.stocked
+  RETURNING l.connection_id, l.variant_ref, l.item_ref, l.sku, l.active, l.stocked,
+    l.product_ref
 ), renamed AS (
   SELECT l.connection_id, l.variant_ref, l.item_ref, l.sku, false AS active, l.stocked
   FROM records.listing l JOIN new n USING (connection_id, variant_ref)
@@ -125,7 +132,8 @@ WITH new AS (
   ON CONFLICT (connection_id, variant_ref) DO UPDATE
   SET item_ref = excluded.item_ref, sku = excluded.sku, product_ref = excluded.product_ref,
     title = excluded.title, stocked = excluded.stocked, active = true
-  RETURNING l.connection_id, l.variant_ref, l.item_ref, l.sku, l.active, l.stocked
+  RETURNING l.connection_id, l.variant_ref, l.item_ref, l.sku, l.active, l.stocked,
+    l.product_ref
 )
 SELECT * FROM kept UNION ALL SELECT * FROM gone UNION ALL SELECT * FROM renamed;
 
