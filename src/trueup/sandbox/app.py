@@ -8,6 +8,7 @@ from trueup.sandbox.line import Asked, Line, Reply
 
 if TYPE_CHECKING:
     from trueup.sandbox.sandbox import Sandbox
+    from trueup.sandbox.shopify.door import Door
 
 __all__ = ["SandboxApp"]
 
@@ -42,8 +43,17 @@ class SandboxApp:
                 return await door.graphql(version, dict(asked.headers), asked.body, asked.base_url)
             case ("GET", ["bulk", name]) if _BULK_NAME.fullmatch(name):
                 return door.bulk_file(int(name.removesuffix(".jsonl")))
-            case ("GET", ["admin", "oauth", "authorize"]):
-                return door.authorize(dict(asked.query))
-            case ("POST", ["admin", "oauth", "access_token"]):
-                return door.access_token(asked.form())
+            case (_, ["admin", "oauth", noun]):
+                return await _let_in(door, asked, noun)
         return _NOT_FOUND
+
+
+async def _let_in(door: "Door", asked: Asked, noun: str) -> Reply:
+    match (asked.method, noun):
+        case ("GET", "authorize"):
+            return door.consents.page(dict(asked.query))
+        case ("POST", "authorize"):
+            return door.consents.decide(dict(asked.query), asked.form().get("decision", ""))
+        case ("POST", "access_token"):
+            return await door.access_token(asked.form())
+    return _NOT_FOUND

@@ -80,7 +80,11 @@ def test_oauth_swaps_a_code_once() -> None:
                 "redirect_uri": "http://hub/back",
                 "state": "s1",
             }
-            sent = await client.get("/north/admin/oauth/authorize", params=asked)
+            page = await client.get("/north/admin/oauth/authorize", params=asked)
+            assert "Install sandbox-client" in page.text
+            sent = await client.post(
+                "/north/admin/oauth/authorize", params=asked, data={"decision": "approve"}
+            )
             assert sent.status_code == 302
             back = parse_qs(urlsplit(sent.headers["location"]).query)
             assert back["state"] == ["s1"]

@@ -4,7 +4,6 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode
 
 import msgspec
 from graphql import DocumentNode
@@ -14,6 +13,7 @@ from trueup.sandbox.line import Reply
 from trueup.sandbox.shopify import bulk
 from trueup.sandbox.shopify.answer import Answerer, root_fields, throttled
 from trueup.sandbox.shopify.budget import Budget
+from trueup.sandbox.shopify.oauth import Consents
 from trueup.sandbox.shopify.shop import API_VERSION, Shop
 from trueup.sandbox.shopify.view import Ask
 
@@ -52,7 +52,7 @@ class Door:
             now=shop.now(),
         )
         self.calls: deque[Call] = deque(maxlen=_CALLS_KEPT_MAX)
-        self.codes: dict[str, str] = {}
+        self.consents = Consents(shop)
         self.counters: dict[str, int] = {}
 
     async def graphql(
@@ -86,10 +86,7 @@ class Door:
         )
         errors = _codes_in(answer)
         self._note(sorted(names), keys, 200, fault.kind if fault else None, errors)
-        if fault is not None and fault.kind == "timeout_after_work":
-            raise Hangup("timeout")
-        if fault is not None and fault.kind == "reset_after_work":
-            raise Hangup("reset")
+        _hang_up_after(fault)
         return _json(200, answer)
 
     def bulk_file(self, number: int) -> Reply:
@@ -99,33 +96,28 @@ class Door:
             return _json(404, {"errors": "Not Found"})
         return Reply(body=bulk.jsonl(run), content_type="application/jsonl")
 
-    def authorize(self, query: Mapping[str, str]) -> Reply:
-        """Grant at once, and send the browser back with a code."""
-        if query.get("client_id") != self.shop.settings.client_id:
-            return _json(400, {"error": "invalid_request"})
-        code = f"{self.shop.random.getrandbits(128):032x}"
-        self.codes[code] = query.get("scope", "")
-        given = {"code": code, "shop": self.shop.domain, "state": query.get("state", "")}
-        back = query.get("redirect_uri", "")
-        return Reply(status=302, headers={"Location": f"{back}?{urlencode(given)}"})
+    async def access_token(self, given: Mapping[str, str]) -> Reply:
+        """Hand out a token; the fault's operation is `access_token`.
 
-    def access_token(self, given: Mapping[str, str]) -> Reply:
-        """Swap a code for the shop's token; a code works once."""
-        settings = self.shop.settings
-        known = given.get("client_id"), given.get("client_secret")
-        if known != (settings.client_id, settings.client_secret):
-            return _json(401, {"error": "invalid_client"})
-        if self.codes.pop(given.get("code", ""), None) is None:
-            return _json(400, {"error": "invalid_request", "error_description": "code"})
-        return _json(
-            200, {"access_token": settings.access_token, "scope": ",".join(settings.scopes)}
-        )
+        Raises:
+            Hangup: as `graphql`.
+        """
+        names = frozenset(("access_token",))
+        fault = self.shop.faults.pick(names)
+        if fault is not None and not _is_after_work(fault):
+            early = await self._strike(fault, names, [])
+            if early is not None:
+                return early
+        reply = self.consents.swap(given)
+        self._note(["access_token"], [], reply.status, fault.kind if fault else None, [])
+        _hang_up_after(fault)
+        return reply
 
     def _refuse(self, version: str, headers: Mapping[str, str]) -> Reply | None:
         if self.shop.frozen is not None:
             return _json(self.shop.frozen, {"errors": _FROZEN_WORDS[self.shop.frozen]})
         token = headers.get("x-shopify-access-token")
-        if not self.shop.installed or token != self.shop.settings.access_token:
+        if not self.shop.installed or not self.consents.knows(token):
             text = "[API] Invalid API key or access token (unrecognized login or wrong password)"
             return _json(401, {"errors": text})
         if version != API_VERSION:
@@ -175,6 +167,11 @@ class Door:
 
 def _is_after_work(fault: ApiFault) -> bool:
     return fault.kind in {"timeout_after_work", "reset_after_work"}
+
+
+def _hang_up_after(fault: ApiFault | None) -> None:
+    if fault is not None and _is_after_work(fault):
+        raise Hangup("timeout" if fault.kind == "timeout_after_work" else "reset")
 
 
 def _codes_in(answer: dict[str, Any]) -> list[str]:

@@ -52,6 +52,9 @@ class ShopSettings(msgspec.Struct, frozen=True, kw_only=True):
         handle: the part before `.myshopify.com`; also the path of its routes.
         points_per_s: restore rate of the API budget (100, 200, 1000 or 2000 by plan).
         budget_points: size of the bucket; None means what the vendor shows for the rate.
+        redirect_urls: where merchants may be sent back to; empty: anywhere.
+        token_lifetime_s, refresh_lifetime_s: of tokens that expire.
+        refresh_once: a refresh token is forgotten as soon as it was used.
         utc_offset_minutes: the shop's own time zone as an offset.
     """
 
@@ -71,6 +74,10 @@ class ShopSettings(msgspec.Struct, frozen=True, kw_only=True):
     client_id: str = "sandbox-client"
     client_secret: str = DEFAULT_SECRET
     scopes: tuple[str, ...] = SCOPES
+    redirect_urls: tuple[str, ...] = ()
+    token_lifetime_s: float = 3600
+    refresh_lifetime_s: float = 90 * 86_400
+    refresh_once: bool = False
     locations: tuple[str, ...] = ("Main warehouse",)
     order_number_first: int = 1001
     bulk_delay_s: float = 1.0
