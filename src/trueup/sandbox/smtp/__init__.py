@@ -1,0 +1,1 @@
+"""A simulated mail server, with mailboxes behind it."""
