@@ -27,7 +27,7 @@ async def test_a_database_with_data_takes_the_step(empty_database_url: str) -> N
             await conn.execute(
                 "INSERT INTO records.record (record_id, connection_id, kind, ref, entity,"
                 " updated_at, raised_at, digest, occurred_at, event_id)"
-                " VALUES (%s, 1, %s, %s, %s, now(), now(), '', now(), %s)",
+                " VALUES (%s, 1, %s, %s, %s, now(), now(), 'd', now(), %s)",
                 (number, kind, str(number), f"{kind}/{number}", number),
             )
             await conn.execute(
@@ -48,5 +48,11 @@ async def test_a_database_with_data_takes_the_step(empty_database_url: str) -> N
         ]
         cursor = await conn.execute("SELECT count(*) FROM records.link")
         assert await cursor.fetchone() == (0,)
+        # Whatever tells one of these again counts.
+        cursor = await conn.execute(
+            "SELECT kind FROM records.record WHERE digest = '' AND raised_at < '1971-01-01'"
+            " ORDER BY 1"
+        )
+        assert await cursor.fetchall() == [("customer",), ("order",), ("shipment",)]
         with pytest.raises(psycopg.errors.RestrictViolation):
             await conn.execute("UPDATE records.version SET stale = true")

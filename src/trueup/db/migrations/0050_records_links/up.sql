@@ -1,6 +1,6 @@
 -- Links are names of people's things, so they are kept as keyed digests. The plain ones can not be
 -- turned into digests here, because the master key does not lie in the database: they go, and come
--- back with each record when its vendor tells it again (`trueup backfill`).
+-- back with each record when its vendor tells it again.
 SET LOCAL statement_timeout = 0;
 
 DROP TABLE records.link;
@@ -22,3 +22,8 @@ FROM records.record r
 WHERE r.record_id = v.record_id AND r.kind IN ('shipment', 'order', 'customer')
   AND v.body ?| ARRAY['tracking_numbers', 'tracking_urls', 'tags'];
 ALTER TABLE records.version ENABLE TRIGGER append_only;
+
+-- So that whatever tells one of these again counts, also where nothing else of it has changed: a
+-- version of the same second is greater than this stamp.
+UPDATE records.record SET raised_at = '1970-01-01T00:00:00Z', digest = ''
+WHERE kind IN ('shipment', 'order', 'customer', 'payment');
