@@ -14,6 +14,7 @@ from trueup.contract.breaker import CircuitBreaker
 from trueup.contract.connector import Budget, Reply, Request
 from trueup.contract.egress import Egress, EgressPolicy, origin
 from trueup.contract.loader import ConnectorFolder
+from trueup.contract.smtp import SmtpEgress, make_egress
 from trueup.contract.throttle import CostBucket, retry_delay_s, status_fate
 from trueup.errors import (
     AuthExpired,
@@ -49,14 +50,15 @@ class Caller:
         account: Account,
         *,
         clock: Clock | None = None,
-        egress: Egress | None = None,
+        egress: Egress | SmtpEgress | None = None,
     ) -> None:
         self.folder = folder
         self.account = account
         self._clock = clock or SystemClock()
         self._settings = account.connection.settings
         self._base_url = folder.api.base_url(self._settings)
-        self._egress = egress or Egress(
+        self._egress = egress or make_egress(
+            folder.manifest.api.transport,
             policy_of(self._base_url, self._settings),
             total_timeout_s=float(self._settings.get("call_timeout_s", CALL_TIMEOUT_S)),
         )
