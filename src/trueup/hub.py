@@ -64,7 +64,15 @@ class Hub:
         """Return how a connection's locations map to sites."""
         return self._sites.get(connection_id) or sites_of({})
 
-    def stock_location(self, connection_id: int) -> str:
-        """Return the location at which the hub writes a connection's stock; "" for none."""
-        connection = self.connections.get(connection_id)
-        return "" if connection is None else connection.settings.get("stock_location", "")
+    def stock_location(self, connection_id: int) -> str | None:
+        """Return the location at which the hub writes a connection's stock.
+
+        None: it writes none there. "": the vendor knows no locations.
+        """
+        connection, folder = self.connections.get(connection_id), self.folder_of(connection_id)
+        action = None if folder is None else folder.manifest.action("stock.set")
+        if connection is None or action is None:
+            return None
+        if not action.per_location:
+            return ""
+        return connection.settings.get("stock_location") or None

@@ -41,6 +41,7 @@ from trueup.ledger.post import (
     posted_of_records,
 )
 from trueup.ledger.rules import difference, positions_of_movement, positions_of_order
+from trueup.outbox.command import Told, confirm_commands
 from trueup.outbox.enqueue import (
     change_stock,
     drop_listings,
@@ -49,6 +50,7 @@ from trueup.outbox.enqueue import (
     want_listings,
 )
 from trueup.outbox.model import Wanted
+from trueup.outbox.outcome import told_by_record
 from trueup.records.entities import RecordId, changed_entities, claims_of
 from trueup.records.erasure import find_traces, forget
 from trueup.records.links import Names, digests_of
@@ -158,6 +160,7 @@ class _Batch:
         self.transactions: list[Transaction] = []
         self.products: dict[tuple[int, str], Product] = {}
         self.levels: list[tuple[int, InventoryLevel]] = []
+        self.told: list[Told] = []
 
     # -- reading -------------------------------------------------------------------------------
 
@@ -253,6 +256,7 @@ class _Batch:
                 for fetch in u.mapped.fetch
             ],
         )
+        await confirm_commands(conn, self.told)
         await self._put_keys_under_persons(conn, personas, keys)
         await self._erase(conn)
         await open_issues(conn, self.issues)
@@ -298,6 +302,9 @@ class _Batch:
                     self.products[event.connection_id, record.ref] = stored.body
                 elif isinstance(stored.body, InventoryLevel):
                     self.levels.append((event.connection_id, stored.body))
+                told = told_by_record(event.connection_id, stored.body)
+                if told is not None:
+                    self.told.append(told)
         for (connection_id, _), records in moved.items():
             self._book(understood, connection_id, records, sites)
 
@@ -411,7 +418,7 @@ class _Batch:
         wanted, gone = [], []
         for listing in listings:
             location = self.hub.stock_location(listing.connection_id)
-            if not (listing.active and listing.stocked and listing.item_ref and location):
+            if location is None or not (listing.active and listing.stocked and listing.item_ref):
                 gone.append((listing.connection_id, listing.sku))
                 continue
             available, sequence, counted = balances[listing.sku]
@@ -419,7 +426,13 @@ class _Batch:
                 Wanted(
                     connection_id=listing.connection_id,
                     sku=listing.sku,
-                    target={"item_ref": listing.item_ref, "location_ref": location},
+                    target={
+                        "item_ref": listing.item_ref,
+                        "location_ref": location,
+                        "product_ref": listing.product_ref or "",
+                        "variant_ref": listing.variant_ref,
+                        "sku": listing.sku,
+                    },
                     available=available,
                     sequence=sequence,
                     counted=counted,
@@ -435,7 +448,7 @@ class _Batch:
             (connection_id, level.item_ref): level.available
             for connection_id, level in self.levels
             if level.available is not None
-            and level.location_ref == self.hub.stock_location(connection_id)
+            and self.hub.stock_location(connection_id) in {"", level.location_ref}
         }
         skus = await skus_of_items(conn, list(latest))
         return [(item[0], sku, latest[item] or 0) for item, sku in sorted(skus.items())]

@@ -28,6 +28,7 @@ from trueup.intake.partitions import hold_schedule
 from trueup.intake.refuse import trim_refusals
 from trueup.kernel.clock import Clock, SystemClock
 from trueup.ledger.proof import prove_ledger
+from trueup.outbox.budget import Budgets
 from trueup.pull.access import Access, Sleep, open_access, what_lacks
 from trueup.pull.backfill import backfill
 from trueup.pull.poll import poll
@@ -92,6 +93,7 @@ class Scheduler:
         self._hub = hub
         self._clock = clock or SystemClock()
         self._sleep = sleep
+        self._budgets = Budgets(conninfo)
         self._history = history
         self._tending: dict[int, tuple[Account, asyncio.Task[None]]] = {}
 
@@ -150,6 +152,7 @@ class Scheduler:
         for _, task in self._tending.values():
             await _end(task)
         self._tending.clear()
+        await self._budgets.aclose()
 
     # -- the hub's own duties --------------------------------------------------------------------
 
@@ -207,7 +210,12 @@ class Scheduler:
             try:
                 with translate_errors():
                     async with open_access(
-                        self._conninfo, self._hub, account, clock=self._clock, sleep=self._sleep
+                        self._conninfo,
+                        self._hub,
+                        account,
+                        clock=self._clock,
+                        sleep=self._sleep,
+                        budgets=self._budgets,
                     ) as access:
                         await self._tend_held(access, stop)
             except DatabaseUnavailable as error:
@@ -357,7 +365,10 @@ def _failure(connection_name: str, task_name: str, error: Exception) -> Issue:
             pointer="credentials",
             expected="credentials that the vendor accepts",
             found=found,
-            how_to_fix=f"Give it a new one: trueup rotate-secret {connection_name} <field>.",
+            how_to_fix=str(
+                error.context.get("fix")
+                or f"Give it a new one: trueup rotate-secret {connection_name} <field>."
+            ),
             ref=f"connection/{connection_name}",
         )
     return Issue(

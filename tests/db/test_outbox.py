@@ -23,10 +23,10 @@ from trueup.outbox.reads import revive_dead
 from trueup.outbox.receipt import Verdict, forgive_unexplained, settle_call
 from trueup.port import free_port
 from trueup.sandbox.clock import ScaledClock
+from trueup.sandbox.faults import ApiFault
 from trueup.sandbox.sandbox import Sandbox
 from trueup.sandbox.shopify.catalogue import SkuSeed
 from trueup.sandbox.shopify.commands import Add, Adjust
-from trueup.sandbox.shopify.faults import ApiFault
 from trueup.sandbox.shopify.shop import DEFAULT_TOKEN, ShopSettings
 
 pytestmark = pytest.mark.anyio

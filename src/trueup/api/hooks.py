@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 import structlog
 
+from trueup.contract.connector import Identified
 from trueup.contract.delivery import Delivery, Secret, read_headers
 from trueup.contract.loader import ConnectorFolder
 from trueup.contract.signature import verify
@@ -48,6 +49,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 RETRY_AFTER_S = 5
+DELIVERY_EVENTS_MAX = 2_000
+"""More events in one delivery than any vendor sends."""
+
 BODY_TIMEOUT_S = 15.0
 """How long a body may take to come in; the largest takes a vendor well under a second."""
 
@@ -71,6 +75,7 @@ class Door(msgspec.Struct, frozen=True, kw_only=True):
     secrets: tuple[Secret, ...]
     media_types: frozenset[str]
     body_bytes_max: int
+    many: bool = False
 
 
 class HooksApp:
@@ -139,8 +144,7 @@ class HooksApp:
         )
         now = self._clock.now()
         verify(door.scheme, delivery, door.secrets, now)
-        identified = door.folder.webhook.identify(headers, body)
-        appended = await self._gateway.append(
+        events = [
             NewEvent(
                 connection_id=door.account.connection.connection_id,
                 external_id=identified.external_id,
@@ -149,11 +153,13 @@ class HooksApp:
                 origin=Origin.WEBHOOK,
                 raised_at=identified.raised_at,
                 received_at=now,
-                body=body,
+                body=part,
                 headers=safe_headers(headers),
             )
-        )
-        return _REPEATED if appended.repeated else _OK
+            for identified, part in _take_apart(door, headers, body)
+        ]
+        appended = await asyncio.gather(*(self._gateway.append(event) for event in events))
+        return _REPEATED if all(each.repeated for each in appended) else _OK
 
     async def _body(self, door: Door, scope: Scope, receive: Receive) -> bytes:
         """Read the whole body, and no more than is allowed."""
@@ -238,6 +244,21 @@ class _NotPost(IntakeError):
     status = 405
 
 
+def _take_apart(
+    door: Door, headers: Mapping[str, str], body: bytes
+) -> list[tuple[Identified, bytes]]:
+    """Return the events of a delivery, each with its own bytes; nearly always one."""
+    webhook = door.folder.webhook
+    whole = webhook.identify(headers, body)
+    if not door.many:
+        return [(whole, body)]
+    pieces = webhook.split(whole.topic, body)
+    if len(pieces) > DELIVERY_EVENTS_MAX:
+        raise BodyTooLarge(events=len(pieces), events_max=DELIVERY_EVENTS_MAX)
+    # A body that can not be read is kept whole, and parked with its cause.
+    return [(webhook.identify_piece(piece), piece.body) for piece in pieces] or [(whole, body)]
+
+
 def _open_door(account: Account, hub: Hub) -> Door | None:
     connection = account.connection
     folder = hub.connectors.get(connection.connector)
@@ -255,6 +276,7 @@ def _open_door(account: Account, hub: Hub) -> Door | None:
         ),
         media_types=frozenset(webhook.media_types),
         body_bytes_max=webhook.body_bytes_max,
+        many=webhook.many,
     )
 
 

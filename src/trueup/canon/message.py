@@ -53,6 +53,7 @@ class Message(Record, frozen=True, kw_only=True):
         error_code: the vendor's own, where it failed.
         price: what sending cost, where the vendor says.
         opt_out: the customer asks not to be written to any more on this medium.
+        command_ref: our own name of the command that made it, where the vendor gives it back.
     """
 
     kind: ClassVar[str] = "message"
@@ -69,6 +70,7 @@ class Message(Record, frozen=True, kw_only=True):
     error_code: str | None = None
     price: Price | None = None
     opt_out: bool = False
+    command_ref: str | None = None
     person: MessagePerson | None = None
 
     def entity(self) -> str:

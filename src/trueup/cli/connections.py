@@ -14,6 +14,7 @@ from trueup.intake.connections import Account, load_accounts
 from trueup.intake.duties import Duty, list_duties
 from trueup.intake.reads import last_events
 from trueup.kernel.clock import SystemClock
+from trueup.outbox.reads import list_budgets
 from trueup.pull.access import what_lacks
 from trueup.pull.subscriptions import hook_url
 from trueup.session import Session
@@ -54,6 +55,7 @@ async def read_connections(session: Session) -> list[Facts]:
         accounts = await load_accounts(conn, session.hub.vault)
         duties = await list_duties(conn)
         events = await last_events(conn)
+        budgets = await list_budgets(conn)
     latest: dict[int, datetime] = {}
     for row in events:
         number = row["connection_id"]
@@ -66,6 +68,11 @@ async def read_connections(session: Session) -> list[Facts]:
             latest.get(account.connection.connection_id),
             now,
         )
+        | {
+            "budgets": [
+                b for b in budgets if b["connection_id"] == account.connection.connection_id
+            ]
+        }
         for account in accounts
     ]
 

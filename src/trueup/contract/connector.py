@@ -73,7 +73,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     raised_at: datetime | None = None
 
 
-class Fetch(msgspec.Struct, frozen=True, kw_only=True):
+class Fetch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A wish to read one record from the vendor because the event only hints at it.
 
     Attributes:

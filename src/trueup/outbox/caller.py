@@ -1,47 +1,51 @@
 """One call to a vendor: wait for the budget, authorise, send, learn from the reply, judge it."""
 
-import asyncio
 import random
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Self
 
-import httpx
 import msgspec
 import structlog
 
 from trueup.contract.breaker import CircuitBreaker
-from trueup.contract.connector import Budget, Reply, Request
-from trueup.contract.egress import Egress, EgressPolicy, origin
+from trueup.contract.connector import Reply, Request
+from trueup.contract.egress import Egress
 from trueup.contract.loader import ConnectorFolder
 from trueup.contract.smtp import SmtpEgress, make_egress
-from trueup.contract.throttle import CostBucket, retry_delay_s, status_fate
+from trueup.contract.throttle import read_retry_after, retry_delay_s, status_fate
 from trueup.errors import (
     AuthExpired,
-    ConfigError,
     ConnectorError,
+    DatabaseUnavailable,
     OutcomeUnknown,
     RateLimited,
     Unavailable,
 )
 from trueup.intake.connections import Account
 from trueup.kernel.clock import Clock, SystemClock
+from trueup.outbox.budget import Limiter, OwnLimiter
+from trueup.outbox.policy import policy_of
+from trueup.outbox.tokens import Tokens
 
 _log = structlog.get_logger("trueup.outbox")
 
 
+_LIMITED = 429
 CALL_TIMEOUT_S = 10.0
 """How long a vendor may take for one call; a number that waits longer is no longer true."""
 
 
 class Caller:
-    """Calls one vendor account. One per process holds the account's lock, so one bucket counts.
+    """Calls one vendor account.
 
     Args:
         folder: the connector.
         account: settings and secrets of the connection.
-        clock: tells the time to bucket and breaker.
+        clock: tells the time to limiter and breaker.
         egress: sends; made from the account's settings where None.
+        tokens: gives access tokens; None where the account's secrets are all it needs.
+        limiter: gives out the budget of calls; None: nobody else calls this account.
     """
 
     def __init__(
@@ -51,10 +55,13 @@ class Caller:
         *,
         clock: Clock | None = None,
         egress: Egress | SmtpEgress | None = None,
+        tokens: Tokens | None = None,
+        limiter: Limiter | None = None,
     ) -> None:
         self.folder = folder
         self.account = account
         self._clock = clock or SystemClock()
+        self._tokens = tokens
         self._settings = account.connection.settings
         self._base_url = folder.api.base_url(self._settings)
         self._egress = egress or make_egress(
@@ -63,11 +70,9 @@ class Caller:
             total_timeout_s=float(self._settings.get("call_timeout_s", CALL_TIMEOUT_S)),
         )
         self._rng = random.Random()  # noqa: S311 - jitter, not a secret
-        limit = next(iter(folder.manifest.limits), None)
-        capacity = limit.capacity if limit else 40.0
-        refill_per_s = limit.refill_per_s if limit else 2.0
+        limit = folder.manifest.limit("all")
         self.concurrency_max = limit.concurrency_max if limit else 1
-        self.bucket = CostBucket(capacity=capacity, refill_per_s=refill_per_s)
+        self._limiter = limiter or OwnLimiter(folder.manifest, self._clock)
         self.breaker = CircuitBreaker()
         self.calls = 0
 
@@ -76,26 +81,49 @@ class Caller:
         """The connection's settings."""
         return self._settings
 
-    async def send(self, request: Request) -> Reply:
+    async def send(self, request: Request, *, patient: bool = False) -> Reply:
         """Send one request and return the vendor's reply once it was judged sound.
+
+        A `patient` call, such as a page of a backfill, leaves a share of the budget to the others.
+        A request that is turned away with 401 or 403 was not carried out: where tokens expire it is
+        sent once more with another one.
 
         Raises:
             ConnectorError: the vendor did not do it; its `fate` says what next.
             OutcomeUnknown: a write whose result nobody knows.
         """
-        now = self._clock.now()
-        self.breaker, may_go = self.breaker.ask(now)
+        if self._tokens is None:
+            return await self._send(request, self._secrets(), patient=patient)
+        token = await self._tokens.access_token()
+        try:
+            return await self._send(request, self._secrets(token), patient=patient)
+        except AuthExpired as error:
+            error.context.setdefault("fix", self._tokens.how_to_fix)
+            another = await self._tokens.another(token, error)
+            if another is None:
+                raise
+        reply = await self._send(request, self._secrets(another), patient=patient)
+        self._tokens.helped()
+        return reply
+
+    def _secrets(self, access_token: str | None = None) -> dict[str, str]:
+        """Return what a call may be authorised with; settings too, such as an account's number."""
+        known = self._settings | self.account.secret_values()
+        return known if access_token is None else known | {"access_token": access_token}
+
+    async def _send(self, request: Request, secrets: Mapping[str, str], *, patient: bool) -> Reply:
+        self.breaker, may_go = self.breaker.ask(self._clock.now())
         if not may_go:
             raise Unavailable("The vendor has failed too often; waiting before the next try.")
-        await self._await_budget(request.cost, now)
-        authorised = self.folder.api.authorise(request, self.account.secret_values())
+        await self._limiter.take(request.scope, request.cost, patient=patient)
+        authorised = self.folder.api.authorise(request, secrets)
         self.calls += 1
         try:
             reply = await self._egress.send(self._base_url, authorised)
         except (Unavailable, OutcomeUnknown):
             self.breaker = self.breaker.failed(self._clock.now())
             raise
-        self._learn(self.folder.api.budget(reply))
+        await self._learn(request, reply)
         self._judge(request, reply)
         return reply
 
@@ -112,7 +140,8 @@ class Caller:
         Raises:
             ConnectorError: as `send`; what the sink took does not count.
         """
-        authorised = self.folder.api.authorise(request, self.account.secret_values())
+        token = None if self._tokens is None else await self._tokens.access_token()
+        authorised = self.folder.api.authorise(request, self._secrets(token))
         self.calls += 1
         reply = await self._egress.download(
             self._base_url, authorised, sink, bytes_max=bytes_max, timeout_s=timeout_s
@@ -138,16 +167,14 @@ class Caller:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    async def _await_budget(self, cost: float, now: datetime) -> None:
-        wait_s = self.bucket.reserve(cost, now)
-        if wait_s > 0:
-            await asyncio.sleep(wait_s)
-
-    def _learn(self, budget: Budget | None) -> None:
-        if budget is not None:
-            self.bucket.observe(
-                budget.available, budget.capacity, budget.refill_per_s, self._clock.now()
-            )
+    async def _learn(self, request: Request, reply: Reply) -> None:
+        blocked_s = None
+        if reply.status == _LIMITED:
+            blocked_s = read_retry_after(reply.headers.get("retry-after"), self._clock.now())
+        budget = self.folder.api.budget(reply)
+        # What the vendor did counts, also where nothing can be written down just now.
+        with suppress(DatabaseUnavailable):
+            await self._limiter.learn(request.scope, request.cost, budget, blocked_s)
 
     def _judge(self, request: Request, reply: Reply) -> None:
         try:
@@ -158,27 +185,11 @@ class Caller:
                 # It failed after it took the request: nobody can say how far it came.
                 raise OutcomeUnknown(status=reply.status) from error
             raise
-        except AuthExpired:
+        except AuthExpired as error:
             self.breaker = self.breaker.failed(self._clock.now())
+            error.context.setdefault("status", reply.status)
             raise
         except ConnectorError:
             self.breaker = self.breaker.succeeded()
             raise
         self.breaker = self.breaker.succeeded()
-
-
-def policy_of(base_url: str, settings: dict[str, str]) -> EgressPolicy:
-    """Return where a connection may call: the public internet, or the sandbox it names.
-
-    Raises:
-        ConfigError: the address is not one.
-    """
-    try:
-        base = httpx.URL(base_url)
-    except httpx.InvalidURL:
-        base = httpx.URL("")
-    if not base.host:
-        raise ConfigError("The connection's address is not one.", field="api_base")
-    if settings.get("api_base"):
-        return EgressPolicy(hosts=frozenset((base.host,)), allowed=frozenset((origin(base),)))
-    return EgressPolicy()

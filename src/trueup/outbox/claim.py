@@ -1,6 +1,7 @@
 """Claim intents for one call, written down before it is sent."""
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -59,6 +60,11 @@ async def open_calls(conn: psycopg.AsyncConnection[Any], connection_id: int) -> 
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(_queries.open_calls, {"connection_id": connection_id})
         rows = await cursor.fetchall()
+    return calls_of_rows(connection_id, rows)
+
+
+def calls_of_rows(connection_id: int, rows: Iterable[dict[str, Any]]) -> list[Call]:
+    """Put calls together from one row per (call, intent), in the order of calls."""
     calls = []
     for call_id, parts in groupby(rows, key=lambda row: row["call_id"]):
         group = list(parts)

@@ -39,6 +39,7 @@ from trueup.kernel.clock import Clock, SystemClock
 from trueup.kernel.limits import COMMIT_EVENTS_MAX
 from trueup.outbox.caller import Caller
 from trueup.outbox.claim import claim_call, open_calls, resend_call
+from trueup.outbox.commander import Commander
 from trueup.outbox.model import Call
 from trueup.outbox.receipt import (
     UNEXPLAINED_PATIENCE_S,
@@ -46,6 +47,7 @@ from trueup.outbox.receipt import (
     forgive_unexplained,
     settle_call,
 )
+from trueup.outbox.submitted import settle_submitted, submitted_calls
 
 _log = structlog.get_logger("trueup.outbox")
 _queries = load_queries("trueup.outbox")
@@ -61,6 +63,7 @@ _PAUSE_S = 0.05
 _AUTH_DELAY_S = 300.0
 _FORGIVE_INTERVAL_S = 30.0
 _FETCHES_AT_ONCE = 5
+STEPS_MAX = 10
 FETCH_CALLS_MAX = 2_000
 """More calls than the largest settlement takes: a reading without an end is stopped here."""
 
@@ -91,6 +94,7 @@ class Dispatcher:
         self._database = asyncio.Lock()
         actions = {action.name: action for action in caller.folder.manifest.actions}
         self._action = actions.get("stock.set")
+        self._commander = Commander(conn, vault, caller, database=self._database, clock=self._clock)
         self._in_flight: set[int] = set()
         self._forgiven_at = float("-inf")
 
@@ -99,7 +103,12 @@ class Dispatcher:
         await self.recover()
         tasks = [
             asyncio.create_task(duty(stop))
-            for duty in (self._keep_sending, self._keep_fetching, self._keep_tidy)
+            for duty in (
+                self._keep_sending,
+                self._keep_fetching,
+                self._keep_tidy,
+                self._commander.run,
+            )
         ]
         try:
             await asyncio.gather(*tasks)
@@ -140,9 +149,10 @@ class Dispatcher:
                 await asyncio.sleep(_FETCH_INTERVAL_S)
 
     async def _keep_tidy(self, stop: asyncio.Event) -> None:
-        """Now and then: read back what is still unknown, and end patience."""
+        """Now and then: read back what is unknown or submitted, and end patience."""
         while not stop.is_set():
             await self.recover()
+            await self.check_submitted()
             await self._forgive()
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), _TIDY_INTERVAL_S)
@@ -150,7 +160,8 @@ class Dispatcher:
     async def step(self) -> int:
         """Do once what is due now; returns how many calls and fetches were made."""
         await self._forgive()
-        return await self._send_next() + await self._fetch_due()
+        sent = await self._send_next() + await self._commander.step()
+        return sent + await self._fetch_due()
 
     async def recover(self) -> int:
         """Find out what came of calls that nobody knows of; returns how many were open."""
@@ -160,6 +171,22 @@ class Dispatcher:
         for call in open_:
             await self._read_back(call)
         return len(open_)
+
+    async def check_submitted(self) -> int:
+        """Look whether what the vendor took in stands there by now; returns how many it was."""
+        async with self._database:
+            calls = await submitted_calls(self._conn, self._connection_id, self._clock.now())
+        for call, started_at in calls:
+            try:
+                levels = await self._levels(call.intents)
+            except ConnectorError as error:
+                _log.info("check_failed", call_id=call.call_id, reason=error.message)
+                continue
+            async with self._database:
+                await settle_submitted(
+                    self._conn, call, levels, started_at=started_at, now=self._clock.now()
+                )
+        return len(calls)
 
     async def _send_next(self) -> int:
         call = await self._claim()
@@ -192,7 +219,7 @@ class Dispatcher:
         actions = self._caller.folder.actions
         reply: Reply | None = None
         try:
-            reply = await self._caller.send(actions.request(call.intents, call.idempotency_key))
+            reply = await self._send(call)
             receipts: Sequence[Receipt] = actions.receipts(call.intents, reply)
         except OutcomeUnknown as error:
             _log.warning("outcome_unknown", call_id=call.call_id, reason=error.message)
@@ -204,6 +231,25 @@ class Dispatcher:
             return
         verdicts = await self._judge(call, receipts)
         await self._settle(call, verdicts, reply)
+
+    async def _send(self, call: Call) -> Reply:
+        """Send a call, all steps of it where it has several; returns the last reply.
+
+        Raises:
+            ConnectorError: nothing that counts was done.
+            OutcomeUnknown: a later step failed, or nobody knows of the first.
+        """
+        actions = self._caller.folder.actions
+        first = actions.request(call.intents, call.idempotency_key)
+        replies = [await self._caller.send(first)]
+        if self._action is None or not self._action.steps:
+            return replies[0]
+        while len(replies) <= STEPS_MAX:
+            following = actions.next_request(call.intents, call.idempotency_key, replies)
+            if following is None:
+                return replies[-1]
+            replies.append(await self._caller.send(following))
+        raise ContractBroken("The steps of a call have no end.", kind=call.kind)
 
     async def _judge(self, call: Call, receipts: Sequence[Receipt]) -> list[Verdict]:
         """Say what follows from each receipt; where a comparison failed, read what stands there."""
@@ -289,7 +335,7 @@ class Dispatcher:
         async with self._database:
             await resend_call(self._conn, call)
         actions = self._caller.folder.actions
-        reply = await self._caller.send(actions.request(call.intents, call.idempotency_key))
+        reply = await self._send(call)
         again = msgspec.structs.replace(call, sends=call.sends + 1)
         verdicts = await self._judge(call, actions.receipts(call.intents, reply))
         await self._settle(again, verdicts, reply)

@@ -6,11 +6,16 @@ from typing import Any
 import msgspec
 import psycopg
 
+from trueup.canon.command import encode_content
 from trueup.contract.connector import Fetch
 from trueup.db.queries import load_queries
+from trueup.errors import invariant
+from trueup.govern.persons import read_keys
+from trueup.govern.vault import Vault
 from trueup.kernel.limits import UNITS_MAX
 from trueup.ledger.model import StockChange
-from trueup.outbox.model import Wanted
+from trueup.outbox.command import command_identity
+from trueup.outbox.model import Wanted, WantedCommand
 
 _queries = load_queries("trueup.outbox")
 
@@ -109,3 +114,40 @@ async def want_fetches(
                 "event_ids": [event_id for _, event_id, _ in fetches],
             },
         )
+
+
+async def want_commands(
+    conn: psycopg.AsyncConnection[Any], vault: Vault, wanted: Sequence[WantedCommand]
+) -> list[str]:
+    """Note commands to be carried out; returns the refs of those that are new.
+
+    In the caller's transaction. What is about a person who was erased is not noted.
+    """
+    if not wanted:
+        return []
+    keys = await read_keys(conn, vault, {w.person for w in wanted if w.person is not None})
+    rows = []
+    for each in wanted:
+        if each.person is not None and each.person not in keys:
+            continue
+        sealed, wrapped = vault.seal_body(encode_content(each.content), command_identity(each.ref))
+        if each.person is not None:
+            event_key = vault.open_event_key(wrapped)
+            invariant(event_key is not None, "a key that was just made opens")
+            wrapped = vault.wrap_for_person(event_key or b"", keys[each.person])
+        rows.append((each, sealed, wrapped))
+    cursor = await conn.execute(
+        _queries.want_commands,
+        {
+            "connection_ids": [each.connection_id for each, _, _ in rows],
+            "kinds": [each.kind for each, _, _ in rows],
+            "keys": [each.key for each, _, _ in rows],
+            "refs": [each.ref for each, _, _ in rows],
+            "contents": [sealed for _, sealed, _ in rows],
+            "wrapped": [wrapped for _, _, wrapped in rows],
+            "persons": [each.person for each, _, _ in rows],
+            "wanted_ats": [each.wanted_at for each, _, _ in rows],
+            "due_ats": [each.due_at or each.wanted_at for each, _, _ in rows],
+        },
+    )
+    return [ref for (ref,) in await cursor.fetchall()]

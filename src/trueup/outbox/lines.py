@@ -16,8 +16,10 @@ from trueup.errors import ConfigError, ConnectorError, DatabaseUnavailable
 from trueup.hub import Hub
 from trueup.intake.connections import Account, load_accounts
 from trueup.intake.partitions import hold_connection
+from trueup.outbox.budget import Budgets
 from trueup.outbox.caller import Caller
 from trueup.outbox.dispatch import Dispatcher
+from trueup.outbox.tokens import open_tokens
 
 _log = structlog.get_logger("trueup.outbox")
 
@@ -41,6 +43,7 @@ class Lines:
     def __init__(self, conninfo: str, hub: Hub) -> None:
         self._conninfo = conninfo
         self._hub = hub
+        self._budgets = Budgets(conninfo)
         self._tasks: dict[int, tuple[Account, asyncio.Task[None]]] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -58,6 +61,7 @@ class Lines:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self._budgets.aclose()
 
     async def _refresh(self, stop: asyncio.Event) -> None:
         """Open lines to new accounts, close those that ended, renew those that changed."""
@@ -83,7 +87,7 @@ class Lines:
 
     def _can_write(self, account: Account) -> bool:
         folder = self._hub.connectors.get(account.connection.connector)
-        return folder is not None and folder.has("actions")
+        return folder is not None and (folder.has("actions") or folder.has("commands"))
 
     async def _line(self, account: Account, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -110,7 +114,9 @@ class Lines:
                 return
             await _limit_silence(conn)
             folder = self._hub.connectors[connection.connector]
-            async with Caller(folder, account) as caller:
+            tokens = open_tokens(self._conninfo, self._hub.vault, folder, account)
+            limiter = self._budgets.of(connection.connection_id, folder.manifest)
+            async with Caller(folder, account, tokens=tokens, limiter=limiter) as caller:
                 await Dispatcher(conn, self._hub.vault, caller).run(stop)
 
 

@@ -5,7 +5,8 @@ from enum import StrEnum
 
 import msgspec
 
-from trueup.contract.connector import Intent
+from trueup.canon.command import CommandContent
+from trueup.contract.connector import Command, Intent
 
 
 class CallState(StrEnum):
@@ -13,6 +14,7 @@ class CallState(StrEnum):
 
     SENDING = "sending"
     UNKNOWN = "unknown"
+    SUBMITTED = "submitted"
     DONE = "done"
     LATER = "later"
     REFUSED = "refused"
@@ -58,3 +60,56 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     available: int
     sequence: int
     counted: bool
+
+
+class WantedCommand(msgspec.Struct, frozen=True, kw_only=True):
+    """A command that shall be carried out.
+
+    Attributes:
+        ref: the orderer's own name of it; the same wish again is one command.
+        key: commands of one key are carried out in turn.
+        person: whom its content is about; it goes dark with them.
+        due_at: not before this; at once where None.
+    """
+
+    connection_id: int
+    kind: str
+    key: str
+    ref: str
+    content: CommandContent
+    wanted_at: datetime
+    person: bytes | None = None
+    due_at: datetime | None = None
+
+
+class ClaimedCommand(msgspec.Struct, frozen=True, kw_only=True):
+    """A command on its way.
+
+    Attributes:
+        command: None where its content went dark with its person.
+        attempts: failed tries before this one.
+    """
+
+    command_id: int
+    connection_id: int
+    ref: str
+    kind: str
+    idempotency_key: str
+    sends: int
+    attempts: int
+    vendor_ref: str | None
+    wanted_at: datetime
+    command: Command | None
+
+
+class CommandState(StrEnum):
+    """How far a command has come."""
+
+    DUE = "due"
+    SENDING = "sending"
+    UNKNOWN = "unknown"
+    SUBMITTED = "submitted"
+    DONE = "done"
+    REFUSED = "refused"
+    DEAD = "dead"
+    DISCARDED = "discarded"

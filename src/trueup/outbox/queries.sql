@@ -156,12 +156,15 @@ UPDATE outbox.call SET sends = sends + 1, state = 'sending' WHERE call_id = %(ca
 
 -- name: end_call
 -- Writes down what came of a call.
--- Parameters: call_id, state, reply_event_id: number or null.
+-- Parameters: call_id, state, reply_event_id: number or null; check_delay_s: after which a
+-- submitted call is looked at again.
 -- Rows: none.
 -- Index: call primary key.
 UPDATE outbox.call
 SET state = %(state)s, finished_at = CASE WHEN %(state)s = 'unknown' THEN NULL ELSE now() END,
-  reply_event_id = %(reply_event_id)s
+  reply_event_id = %(reply_event_id)s,
+  check_at = CASE WHEN %(state)s = 'submitted'
+    THEN now() + make_interval(secs => %(check_delay_s)s::float8) END
 WHERE call_id = %(call_id)s;
 
 -- name: end_call_intents
@@ -188,8 +191,11 @@ WITH receipt AS (
     %(dead)s::bool[], %(failed)s::bool[])
     AS r (key, sent, expected, sequence, receipt, observed, delay_s, dead, failed)
 ), locked AS (
+  -- What a vendor took in counts as standing there, so that a newer number is not held up; whether
+  -- it was applied is looked at later.
   SELECT i.connection_id, i.kind, i.key, i.available, i.believed, i.dropped, i.risen, r.sent,
-    r.sequence, r.receipt, r.observed, r.delay_s, r.dead, r.failed,
+    r.sequence, CASE r.receipt WHEN 'submitted' THEN 'done' ELSE r.receipt END AS receipt,
+    r.observed, r.delay_s, r.dead, r.failed,
     coalesce(i.believed - r.expected, 0) AS drift
   FROM outbox.intent i JOIN receipt r ON r.key = i.key
   WHERE i.connection_id = %(connection_id)s AND i.kind = %(kind)s

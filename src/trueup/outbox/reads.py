@@ -61,3 +61,8 @@ async def calls_since(
 ) -> list[Row]:
     """Return what was first said to each channel of some SKUs after an instant."""
     return await fetch_rows(conn, _queries.calls_since, keys=skus, since=since)
+
+
+async def list_budgets(conn: psycopg.AsyncConnection[Any]) -> list[Row]:
+    """Return what may still be spent at each vendor, by connection and scope."""
+    return await fetch_rows(conn, _queries.list_budgets)

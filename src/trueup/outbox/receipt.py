@@ -19,6 +19,9 @@ UNEXPLAINED_PATIENCE_S = 15 * 60
 """How long a change at a channel may be a sale or restock that has not been read, before the
 ledger's number counts again. Longer than a poll takes to bring every one."""
 
+CHECK_DELAY_S = 60.0
+"""How long after a vendor took a number in the hub looks whether it stands there."""
+
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """One receipt with what follows from it.
@@ -61,6 +64,7 @@ async def settle_call(
                 "call_id": call.call_id,
                 "state": _state_of(verdicts).value,
                 "reply_event_id": reply_event_id,
+                "check_delay_s": CHECK_DELAY_S,
             },
             prepare=True,
         )
@@ -121,7 +125,12 @@ async def forgive_unexplained(
 
 def _state_of(verdicts: Sequence[Verdict]) -> CallState:
     states = {verdict.receipt.state for verdict in verdicts}
-    for state in (ReceiptState.UNKNOWN, ReceiptState.LATER, ReceiptState.REFUSED):
+    for state in (
+        ReceiptState.UNKNOWN,
+        ReceiptState.SUBMITTED,
+        ReceiptState.LATER,
+        ReceiptState.REFUSED,
+    ):
         if state in states:
             return CallState(state.value)
     return CallState.DONE

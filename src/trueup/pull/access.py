@@ -21,7 +21,10 @@ from trueup.intake.model import Appended, Connection, Lane, NewEvent, Origin
 from trueup.intake.partitions import hold_pull
 from trueup.kernel.clock import Clock, SystemClock
 from trueup.kernel.limits import COMMIT_EVENTS_MAX
+from trueup.outbox.budget import Budgets
 from trueup.outbox.caller import Caller
+from trueup.outbox.exchange import token_scheme
+from trueup.outbox.tokens import open_tokens
 
 LIMITED_TRIES_MAX = 6
 """How often one call is tried again because the vendor asked to slow down."""
@@ -69,7 +72,7 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
         limited = down = 0
         while True:
             try:
-                return await self.caller.send(request)
+                return await self.caller.send(request, patient=True)
             except RateLimited as error:
                 limited += 1
                 if limited > LIMITED_TRIES_MAX:
@@ -131,6 +134,7 @@ async def open_access(
     clock: Clock | None = None,
     sleep: Sleep = asyncio.sleep,
     wait_s: float = 0.0,
+    budgets: Budgets | None = None,
 ) -> AsyncIterator[Access]:
     """Give an account for pulling, held so that nobody else pulls it meanwhile.
 
@@ -141,6 +145,7 @@ async def open_access(
         clock: says when pages came in.
         sleep: waits between tries.
         wait_s: how long to wait for another process that pulls it now.
+        budgets: of this process; an own session where None.
 
     Raises:
         ConfigError: the account lacks what a call needs, or another process pulls it.
@@ -156,8 +161,17 @@ async def open_access(
     clock = clock or SystemClock()
     async with await connect(conninfo, application_name="trueup-pull") as conn:
         await _hold(conn, account.connection, wait_s)
-        async with Caller(folder, account, clock=clock) as caller:
-            yield Access(conn=conn, hub=hub, caller=caller, clock=clock, sleep=sleep)
+        tokens = open_tokens(conninfo, hub.vault, folder, account, clock=clock)
+        own = budgets or Budgets(conninfo)
+        limiter = own.of(account.connection.connection_id, folder.manifest)
+        try:
+            async with Caller(
+                folder, account, clock=clock, tokens=tokens, limiter=limiter
+            ) as caller:
+                yield Access(conn=conn, hub=hub, caller=caller, clock=clock, sleep=sleep)
+        finally:
+            if own is not budgets:
+                await own.aclose()
 
 
 async def _hold(conn: psycopg.AsyncConnection[Any], connection: Connection, wait_s: float) -> None:
@@ -188,7 +202,8 @@ def what_lacks(folder: ConnectorFolder, account: Account) -> str:
             return field.key
     try:
         folder.api.base_url(settings)
-        folder.api.authorise(folder.api.check_request(), secrets)
+        handed_out = {"access_token": "…"} if token_scheme(folder, account) else {}
+        folder.api.authorise(folder.api.check_request(), settings | secrets | handed_out)
     except KeyError as error:
         return str(error.args[0])
     return ""

@@ -105,7 +105,7 @@ DELETE FROM records.link WHERE record_id IN (
 -- another SKU now is returned twice: as it is, and inactive under the SKU that it was.
 -- Parameters: connection_ids, variant_refs, item_refs, skus, product_refs, titles, stocked: arrays
 -- of equal length; product_connections, products: the products that are replaced.
--- Rows: many: connection_id, variant_ref, item_ref, sku, active, stocked.
+-- Rows: many: connection_id, variant_ref, item_ref, sku, active, stocked, product_ref.
 -- Index: listing primary key.
 WITH new AS (
   SELECT * FROM unnest(%(connection_ids)s::int[], %(variant_refs)s::text[], %(item_refs)s::text[],
@@ -120,7 +120,8 @@ WITH new AS (
   RETURNING l.connection_id, l.variant_ref, l.item_ref, l.sku, l.active, l.stocked,
     l.product_ref
 ), renamed AS (
-  SELECT l.connection_id, l.variant_ref, l.item_ref, l.sku, false AS active, l.stocked
+  SELECT l.connection_id, l.variant_ref, l.item_ref, l.sku, false AS active, l.stocked,
+    l.product_ref
   FROM records.listing l JOIN new n USING (connection_id, variant_ref)
   WHERE l.sku <> n.sku AND l.active AND NOT EXISTS (SELECT FROM records.listing other
     WHERE other.sku = l.sku AND other.connection_id = l.connection_id AND other.active

@@ -1,0 +1,170 @@
+-- name: want_commands
+-- Notes commands; one that is noted already (by its ref) stays as it is.
+-- Parameters: arrays of equal length: connection_ids, kinds, keys, refs, contents, wrapped,
+-- persons (null: nobody's), wanted_ats, due_ats.
+-- Rows: many: ref, for those that are new.
+-- Index: the unique ref of command.
+INSERT INTO outbox.command
+  (connection_id, kind, key, ref, content, wrapped, person, wanted_at, due_at)
+SELECT * FROM unnest(%(connection_ids)s::int[], %(kinds)s::text[], %(keys)s::text[],
+  %(refs)s::text[], %(contents)s::bytea[], %(wrapped)s::bytea[], %(persons)s::bytea[],
+  %(wanted_ats)s::timestamptz[], %(due_ats)s::timestamptz[])
+ON CONFLICT (ref) DO NOTHING
+RETURNING ref;
+
+-- name: claim_command
+-- Takes the next due command of a connection whose key has no older one under way.
+-- Parameters: connection_id, now: instant or null.
+-- Rows: at most one.
+-- Index: command_due, command_open.
+WITH next AS (
+  SELECT c.command_id FROM outbox.command c
+  WHERE c.connection_id = %(connection_id)s AND c.state = 'due'
+    AND c.due_at <= coalesce(%(now)s::timestamptz, now())
+    AND NOT EXISTS (
+      SELECT FROM outbox.command o
+      WHERE o.connection_id = c.connection_id AND o.key = c.key AND o.command_id < c.command_id
+        AND o.state IN ('due', 'sending', 'unknown'))
+  ORDER BY c.due_at, c.command_id
+  LIMIT 1
+  FOR UPDATE SKIP LOCKED
+)
+UPDATE outbox.command c
+SET state = 'sending', sends = c.sends + 1,
+  started_at = coalesce(%(now)s::timestamptz, now()), finished_at = NULL, code = NULL
+FROM next n WHERE c.command_id = n.command_id
+RETURNING c.command_id, c.connection_id, c.kind, c.key, c.ref, c.content, c.wrapped, c.person,
+  c.idempotency_key::text AS idempotency_key, c.attempts, c.sends, c.wanted_at, c.vendor_ref;
+
+-- name: open_commands
+-- Commands of a connection whose outcome has to be found out: those that nobody knows of, and those
+-- that were submitted and are due to be asked about.
+-- Parameters: connection_id, now: instant or null, states.
+-- Rows: many, oldest first.
+-- Index: command_open.
+SELECT command_id, connection_id, kind, key, ref, content, wrapped, person,
+  idempotency_key::text AS idempotency_key, attempts, sends, wanted_at, vendor_ref
+FROM outbox.command
+WHERE connection_id = %(connection_id)s AND state = ANY(%(states)s::text[])
+  AND (state = 'sending' OR due_at <= coalesce(%(now)s::timestamptz, now()))
+ORDER BY command_id;
+
+-- name: resend_command
+-- Counts one more sending of the same command under the same key.
+-- Parameters: command_id.
+-- Rows: none.
+-- Index: command primary key.
+UPDATE outbox.command SET sends = sends + 1, state = 'sending' WHERE command_id = %(command_id)s;
+
+-- name: settle_command
+-- Writes down what came of a command. Where it was surely not done, the next try gets a new key.
+-- Parameters: command_id, state, delay_s, failed, vendor_ref, code, reply_event_id, now.
+-- Rows: none.
+-- Index: command primary key.
+UPDATE outbox.command
+SET state = %(state)s, vendor_ref = coalesce(%(vendor_ref)s, vendor_ref), code = %(code)s,
+  attempts = attempts + %(failed)s::int,
+  due_at = coalesce(%(now)s::timestamptz, now()) + make_interval(secs => %(delay_s)s::float8),
+  idempotency_key = CASE WHEN %(state)s = 'due' THEN gen_random_uuid() ELSE idempotency_key END,
+  reply_event_id = coalesce(%(reply_event_id)s, reply_event_id),
+  finished_at = CASE WHEN %(state)s IN ('done', 'refused', 'dead')
+    THEN coalesce(%(now)s::timestamptz, now()) END
+WHERE command_id = %(command_id)s AND state IN ('sending', 'unknown', 'submitted');
+
+-- name: confirm_commands
+-- Carries over what records say of commands: by the vendor's id, or by our own ref where the vendor
+-- gives it back.
+-- Parameters: arrays of equal length: connection_ids, vendor_refs, refs (null: not given back),
+-- states ('done', 'refused'), codes (or null); now: instant or null.
+-- Rows: many: command_id, connection_id, kind, ref, state.
+-- Index: command_vendor_ref, the unique ref of command.
+WITH told AS (
+  SELECT * FROM unnest(%(connection_ids)s::int[], %(vendor_refs)s::text[], %(refs)s::text[],
+    %(states)s::text[], %(codes)s::text[])
+    AS t (connection_id, vendor_ref, ref, state, code)
+), found AS (
+  SELECT c.command_id, t.state, t.code, t.vendor_ref
+  FROM told t JOIN outbox.command c
+    ON c.connection_id = t.connection_id AND c.vendor_ref = t.vendor_ref
+  WHERE c.state IN ('sending', 'unknown', 'submitted')
+  UNION
+  SELECT c.command_id, t.state, t.code, t.vendor_ref
+  FROM told t JOIN outbox.command c ON c.ref = t.ref AND c.connection_id = t.connection_id
+  WHERE c.state IN ('sending', 'unknown', 'submitted')
+)
+UPDATE outbox.command c
+SET state = f.state, code = f.code, vendor_ref = coalesce(c.vendor_ref, f.vendor_ref),
+  finished_at = coalesce(%(now)s::timestamptz, now())
+FROM found f WHERE c.command_id = f.command_id
+RETURNING c.command_id, c.connection_id, c.kind, c.ref, c.state;
+
+-- name: list_commands
+-- Commands without their content, newest first.
+-- Parameters: states: array or null; ref, key: text or null; count.
+-- Rows: many.
+-- Index: command_recent, the unique ref of command.
+SELECT command_id, connection_id, kind, key, ref, state, attempts, sends, wanted_at, due_at,
+  started_at, finished_at, vendor_ref, code
+FROM outbox.command
+WHERE (%(states)s::text[] IS NULL OR state = ANY(%(states)s::text[]))
+  AND (%(ref)s::text IS NULL OR ref = %(ref)s::text)
+  AND (%(key)s::text IS NULL OR key = %(key)s::text)
+ORDER BY wanted_at DESC, command_id DESC LIMIT %(count)s;
+
+-- name: revive_commands
+-- Puts commands that were given up, or of which nobody knows, back to work: a person has looked.
+-- Parameters: refs: array, or null for all that are dead; now: instant or null.
+-- Rows: many: command_id, ref.
+-- Index: the unique ref of command.
+UPDATE outbox.command
+SET state = 'due', attempts = 0, due_at = coalesce(%(now)s::timestamptz, now()), code = NULL,
+  idempotency_key = gen_random_uuid()
+WHERE CASE WHEN %(refs)s::text[] IS NULL THEN state = 'dead'
+  ELSE state IN ('dead', 'refused', 'unknown') AND ref = ANY(%(refs)s::text[]) END
+RETURNING command_id, ref;
+
+-- name: discard_commands
+-- Gives up commands for good: a person says that they shall not be done, or were done by hand.
+-- Parameters: refs; now: instant or null.
+-- Rows: many: command_id, connection_id, ref.
+-- Index: the unique ref of command.
+UPDATE outbox.command
+SET state = 'discarded', finished_at = coalesce(%(now)s::timestamptz, now())
+WHERE state IN ('due', 'dead', 'unknown') AND ref = ANY(%(refs)s::text[])
+RETURNING command_id, connection_id, ref;
+
+-- name: submitted_calls
+-- Calls that a vendor took in and has had the time to apply.
+-- Parameters: connection_id, now: instant or null.
+-- Rows: many, oldest first, one a (call, intent).
+-- Index: call_submitted.
+SELECT c.call_id, c.kind, c.idempotency_key::text AS idempotency_key, c.sends, c.started_at,
+  i.ordinal, i.key, i.target, i.value, i.expected, i.sequence, i.wanted_at
+FROM outbox.call c JOIN outbox.call_intent i USING (call_id)
+WHERE c.connection_id = %(connection_id)s AND c.state = 'submitted'
+  AND c.check_at <= coalesce(%(now)s::timestamptz, now())
+ORDER BY c.call_id, i.ordinal;
+
+-- name: check_call_later
+-- Says when a submitted call is looked at again; null ends the looking.
+-- Parameters: call_id, check_at.
+-- Rows: none.
+-- Index: call primary key.
+UPDATE outbox.call
+SET check_at = %(check_at)s,
+  state = CASE WHEN %(check_at)s::timestamptz IS NULL THEN 'done' ELSE 'submitted' END
+WHERE call_id = %(call_id)s;
+
+-- name: unapplied_intents
+-- Puts intents back to work whose value the vendor took in and did not apply, unless a newer value
+-- was said since.
+-- Parameters: connection_id, kind; arrays of equal length: keys, sequences, observed.
+-- Rows: many: key.
+-- Index: intent primary key.
+UPDATE outbox.intent i
+SET believed = r.observed, state = 'due', due_at = now()
+FROM unnest(%(keys)s::text[], %(sequences)s::bigint[], %(observed)s::int[])
+  AS r (key, sequence, observed)
+WHERE i.connection_id = %(connection_id)s AND i.kind = %(kind)s AND i.key = r.key
+  AND i.state = 'settled' AND i.confirmed_sequence = r.sequence AND i.value <> r.observed
+RETURNING i.key;
