@@ -1,0 +1,1 @@
+"""EasyPost: one interface to many carriers."""

@@ -1,0 +1,189 @@
+"""A tracker becomes a parcel with its whole history."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from trueup.canon.customer import Address
+from trueup.canon.issue import Issue
+from trueup.canon.link import Link, LinkSpace
+from trueup.canon.parcel import FINAL_STATUSES, Parcel, ParcelPerson, ParcelStatus, Scan
+from trueup.connectors.easypost.fault import (
+    delivered_back,
+    status_differs,
+    undated_scan,
+    unknown_scan,
+)
+from trueup.connectors.easypost.history import History, history_of
+from trueup.connectors.easypost.shape import PlaceShape, ShipmentShape, TrackerShape
+from trueup.connectors.easypost.status import status_of
+
+_OUNCE_G: Final = Decimal("28.349523125")
+_WEIGHT_OZ_MAX: Final = 10_000_000
+_NOBODY: Final = ParcelPerson()
+# No scan tells these: the label is void, or the parcel turns round.
+_OWN_WORDS: Final = frozenset((ParcelStatus.CANCELLED, ParcelStatus.RETURNING))
+
+
+def parcel_of(
+    shape: TrackerShape, issues: list[Issue], shipment: ShipmentShape | None = None
+) -> Parcel:
+    """Return the parcel; what is surprising goes into `issues`.
+
+    Args:
+        shape: as EasyPost tells it.
+        issues: is added to.
+        shipment: the label that it belongs to, for the names that the shop gave.
+    """
+    ref = f"parcel/{shape.id}"
+    scans = _scans_of(shape, ref, issues)
+    history = _turned(history_of(scans), ref, issues)
+    status, code = _status_of(shape, history, ref, issues)
+    detail = shape.carrier_detail
+    return Parcel(
+        ref=shape.id,
+        updated_at=shape.updated_at.astimezone(UTC),
+        links=_links_of(shape, shipment),
+        status=status,
+        status_code=code,
+        carrier=shape.carrier or None,
+        service=(detail.service if detail else None) or None,
+        scans=history.scans,
+        attempts=history.attempts,
+        returning=history.returning or status is ParcelStatus.RETURNING,
+        expected_on=_expected_on(shape),
+        shipped_at=history.shipped_at,
+        delivered_at=history.delivered_at,
+        weight_g=_weight_g(shape.weight),
+        person=_person_of(shape),
+    )
+
+
+def _scans_of(shape: TrackerShape, ref: str, issues: list[Issue]) -> list[Scan]:
+    scans = []
+    for number, detail in enumerate(shape.tracking_details or ()):
+        pointer = f"/tracking_details/{number}"
+        occurred_at = instant_of(detail.datetime)
+        if occurred_at is None:
+            issues.append(undated_scan(f"{pointer}/datetime", ref))
+            continue
+        status, known = status_of(detail.status or "", detail.status_detail)
+        code = _code(detail.status, detail.status_detail)
+        if not known:
+            issues.append(unknown_scan(f"{pointer}/status", code, ref))
+        scans.append(
+            Scan(
+                status=status,
+                code=code,
+                occurred_at=occurred_at,
+                message=detail.message or None,
+                place=_town(detail.tracking_location),
+            )
+        )
+    return scans
+
+
+def _turned(history: History, ref: str, issues: list[Issue]) -> History:
+    """Read a delivery after a return as what it is: the sender has it back.
+
+    EasyPost has no word for a parcel that came back.
+    """
+    back, scans = False, []
+    for scan in history.scans:
+        back = back or scan.status is ParcelStatus.RETURNING
+        if back and scan.status is ParcelStatus.DELIVERED:
+            issues.append(delivered_back(ref))
+            scans.append(msgspec.structs.replace(scan, status=ParcelStatus.RETURNED))
+        else:
+            scans.append(scan)
+    return history_of(scans)
+
+
+def _status_of(
+    shape: TrackerShape, history: History, ref: str, issues: list[Issue]
+) -> tuple[ParcelStatus, str]:
+    """Return the newest scan's status, or the tracker's own where no scan could tell it."""
+    own, known = status_of(shape.status, shape.status_detail)
+    own_code = _code(shape.status, shape.status_detail)
+    newest = history.newest
+    if not known:
+        issues.append(unknown_scan("/status", own_code, ref))
+    if newest is None:
+        return own, own_code
+    if own in _OWN_WORDS and newest.status not in FINAL_STATUSES:
+        return own, own_code
+    if known and own is not newest.status and newest.status is not ParcelStatus.RETURNED:
+        issues.append(status_differs(own.value, newest.status.value, ref))
+    return newest.status, newest.code
+
+
+def _code(status: str | None, detail: str | None) -> str:
+    return f"{status or ''}/{detail}" if detail else status or ""
+
+
+def instant_of(text: str | None) -> datetime | None:
+    """Return an instant in UTC; None where it can not be read or has no zone."""
+    if not text or len(text) > 40:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+        return instant.astimezone(UTC) if instant.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _expected_on(shape: TrackerShape) -> date | None:
+    """Return the day at the destination where the carrier tells it, else the day in UTC."""
+    local = shape.carrier_detail.est_delivery_date_local if shape.carrier_detail else None
+    try:
+        if local:
+            return date.fromisoformat(local[:10])
+    except ValueError:
+        pass
+    promised_at = instant_of(shape.est_delivery_date)
+    return promised_at.date() if promised_at else None
+
+
+def _weight_g(ounces: Decimal | None) -> int | None:
+    if ounces is None or not ounces.is_finite() or not 0 < ounces <= _WEIGHT_OZ_MAX:
+        return None
+    return int((ounces * _OUNCE_G).to_integral_value())
+
+
+def _town(place: PlaceShape | None) -> str | None:
+    if place is None:
+        return None
+    return ", ".join(part for part in (place.city, place.state, place.country) if part) or None
+
+
+def _person_of(shape: TrackerShape) -> ParcelPerson | None:
+    to = shape.carrier_detail.destination_tracking_location if shape.carrier_detail else None
+    destination = None
+    if to is not None and any((to.city, to.state, to.zip, to.country)):
+        destination = Address(
+            city=to.city or None,
+            province=to.state or None,
+            postcode=to.zip or None,
+            country=to.country or None,
+        )
+    person = ParcelPerson(
+        tracking_number=shape.tracking_code or None,
+        tracking_url=shape.public_url or None,
+        signed_by=shape.signed_by or None,
+        destination=destination,
+    )
+    return None if person == _NOBODY else person
+
+
+def _links_of(shape: TrackerShape, shipment: ShipmentShape | None) -> tuple[Link, ...]:
+    options = shipment.options if shipment else None
+    found = (
+        (LinkSpace.TRACKING, shape.tracking_code),
+        (LinkSpace.ORDER, shipment.reference if shipment else None),
+        (LinkSpace.ORDER, options.print_custom_1 if options else None),
+        (LinkSpace.INVOICE, options.invoice_number if options else None),
+    )
+    links = [Link(space, str(value)) for space, value in found if value not in {None, ""}]
+    return tuple(dict.fromkeys(links))
