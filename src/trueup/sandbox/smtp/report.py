@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from email import message_from_bytes, policy
-from email.message import EmailMessage, Message
 from email.utils import format_datetime
 
 _WORDS = {
@@ -18,28 +17,25 @@ def bounce_of(
 ) -> bytes:
     """Return a report about one mail, with the head of the mail in it."""
     about = message_from_bytes(original, policy=policy.default)
-    report = EmailMessage(policy=policy.SMTP)
-    report["From"] = "MAILER-DAEMON@sandbox.example"
-    report["To"] = str(about["from"])
-    report["Subject"] = "Delivery report"
-    report["Date"] = format_datetime(at)
-    report["Message-ID"] = f"<report-{at:%Y%m%d%H%M%S}@sandbox.example>"
-    report["Auto-Submitted"] = "auto-replied"
-    report["MIME-Version"] = "1.0"
-    report["Content-Type"] = 'multipart/report; report-type=delivery-status; boundary="=report="'
-    words = EmailMessage(policy=policy.SMTP)
-    words.set_content(_WORDS.get(action, "See below."))
-    head = Message(policy=policy.SMTP.clone(max_line_length=998))
-    for name in ("From", "To", "Subject", "Date", "Message-ID"):
-        if about[name] is not None:
-            head[name] = str(about[name])
+    top = (
+        "From: MAILER-DAEMON@sandbox.example",
+        f"To: {about['from'].addresses[0].addr_spec}",
+        "Subject: Delivery report",
+        f"Date: {format_datetime(at)}",
+        f"Message-ID: <report-{at:%Y%m%d%H%M%S}@sandbox.example>",
+        "Auto-Submitted: auto-replied",
+        "MIME-Version: 1.0",
+        'Content-Type: multipart/report; report-type=delivery-status; boundary="=report="',
+    )
+    words = ("Content-Type: text/plain; charset=utf-8", "", _WORDS.get(action, "See below."))
+    head = original.partition(b"\r\n\r\n")[0]
     parts = (
-        words.as_bytes(),
+        "\r\n".join(words).encode(),
         _status_part(address, at, status, action),
-        b"Content-Type: text/rfc822-headers\r\n\r\n" + head.as_bytes(),
+        b"Content-Type: text/rfc822-headers\r\n\r\n" + head,
     )
     body = b"".join(b"--=report=\r\n" + part.rstrip() + b"\r\n\r\n" for part in parts)
-    return report.as_bytes().rstrip() + b"\r\n\r\n" + body + b"--=report=--\r\n"
+    return "\r\n".join(top).encode() + b"\r\n\r\n" + body + b"--=report=--\r\n"
 
 
 def _status_part(address: str, at: datetime, status: str, action: str) -> bytes:

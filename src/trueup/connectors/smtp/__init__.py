@@ -1,0 +1,1 @@
+"""Mail by SMTP: messages out, and what mail servers report of them."""
