@@ -2,13 +2,15 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
 from tests.unit.connectors.smtp.mails import SECRETS, SETTINGS, command
 from trueup.canon.message import Message, MessageState
+from trueup.connectors import smtp
 from trueup.contract.connector import Budget, Command, Receipt, ReceiptState, Source
-from trueup.contract.loader import find_connectors
+from trueup.contract.loader import load_connector
 from trueup.errors import AuthExpired, OutcomeUnknown, Refused, Unavailable
 from trueup.intake.connections import Account, LiveSecret
 from trueup.intake.model import Connection
@@ -17,7 +19,7 @@ from trueup.sandbox.faults import ApiFault, ApiFaultKind
 from trueup.sandbox.smtp.server import MailServer
 
 pytestmark = pytest.mark.anyio
-FOLDER = find_connectors()["smtp"]
+FOLDER = load_connector(Path(smtp.__file__).parent)
 
 
 class Open:
