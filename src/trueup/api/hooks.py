@@ -5,6 +5,7 @@ thousands of these a second, so nothing stands between the server and the log.
 
     401 bad signature · 404 unknown connection · 405 not POST · 408 too slow · 413 too large
     415 media type
+    200 with the answer to a challenge, where the vendor proves the address before it sends
     503 with Retry-After: not stored, send it again · 200 only after the commit
 """
 
@@ -13,13 +14,14 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import parse_qsl
 
 import msgspec
 import structlog
 
 from trueup.contract.connector import Identified
-from trueup.contract.delivery import Delivery, Secret, read_headers
+from trueup.contract.delivery import Delivery, Secret, read_headers, refusal
 from trueup.contract.loader import ConnectorFolder
 from trueup.contract.signature import verify
 from trueup.contract.signature_scheme import SignatureScheme
@@ -52,6 +54,8 @@ RETRY_AFTER_S = 5
 DELIVERY_EVENTS_MAX = 2_000
 """More events in one delivery than any vendor sends."""
 
+QUERY_CHARS_MAX = 4_000
+CHALLENGE_CHARS_MAX = 1_000
 BODY_TIMEOUT_S = 15.0
 """How long a body may take to come in; the largest takes a vendor well under a second."""
 
@@ -62,6 +66,11 @@ _REFUSALS_WAITING_MAX = 200
 _REFUSED_BYTES_MAX = 65_536
 _UNSAFE = ("hmac", "signature", "token", "auth", "cookie", "secret", "forwarded", "real-ip")
 _JSON = (b"content-type", b"application/json")
+# What is told back was chosen by whoever asked: no browser may take it for a page.
+_TEXT = (
+    (b"content-type", b"text/plain; charset=utf-8"),
+    (b"x-content-type-options", b"nosniff"),
+)
 _OK = b'{"accepted":true}'
 _REPEATED = b'{"accepted":true,"repeated":true}'
 
@@ -76,6 +85,7 @@ class Door(msgspec.Struct, frozen=True, kw_only=True):
     media_types: frozenset[str]
     body_bytes_max: int
     many: bool = False
+    challenge: Literal["none", "get", "post"] = "none"
 
 
 class HooksApp:
@@ -117,6 +127,9 @@ class HooksApp:
         body = b""
         try:
             door = await self._door(name)
+            if scope["method"] == "GET" and door.challenge == "get":
+                await _tell(send, _answer_get(door, scope))
+                return
             body = await self._body(door, scope, receive)
             answer = await self._take_in(door, scope, body)
         except DatabaseUnavailable as error:
@@ -126,9 +139,13 @@ class HooksApp:
             self._refuse(name, error, body)
             await _answer(send, error.status, _problem(error))
         else:
-            await _answer(send, 200, answer)
+            if isinstance(answer, str):
+                await _tell(send, answer)
+            else:
+                await _answer(send, 200, answer)
 
-    async def _take_in(self, door: Door, scope: Scope, body: bytes) -> bytes:
+    async def _take_in(self, door: Door, scope: Scope, body: bytes) -> bytes | str:
+        """Verify and commit a delivery; text is the answer to a challenge, which is no event."""
         headers, repeated = read_headers(scope["headers"])
         media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type not in door.media_types:
@@ -144,6 +161,10 @@ class HooksApp:
         )
         now = self._clock.now()
         verify(door.scheme, delivery, door.secrets, now)
+        if door.challenge == "post":
+            answer = _answer_challenge(door, scope, body)
+            if answer is not None:
+                return answer
         events = [
             NewEvent(
                 connection_id=door.account.connection.connection_id,
@@ -244,6 +265,26 @@ class _NotPost(IntakeError):
     status = 405
 
 
+def _answer_get(door: Door, scope: Scope) -> str:
+    """Return the answer to a challenge by GET.
+
+    Raises:
+        SignatureInvalid: it is none, or does not come from who knows the token.
+    """
+    answer = _answer_challenge(door, scope, b"")
+    if answer is None:
+        raise refusal("mismatch")
+    return answer
+
+
+def _answer_challenge(door: Door, scope: Scope, body: bytes) -> str | None:
+    query = scope.get("query_string", b"").decode("latin-1")[:QUERY_CHARS_MAX]
+    asked = dict(parse_qsl(query, keep_blank_values=True))
+    known = door.account.connection.settings | door.account.secret_values()
+    answer = door.folder.webhook.answer_challenge(known, asked, body)
+    return None if answer is None else answer[:CHALLENGE_CHARS_MAX]
+
+
 def _take_apart(
     door: Door, headers: Mapping[str, str], body: bytes
 ) -> list[tuple[Identified, bytes]]:
@@ -277,6 +318,7 @@ def _open_door(account: Account, hub: Hub) -> Door | None:
         media_types=frozenset(webhook.media_types),
         body_bytes_max=webhook.body_bytes_max,
         many=webhook.many,
+        challenge=webhook.challenge,
     )
 
 
@@ -309,4 +351,12 @@ async def _answer(send: Send, status: int, body: bytes, *headers: tuple[bytes, b
     length = (b"content-length", str(len(body)).encode())
     start = {"type": "http.response.start", "status": status, "headers": [_JSON, length, *headers]}
     await send(start)
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _tell(send: Send, text: str) -> None:
+    """Answer a challenge with exactly the text that proves the address."""
+    body = text.encode(errors="replace")
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": 200, "headers": [*_TEXT, length]})
     await send({"type": "http.response.body", "body": body})
