@@ -1,0 +1,1 @@
+"""Delhivery: parcels within India."""

@@ -1,0 +1,1 @@
+"""Shiprocket: one interface to India's couriers."""
