@@ -1,0 +1,1 @@
+"""Stripe: payments, refunds, disputes, its own account line by line, and payouts."""

@@ -1,0 +1,83 @@
+"""What is wrong with a body, told so that a person can act."""
+
+import re
+
+import msgspec
+
+from trueup.canon.issue import Issue, Severity
+from trueup.kernel.limits import JSON_DEPTH_MAX
+
+_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
+_REPORT = "Look at the body of the event; if Stripe really sends this, report it to Trueup."
+
+
+class Unsound(Exception):
+    """A value decodes but can not be kept; caught where the body is mapped."""
+
+    def __init__(self, pointer: str, expected: str) -> None:
+        super().__init__(expected)
+        self.pointer, self.expected = pointer, expected
+
+
+def malformed(fault: Exception) -> Issue:
+    """Return the issue for bytes that are no JSON, or are nested without end."""
+    if isinstance(fault, RecursionError):
+        found, expected = "deeper nesting", f"JSON nested at most {JSON_DEPTH_MAX} deep"
+    else:
+        found, expected = str(fault)[:200], "one JSON object in UTF-8"
+    return _error("stripe.body_malformed", "", expected, found)
+
+
+def misshapen(fault: msgspec.ValidationError) -> Issue:
+    """Return the issue for JSON that does not have the shape of its object."""
+    text, _, place = str(fault).partition(" - at `")
+    pointer = "".join(
+        "/" + (name or index.replace("...", "-")) for name, index in _STEP.findall(place)
+    )
+    if missing := re.fullmatch(r"Object missing required field `(.+)`", text):
+        return _error("stripe.field_missing", f"{pointer}/{missing[1]}", "a value", "nothing")
+    if types := re.fullmatch(r"Expected (.+), got (.+)", text):
+        expected, found = types[1].replace("`", ""), types[2].replace("`", "")
+        return _error("stripe.field_type", pointer, expected, found)
+    return _error("stripe.field_invalid", pointer, text.replace("`", ""), "another value")
+
+
+def unsound(fault: Unsound) -> Issue:
+    """Return the issue for a value that decodes but can not be kept."""
+    return _error("stripe.field_invalid", fault.pointer, fault.expected, "another value")
+
+
+def unknown(what: str, pointer: str, found: str, ref: str) -> Issue:
+    """Return the issue for a word of Stripe's that this version does not know."""
+    return Issue(
+        code=f"stripe.{what}_unknown",
+        severity=Severity.WARNING,
+        pointer=pointer,
+        expected="a word that this version of Trueup knows",
+        found=found[:60],
+        how_to_fix="It is kept as unknown. Update Trueup, or report the word.",
+        ref=ref,
+    )
+
+
+def mismatch(what: str, expected: object, found: object, ref: str) -> Issue:
+    """Return the issue for figures of one object that do not add up."""
+    return Issue(
+        code=f"stripe.{what}_mismatch",
+        severity=Severity.WARNING,
+        expected=str(expected),
+        found=str(found),
+        how_to_fix="Compare with the line in Stripe's own reports; the figures are kept as told.",
+        ref=ref,
+    )
+
+
+def _error(code: str, pointer: str, expected: str, found: str) -> Issue:
+    return Issue(
+        code=code,
+        severity=Severity.ERROR,
+        pointer=pointer,
+        expected=expected,
+        found=found,
+        how_to_fix=_REPORT,
+    )
