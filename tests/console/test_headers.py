@@ -33,6 +33,7 @@ ROUTES = [
     ("GET", "/skus/a", 404),
     ("GET", "/enter", 200),
     ("POST", "/enter", 403),
+    ("GET", "/oauth/callback", 400),
     ("GET", "/healthz", 200),
     ("GET", "/readyz", 200),
     ("GET", "/metrics", 200),

@@ -34,7 +34,7 @@ async def shop_check(granted: Granted) -> str:
 
 async def test_a_call_carries_the_token_that_was_handed_out(granted: Granted) -> None:
     assert await shop_check(granted) == "north.myshopify.com"
-    assert granted.consents.swaps == {"code": 1, "refresh_token": 0}
+    assert granted.consents.swaps == {"code": 1, "refresh_token": 0, "client_credentials": 0}
     sealed = await granted.stage.rows("SELECT access_sealed, refresh_sealed FROM intake.token")
     assert not any(b"shp" in bytes(each) for row in sealed for each in row)
 

@@ -16,6 +16,7 @@ from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 from litestar.types import ControllerRouterHandler
 
 from trueup import __version__
+from trueup.api.callback import oauth_callback
 from trueup.api.entry import enter, enter_token
 from trueup.api.hooks import HooksApp, Receive, Scope, Send
 from trueup.api.problem import data_error, depth_error, http_error, hub_error
@@ -116,7 +117,7 @@ class TrueupApp:
 
         self.rest = Litestar(
             route_handlers=[
-                *(healthz, readyz, enter, enter_token),
+                *(healthz, readyz, enter, enter_token, oauth_callback),
                 *(PrometheusController, v1_routes()),
                 *routes,
             ],

@@ -35,7 +35,7 @@ _NO_STORE: Final[Header] = (b"cache-control", b"no-store")
 
 SESSION_COOKIE: Final = "trueup_session"
 
-_OPEN: Final = frozenset({"/healthz", "/readyz", "/metrics", "/enter"})
+_OPEN: Final = frozenset({"/healthz", "/readyz", "/metrics", "/enter", "/oauth/callback"})
 _OPEN_BELOW: Final = ("/static/", "/api/schema")
 _SAFE: Final = frozenset({"GET", "HEAD"})
 

@@ -6,20 +6,30 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
+import psycopg
 import typer
 from rich.markup import escape
 
 from trueup.cli.accounts import find_connector
 from trueup.cli.options import ConfigOption, JsonOption, YesOption
 from trueup.cli.session import DONE, FOUND_PROBLEMS, err, out, print_json, run
+from trueup.cli.signing_in import CALLBACK_PORT, let_in
 from trueup.contract.loader import ConnectorFolder
 from trueup.contract.manifest import ConfigField
+from trueup.contract.oauth import scheme_of
 from trueup.errors import ConfigError, HubError
-from trueup.intake.connections import change_connection, find_account, rotate_secret
+from trueup.intake.connections import Account, change_connection, find_account, rotate_secret
 from trueup.intake.duties import write_duty
 from trueup.kernel.clock import SystemClock
 from trueup.pull.access import open_access, what_lacks
-from trueup.pull.draft import Checked, Draft, check_value, store_draft, try_draft
+from trueup.pull.draft import (
+    Checked,
+    Draft,
+    check_value,
+    renew_connection,
+    store_draft,
+    try_draft,
+)
 from trueup.pull.subscriptions import HooksState, remove_hooks, tend_hooks
 from trueup.scheduler import HOOKS_INTERVAL_S
 from trueup.session import Session
@@ -29,7 +39,10 @@ NameArgument = Annotated[str, typer.Argument(help="Name of the connection.")]
 
 def connect(
     connector: Annotated[str, typer.Argument(help="Id of the connector, such as shopify.")],
-    name: Annotated[str, typer.Option("--name", help="How the connection is called.")],
+    name: Annotated[
+        str | None,
+        typer.Option("--name", help="How the connection is called.", show_default=False),
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="key=value; may be given again.")
     ] = None,
@@ -37,42 +50,46 @@ def connect(
         list[str] | None,
         typer.Option("--secret", help="key=value, or key alone to take it from TRUEUP_SECRET_KEY."),
     ] = None,
+    again: Annotated[
+        str | None,
+        typer.Option(
+            "--again",
+            help="A connection to sign in for anew; it keeps its history.",
+            show_default=False,
+        ),
+    ] = None,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the vendor's page to sign in.")
+    ] = True,
+    callback_port: Annotated[
+        int,
+        typer.Option(
+            "--callback-port",
+            min=0,
+            max=65535,
+            help="Port of this machine to come back to from the vendor; 0 takes a free one.",
+        ),
+    ] = CALLBACK_PORT,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Connect an account: its credentials are tried before anything is stored.
 
+    Where somebody must sign in at the vendor, its page is opened and awaited for ten minutes.
     Secrets may also stand in the environment, as TRUEUP_SECRET_ACCESS_TOKEN for access_token: there
     they show in no list of processes. What is required and not given is asked for on a terminal.
     """
-
-    async def work(session: Session) -> dict[str, Any]:
-        find_connector(session, connector)
-        folder = session.hub.connectors[connector]
-        draft = _draft(folder, name, settings or [], secrets or [], ask=not as_json)
-        async with session.connection() as conn:
-            checked = await try_draft(conn, session.hub, draft)
-            if folder.has("actions"):
-                draft = _with_location(draft, checked, ask=not as_json)
-            number = await store_draft(conn, session.hub, draft)
-        hooks, problem = HooksState(), None
-        if folder.has("hooks") and draft.settings.get("public_url"):
-            hooks, problem = await _register(session, draft.name, number)
-        return {
-            "connection": draft.name,
-            "connector": connector,
-            "learnt": checked.learnt,
-            "stock_location": draft.settings.get("stock_location"),
-            "hooks": {
-                "url": hooks.url or None,
-                "registered": len(hooks.registered),
-                "refused": hooks.refused,
-                "problem": problem,
-            },
-            "mode": "webhooks and polls" if hooks.url else "polls",
-        }
-
-    told = run(work, config_path=config, as_json=as_json)
+    wish = _Wish(
+        connector=connector,
+        name=name or "",
+        settings=settings or [],
+        secrets=secrets or [],
+        again=again or "",
+        browser=browser,
+        callback_port=callback_port,
+        ask=not as_json,
+    )
+    told = run(lambda session: _connect(session, wish), config_path=config, as_json=as_json)
     if as_json:
         print_json(told)
     else:
@@ -81,10 +98,80 @@ def connect(
     raise typer.Exit(FOUND_PROBLEMS if hooks["refused"] or hooks["problem"] else DONE)
 
 
+class _Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line says of a connection."""
+
+    connector: str
+    name: str
+    settings: list[str]
+    secrets: list[str]
+    again: str
+    browser: bool
+    callback_port: int
+    ask: bool
+
+
+async def _connect(session: Session, wish: _Wish) -> dict[str, Any]:
+    find_connector(session, wish.connector)
+    folder = session.hub.connectors[wish.connector]
+    async with session.connection() as conn:
+        account = await _existing(conn, session, wish)
+        draft = _draft(folder, wish, account)
+        draft = await let_in(
+            session, conn, draft, browser=wish.browser, callback_port=wish.callback_port
+        )
+        checked = await try_draft(conn, session.hub, draft)
+        if folder.has("actions"):
+            draft = _with_location(draft, checked, ask=wish.ask)
+        if account is None:
+            number = await store_draft(conn, session.hub, draft)
+        else:
+            number = await renew_connection(conn, session.hub, account, draft)
+    hooks, problem = HooksState(), None
+    if folder.has("hooks") and draft.settings.get("public_url"):
+        hooks, problem = await _register(session, draft.name, number)
+    return {
+        "connection": draft.name,
+        "connector": wish.connector,
+        "again": account is not None,
+        "learnt": checked.learnt,
+        "signed_in": draft.token is not None,
+        "may_read": [each.resource for each in folder.manifest.pull],
+        "may_write": [each.name for each in folder.manifest.actions],
+        "stock_location": draft.settings.get("stock_location"),
+        "hooks": {
+            "url": hooks.url or None,
+            "registered": len(hooks.registered),
+            "refused": hooks.refused,
+            "problem": problem,
+        },
+        "mode": "webhooks and polls" if hooks.url else "polls",
+    }
+
+
+async def _existing(
+    conn: psycopg.AsyncConnection[Any], session: Session, wish: _Wish
+) -> Account | None:
+    if not wish.again:
+        if not wish.name:
+            raise ConfigError("Say how the connection is called: --name, or --again.")
+        return None
+    account = await find_account(conn, session.hub.vault, wish.again)
+    if account.connection.connector != wish.connector:
+        raise ConfigError(f"{wish.again!r} is a connection of {account.connection.connector}.")
+    return account
+
+
 def _tell(told: dict[str, Any]) -> None:
     hooks = told["hooks"]
     account = escape(told["learnt"].get("account", ""))
     out.print(f"[green]Connected[/] {told['connection']} {account}", highlight=False)
+    if told["may_read"]:
+        out.print(f"It may read {', '.join(told['may_read'])}.", highlight=False)
+    if told["may_write"]:
+        out.print(f"It may write {', '.join(told['may_write'])}.", highlight=False)
+    if told["learnt"].get("scopes"):
+        out.print(f"Granted: {escape(told['learnt']['scopes'])}", highlight=False)
     if told["stock_location"]:
         out.print(f"Stock is written at location {told['stock_location']}.")
     out.print(f"{hooks['registered']} webhooks; it is kept true by {told['mode']}.")
@@ -209,22 +296,25 @@ async def _register(session: Session, name: str, number: int) -> tuple[HooksStat
         return HooksState(), str(error)
 
 
-def _draft(
-    folder: ConnectorFolder, name: str, settings: list[str], secrets: list[str], *, ask: bool
-) -> Draft:
-    given = _pairs("--set", settings)
-    hidden = _pairs("--secret", secrets)
+def _draft(folder: ConnectorFolder, wish: _Wish, account: Account | None) -> Draft:
+    known = account.connection.settings if account else {}
+    given = known | _pairs("--set", wish.settings)
+    hidden = (account.secret_values() if account else {}) | _pairs("--secret", wish.secrets)
+    signs_in = folder.has("auth") and scheme_of(folder.manifest, given) is not None
+    wanted_keys = _APP_KEYS if signs_in else _KEYS
     for field in folder.manifest.config:
         into = hidden if field.is_secret else given
         if not into.get(field.key):
             value = _from_environment(field.key) if field.is_secret else None
-            wanted = field.required or field.key in _KEYS
-            if value is None and ask and wanted and _is_terminal():
+            wanted = field.required or field.key in wanted_keys
+            if value is None and wish.ask and wanted and _is_terminal():
                 value = _ask(field)
             if value:
                 into[field.key] = value
+    if signs_in:
+        hidden.pop("access_token", None)
     return Draft(
-        name=name,
+        name=account.connection.name if account else wish.name,
         connector=folder.id,
         settings={key: value for key, value in given.items() if value},
         secrets={key: value for key, value in hidden.items() if value},
@@ -233,6 +323,9 @@ def _draft(
 
 _KEYS = frozenset(("access_token", "api_key", "client_secret"))
 """Secrets worth asking for although a connector can also come by them in another way."""
+
+_APP_KEYS = frozenset(("client_id", "client_secret"))
+"""What is worth asking for where somebody signs in."""
 
 
 def _with_location(draft: Draft, checked: Checked, *, ask: bool) -> Draft:
@@ -249,9 +342,7 @@ def _with_location(draft: Draft, checked: Checked, *, ask: bool) -> Draft:
     if chosen and places and chosen not in places:
         raise ConfigError(f"There is no active location {chosen!r}; there are: {listed}.")
     settings = draft.settings | ({"stock_location": chosen} if chosen else {})
-    return Draft(
-        name=draft.name, connector=draft.connector, settings=settings, secrets=draft.secrets
-    )
+    return msgspec.structs.replace(draft, settings=settings)
 
 
 def _pairs(option: str, texts: list[str]) -> dict[str, str]:

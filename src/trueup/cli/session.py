@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import msgspec
+import structlog
 import typer
 import uvloop
 from rich.console import Console
@@ -43,10 +45,20 @@ def run(
         config_path: of `trueup.toml`; the usual places where None.
         as_json: failures are told as one JSON document.
     """
+    _log_aside()
     with telling_failures(as_json=as_json):
         config = load_config(config_path)
         with open_database(config) as conninfo:
             return uvloop.run(_opened(config, conninfo, work))
+
+
+def _log_aside() -> None:
+    """Send what rooms log to the standard error: the other output is the command's own document."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        # Looked up each time: who runs commands one after another may give each its own.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+    )
 
 
 async def _opened(config: Config, conninfo: str, work: Callable[[Session], Awaitable[T]]) -> T:

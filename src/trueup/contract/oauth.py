@@ -32,11 +32,11 @@ _WORD = re.compile(r"[a-z][a-z0-9_]{0,39}")
 def scheme_of(manifest: Manifest, settings: Mapping[str, str]) -> Scheme | None:
     """Return how a connection comes by its tokens; None where it needs none.
 
-    The setting `auth_kind` decides where the connector has it ("oauth" means "oauth2"), else the
-    first of the manifest's schemes.
+    The setting `auth_kind` decides where the connector has it ("oauth" means "oauth2", "client"
+    means "oauth2_client"), else the first of the manifest's schemes.
     """
     chosen = settings.get(AUTH_KIND) or manifest.auth.schemes[0]
-    chosen = "oauth2" if chosen == "oauth" else chosen
+    chosen = {"oauth": "oauth2", "client": "oauth2_client"}.get(chosen, chosen)
     if chosen == "oauth2" and "oauth2" in manifest.auth.schemes:
         return "oauth2"
     if chosen == "oauth2_client" and "oauth2_client" in manifest.auth.schemes:

@@ -1,21 +1,32 @@
 """Connecting: credentials are tried before anything of them is kept."""
 
 import re
+from datetime import datetime
 from typing import Any
 
 import msgspec
 import psycopg
 
 from trueup.canon.inventory import Location
-from trueup.contract.connector import Reply
+from trueup.contract.connector import Reply, Token
 from trueup.contract.loader import ConnectorFolder
 from trueup.contract.manifest import ConfigField
-from trueup.errors import ConfigError
+from trueup.errors import AuthExpired, ConfigError
 from trueup.hub import Hub
-from trueup.intake.connections import Account, LiveSecret, create_connection
+from trueup.intake.connections import (
+    Account,
+    LiveSecret,
+    change_connection,
+    create_connection,
+    rotate_secret,
+)
+from trueup.intake.issues import close_issues
 from trueup.intake.model import Connection
+from trueup.intake.tokens import store_token
 from trueup.kernel.clock import SystemClock
 from trueup.outbox.caller import Caller
+from trueup.outbox.exchange import token_scheme
+from trueup.outbox.tokens import kept_token, token_basis
 from trueup.pull.access import Access, what_lacks
 from trueup.pull.levels import read_locations
 
@@ -30,12 +41,18 @@ GENERAL = {
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
-    """A connection as it shall be, not yet stored."""
+    """A connection as it shall be, not yet stored.
+
+    Attributes:
+        token, asked_at: what the vendor handed out for it, and when that was asked for.
+    """
 
     name: str
     connector: str
     settings: dict[str, str]
     secrets: dict[str, str]
+    token: Token | None = None
+    asked_at: datetime | None = None
 
     def __repr__(self) -> str:
         return f"Draft({self.name!r})"  # holds secrets
@@ -49,7 +66,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
             settings=self.settings,
             state="active",
         )
-        secrets = tuple(LiveSecret(name=n, value=v) for n, v in self.secrets.items())
+        handed_out = {"access_token": self.token.access_token} if self.token else {}
+        secrets = tuple(LiveSecret(name=n, value=v) for n, v in (self.secrets | handed_out).items())
         return Account(connection=connection, secrets=secrets)
 
 
@@ -128,16 +146,42 @@ async def try_draft(conn: Conn, hub: Hub, draft: Draft) -> Checked:
 
 
 async def store_draft(conn: Conn, hub: Hub, draft: Draft) -> int:
-    """Store a draft, its secrets sealed; returns the connection's number.
+    """Store a draft, its secrets and its token sealed; returns the connection's number.
 
     Raises:
         ConfigError: the name is taken or not usable.
     """
-    return await create_connection(
-        conn,
-        hub.vault,
-        name=draft.name,
-        connector=draft.connector,
-        settings=draft.settings,
-        secrets=draft.secrets,
-    )
+    async with conn.transaction():
+        number = await create_connection(
+            conn,
+            hub.vault,
+            name=draft.name,
+            connector=draft.connector,
+            settings=draft.settings,
+            secrets=draft.secrets,
+        )
+        await _store_token(conn, hub, draft, number)
+    return number
+
+
+async def renew_connection(conn: Conn, hub: Hub, account: Account, draft: Draft) -> int:
+    """Store what a draft changes of a connection, whose history stays; returns its number."""
+    connection, known = account.connection, account.secret_values()
+    async with conn.transaction():
+        if draft.settings != connection.settings:
+            await change_connection(conn, connection, settings=draft.settings)
+        for name, value in draft.secrets.items():
+            if known.get(name) != value:
+                await rotate_secret(conn, hub.vault, connection.connection_id, name, value)
+        await _store_token(conn, hub, draft, connection.connection_id)
+        await close_issues(conn, AuthExpired.code, [f"connection/{connection.name}"])
+    return connection.connection_id
+
+
+async def _store_token(conn: Conn, hub: Hub, draft: Draft, number: int) -> None:
+    scheme = token_scheme(hub.connectors[draft.connector], draft.account())
+    if draft.token is None or scheme is None:
+        return
+    basis = token_basis(hub.vault, draft.secrets, scheme)
+    kept = kept_token(draft.token, basis, draft.asked_at or SystemClock().now())
+    await store_token(conn, hub.vault, number, kept, after=None)

@@ -29,6 +29,7 @@ def reply(status: int = 200, body: Any = None, **headers: str) -> Reply:
         ('"api_key", "oauth2"', "oauth2", "oauth2"),
         ('"api_key", "oauth2"', "oauth2_client", None),
         ('"oauth2"', "", "oauth2"),
+        ('"oauth2", "oauth2_client"', "client", "oauth2_client"),
         ('"oauth2_client"', "", "oauth2_client"),
         ('"oauth2", "oauth2_client"', "oauth2_client", "oauth2_client"),
     ],

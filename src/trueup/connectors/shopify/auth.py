@@ -1,9 +1,13 @@
-"""The authorisation-code flow: where to send the merchant, what comes back, what to ask then.
+"""Where to send the merchant, what comes back, and how tokens are asked for.
+
+An app that acts on shops of its own organisation alone needs nobody to agree: it is let in by its
+own id and secret.
 
 Tokens that expire are asked for: Shopify takes no others from public apps from 2027 on, and a
 stolen one is soon worthless.
 
-Source: Shopify's pages on the authorisation code grant and on expiring offline access tokens.
+Source: Shopify's pages on the authorisation code grant, on the client credentials grant and on
+expiring offline access tokens.
 """
 
 import hashlib
@@ -60,13 +64,15 @@ def callback_code(
 
 
 def token_request(settings: Mapping[str, str], secrets: Mapping[str, str], grant: Grant) -> Request:
-    """Return the call that turns a code, or the last refresh token, into an access token."""
+    """Return the call for an access token: by a code, the last refresh token, or the app itself."""
     fields = {
         "client_id": _needed(settings, "client_id"),
         "client_secret": _needed(secrets, "client_secret"),
     }
     if grant.kind == "refresh":
         fields |= {"grant_type": "refresh_token", "refresh_token": secrets["refresh_token"]}
+    elif grant.kind == "client":
+        fields |= {"grant_type": "client_credentials"}
     else:
         fields |= {"code": grant.code, "expiring": "1"}
     return form_request(f"{_root(settings)}/admin/oauth/access_token", fields)

@@ -16,6 +16,7 @@ from trueup.sandbox.shopify.shop import Shop
 __all__ = ["Consents"]
 
 CODE_LIFETIME_S = 600
+CLIENT_LIFETIME_S = 86_399
 _PAGE = """<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><title>Install {client}</title></head>
@@ -66,7 +67,7 @@ class Consents:
         self._codes: dict[str, _Code] = {}
         self._tokens: dict[str, datetime] = {}
         self._renewals: dict[str, _Renewal] = {}
-        self.swaps: dict[str, int] = {"code": 0, "refresh_token": 0}
+        self.swaps: dict[str, int] = {"code": 0, "refresh_token": 0, "client_credentials": 0}
 
     def page(self, query: Mapping[str, str]) -> Reply:
         """Ask the merchant."""
@@ -115,6 +116,9 @@ class Consents:
             return reply_json(401, {"error": "invalid_client"})
         if given.get("grant_type") == "refresh_token":
             return self._renew(given.get("refresh_token", ""))
+        if given.get("grant_type") == "client_credentials":
+            self.swaps["client_credentials"] += 1
+            return self._hand_out_to_client()
         code = self._codes.pop(given.get("code", ""), None)
         if code is None or code.expires_at <= self._shop.now():
             body = {"error": "invalid_request", "error_description": "code"}
@@ -170,6 +174,14 @@ class Consents:
                 "refresh_token": refresh_token,
                 "refresh_token_expires_in": settings.refresh_lifetime_s,
             },
+        )
+
+    def _hand_out_to_client(self) -> Reply:
+        settings, token = self._shop.settings, f"shpat_{self._word()}"
+        self._tokens[token] = self._shop.now() + timedelta(seconds=CLIENT_LIFETIME_S)
+        scope = ",".join(settings.scopes)
+        return reply_json(
+            200, {"access_token": token, "scope": scope, "expires_in": CLIENT_LIFETIME_S}
         )
 
     def _fault(self, query: Mapping[str, str]) -> Reply | None:

@@ -97,6 +97,9 @@ def test_a_code_and_a_refresh_token_are_swapped_at_the_shop() -> None:
     asked = parse_qs(request.body.decode())
     assert (asked["grant_type"], asked["refresh_token"]) == (["refresh_token"], ["r"])
     assert "code" not in asked
+    request = auth.token_request(SETTINGS, SECRETS, Grant(kind="client"))
+    asked = parse_qs(request.body.decode())
+    assert (asked["grant_type"], "code" in asked) == (["client_credentials"], False)
 
 
 def test_a_sandbox_replaces_the_address_of_the_sign_in_too() -> None:
