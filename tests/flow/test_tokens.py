@@ -276,3 +276,18 @@ async def test_a_dead_endpoint_is_named_and_bounded(
             account.secret_values() | {"refresh_token": "r"},
             Grant(kind="refresh"),
         )
+
+
+async def test_the_issue_says_what_a_person_does(granted: Granted) -> None:
+    """The scheduler's one issue for the connection carries the fix that fits this connection."""
+    from trueup.scheduler import _failure
+
+    granted.consents.withdraw()
+    await granted.age(LIFE_S + 1)
+    with pytest.raises(AuthExpired) as caught:
+        await shop_check(granted)
+    issue = _failure("north", "poll.orders", caught.value)
+    assert issue.how_to_fix == "Sign in again: trueup connect shopify --again north."
+    assert issue.ref == "connection/north"
+    plain = _failure("north", "poll.orders", AuthExpired(status=401))
+    assert "rotate-secret north" in plain.how_to_fix
