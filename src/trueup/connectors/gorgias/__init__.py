@@ -1,0 +1,1 @@
+"""Gorgias: tickets and messages in; notes, replies, tags, state and assignment out."""

@@ -1,0 +1,84 @@
+"""The authorisation-code flow; each account of Gorgias has its own endpoints.
+
+Source: Gorgias' pages on OAuth2 (access tokens live a day, the scope `offline` gives a refresh
+token). The client's credentials travel in the header.
+"""
+
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+from trueup.connectors.gorgias.api import base_url
+from trueup.contract.connector import Grant, Reply, Request, Token
+from trueup.contract.oauth import form_request, read_token
+from trueup.errors import ConfigError, Refused
+
+SCOPES = (
+    *("openid", "email", "offline", "account:read", "tickets:read", "tickets:write"),
+    *("tags:read", "tags:write", "customers:read", "customers:write"),
+    *("integrations:read", "integrations:write", "users:read"),
+)
+
+
+def authorise_url(
+    settings: Mapping[str, str], secrets: Mapping[str, str], state: str, redirect_uri: str
+) -> str:
+    """Return where a person is sent to let us in.
+
+    Raises:
+        ConfigError: the account's name, the client id or its secret is missing.
+    """
+    _needed(secrets, "client_secret")
+    query = {
+        "response_type": "code",
+        "client_id": _needed(settings, "client_id"),
+        "scope": " ".join(SCOPES),
+        "redirect_uri": redirect_uri,
+        "state": state,
+        "nonce": state[::-1],
+    }
+    return f"{base_url(settings)}/oauth/authorize?{urlencode(query)}"
+
+
+def callback_code(
+    settings: Mapping[str, str],  # noqa: ARG001 - the callback names no account
+    secrets: Mapping[str, str],  # noqa: ARG001 - and is not signed
+    query: Mapping[str, str],
+) -> str:
+    """Return the code of a callback.
+
+    Raises:
+        Refused: there is none.
+    """
+    code = query.get("code")
+    if not code:
+        raise Refused("The callback is without a code")
+    return code
+
+
+def token_request(settings: Mapping[str, str], secrets: Mapping[str, str], grant: Grant) -> Request:
+    """Return the call that turns a code, or the refresh token, into an access token."""
+    client = (_needed(settings, "client_id"), _needed(secrets, "client_secret"))
+    if grant.kind == "refresh":
+        fields = {"grant_type": "refresh_token", "refresh_token": secrets["refresh_token"]}
+    else:
+        fields = {
+            "grant_type": "authorization_code",
+            "code": grant.code,
+            "redirect_uri": grant.redirect_uri,
+        }
+    return form_request(f"{base_url(settings)}/oauth/token", fields, basic=client)
+
+
+def token(reply: Reply) -> Token:
+    """Return the access token, its lifetime, the refresh token and the scopes.
+
+    Raises:
+        ContractBroken: Gorgias did not hand out a token.
+    """
+    return read_token(reply)
+
+
+def _needed(given: Mapping[str, str], key: str) -> str:
+    if not given.get(key):
+        raise ConfigError(f"{key} is missing: it stands on the app's page at Gorgias.", field=key)
+    return given[key]
