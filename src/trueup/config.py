@@ -64,6 +64,17 @@ class OwnerConfig(_Section, frozen=True, kw_only=True):
     product_cost: str | None = None
 
 
+class PeopleConfig(_Section, frozen=True, kw_only=True):
+    """Which names join a person's records in all systems; see `trueup.records.people`."""
+
+    keys: tuple[Literal["email", "phone", "customer", "address"], ...] = (
+        "email",
+        "phone",
+        "customer",
+    )
+    default_region: Annotated[str, msgspec.Meta(pattern="^[A-Z]{2}$")] | None = None
+
+
 class LogConfig(_Section, frozen=True, kw_only=True):
     """What is written to the log, and how."""
 
@@ -80,6 +91,7 @@ class Config(_Section, frozen=True, kw_only=True):
     web: WebConfig = WebConfig()
     worker: WorkerConfig = WorkerConfig()
     owner: OwnerConfig = OwnerConfig()
+    people: PeopleConfig = PeopleConfig()
     log: LogConfig = LogConfig()
 
     @property
@@ -329,6 +341,13 @@ _DEFAULT = """\
 # product_price = "my-shop"
 # Cost of one unit:
 # product_cost = "my-shop"
+
+[people]
+# Equal names of these kinds make two systems' records those of one customer. "address" is a name at
+# a postal address; leave it out where gifts are sent to friends.
+# keys = ["email", "phone", "customer"]
+# Country of phone numbers that are written without a prefix.
+# default_region = "US"
 
 [log]
 # debug, info, warning or error

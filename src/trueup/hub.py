@@ -7,6 +7,7 @@ from trueup.govern.vault import Vault
 from trueup.intake.model import Connection
 from trueup.ledger.rules import SiteOf
 from trueup.ledger.sites import sites_of
+from trueup.records.people import Keys
 
 
 class Hub:
@@ -17,6 +18,7 @@ class Hub:
         connectors: by id.
         connections: by number; replaced when connections change.
         owners: field group -> name of the connection that owns it.
+        keys: which names join people.
     """
 
     def __init__(
@@ -26,7 +28,9 @@ class Hub:
         connections: Iterable[Connection] = (),
         *,
         owners: Mapping[str, str] | None = None,
+        keys: Keys | None = None,
     ) -> None:
+        self.keys = keys or Keys()
         self.vault = vault
         self.connectors = connectors
         self.connections: dict[int, Connection] = {}

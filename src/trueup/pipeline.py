@@ -58,6 +58,7 @@ from trueup.records.listings import Listing, replace_listings, skus_of_items
 from trueup.records.merge import Outcome, merge, take_apart
 from trueup.records.model import Stored, Version
 from trueup.records.owners import note_differences
+from trueup.records.people import people_names
 from trueup.records.personas import Personas, last_seen, personas_of
 from trueup.records.store import (
     EntityKey,
@@ -296,7 +297,8 @@ class _Batch:
                 whose = persona or personas.get((event.event_id, "", ""))
                 # Of a person who was erased meanwhile no name is kept.
                 named = whose is None or whose.person in keys
-                stored.links = digests_of(self.hub.vault, links) if named else ()
+                links += people_names(record, self.hub.keys)
+                stored.links = digests_of(self.hub.vault, sorted({*links})) if named else ()
                 moved[entity] = self.entities[entity]
                 if isinstance(stored.body, Product):
                     self.products[event.connection_id, record.ref] = stored.body

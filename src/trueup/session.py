@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import psycopg
 
+from trueup.canon.link import LinkSpace
 from trueup.config import Config
 from trueup.contract.loader import find_connectors
 from trueup.db.database import prepare_database
@@ -15,6 +16,7 @@ from trueup.errors import ConfigError
 from trueup.govern.vault import Vault, load_master_key
 from trueup.hub import Hub
 from trueup.intake.connections import load_accounts
+from trueup.records.people import Keys
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +49,11 @@ async def open_session(config: Config, conninfo: str) -> Session:
     await prepare_database(conninfo)
     vault = Vault(load_master_key(config.master_key_path, create=True))
     named = {group: name for group, name in msgspec.structs.asdict(config.owner).items() if name}
-    hub = Hub(vault, find_connectors(), owners=named)
+    keys = Keys(
+        spaces=frozenset(LinkSpace(name) for name in config.people.keys),
+        region=config.people.default_region,
+    )
+    hub = Hub(vault, find_connectors(), owners=named, keys=keys)
     async with await connect(conninfo, application_name="trueup-cli") as conn:
         accounts = await load_accounts(conn, vault)
     hub.use_connections(account.connection for account in accounts)

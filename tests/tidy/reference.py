@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 import typer.main
@@ -65,9 +65,11 @@ def write_config() -> str:
 def _kind(kind: Any) -> str:
     """Say in words what a field takes."""
     origin = get_origin(kind)
+    if origin is tuple:
+        return f"list of {_kind(get_args(kind)[0])}"
     if origin is Literal:
         return ", ".join(f"`{choice}`" for choice in get_args(kind))
-    if origin is UnionType:
+    if origin in {UnionType, Union}:
         return " or ".join(_kind(part) for part in get_args(kind) if part is not type(None))
     if origin is Annotated:
         inner, *metas = get_args(kind)

@@ -1,10 +1,13 @@
 """Links: names by which a thing is known in other systems too, and how each is written."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
+import phonenumbers
 
 
 class LinkSpace(StrEnum):
@@ -22,9 +25,12 @@ class LinkSpace(StrEnum):
     EMAIL = "email"  # a person's e-mail address
     PHONE = "phone"  # a person's phone number
     CUSTOMER = "customer"  # a customer's number, as more than one system writes it
+    ADDRESS = "address"  # a person's name at a postal address
 
 
-SPACES_OF_PEOPLE = frozenset((LinkSpace.EMAIL, LinkSpace.PHONE, LinkSpace.CUSTOMER))
+SPACES_OF_PEOPLE = frozenset(
+    (LinkSpace.EMAIL, LinkSpace.PHONE, LinkSpace.CUSTOMER, LinkSpace.ADDRESS)
+)
 """These name who it was, not what it was about."""
 
 
@@ -51,9 +57,35 @@ def normal_email(email: str | None) -> str:
     return (email or "").strip().casefold()
 
 
-def normal_phone(phone: str | None) -> str:
-    """Return the phone as it is compared: its digits."""
-    return re.sub(r"\D", "", phone or "")
+@lru_cache(maxsize=65_536)
+def normal_phone(phone: str | None, region: str | None = None) -> str:
+    """Return the phone as it is compared: E.164 where it can be told, else its digits.
+
+    Args:
+        phone: as the source wrote it.
+        region: ISO 3166-1 alpha-2 code of the country a number without a prefix is of.
+    """
+    if not phone:
+        return ""
+    digits = re.sub(r"\D", "", phone)
+    international = phone.lstrip().startswith(("+", "00"))
+    if not digits or not (international or region):
+        return digits
+    text = phone if not phone.lstrip().startswith("00") else f"+{digits[2:]}"
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return digits
+    if not phonenumbers.is_possible_number(number):
+        return digits
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)[1:]
+
+
+def normal_text(text: str | None) -> str:
+    """Return a name or a line of an address as it is compared: letters and digits, no accents."""
+    plain = unicodedata.normalize("NFKD", text or "")
+    kept = "".join(each for each in plain if not unicodedata.combining(each))
+    return " ".join(re.findall(r"\w+", kept.casefold()))
 
 
 def _tracking(value: str) -> str:

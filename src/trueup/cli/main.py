@@ -41,6 +41,7 @@ _COMMANDS = {
     "show": _Command("show", "show", _LOOK),
     "issues": _Command("issues", "issues", _LOOK),
     "dead": _Command("dead", "dead", _KEEP),
+    "customers": _Command("customers", "customers", _LOOK),
     "commands": _Command("commands", "commands", _KEEP),
     "stock": _Command("stock", "stock", _KEEP),
     "reconcile": _Command("reconcile", "reconcile", _KEEP),

@@ -1,6 +1,6 @@
 """`trueup show`: everything the hub knows of one thing, in the order in which it happened."""
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -11,23 +11,24 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from trueup.canon.link import normal_email
 from trueup.cli.options import ConfigOption, JsonOption
 from trueup.cli.plain import open_row, plain_record
 from trueup.cli.session import FOUND_PROBLEMS, fail, out, print_json, run
-from trueup.govern.persons import find_by_contact, read_keys
+from trueup.govern.persons import read_keys
 from trueup.intake.claim import load_events
 from trueup.intake.model import Event
 from trueup.intake.reads import fates_of_events, issues_of_events, issues_of_ref
 from trueup.ledger.reads import list_balances, list_movements, list_sites, postings_of_events
+from trueup.outbox.command import list_commands
 from trueup.outbox.reads import calls_of_sku, list_intents
+from trueup.records.customers import find_customer
 from trueup.records.listings import list_listings
 from trueup.records.owners import merge_tellings, read_tellings
 from trueup.records.reads import (
     find_records,
-    records_of_entity,
     records_of_events,
     records_of_persons,
+    related_records,
     versions_of_record,
 )
 from trueup.records.understand import understand
@@ -48,6 +49,12 @@ class Noun(StrEnum):
     EVENT = "event"
     PRODUCT = "product"
     SHIPMENT = "shipment"
+    PARCEL = "parcel"
+    TICKET = "ticket"
+    MESSAGE = "message"
+    PAYMENT = "payment"
+    PAYOUT = "payout"
+    INVOICE = "invoice"
 
 
 def show(
@@ -84,19 +91,42 @@ async def _records(
     conn: Conn, session: Session, kind: str, ref: str, *, masked: bool
 ) -> list[Found]:
     rows = await find_records(conn, kind, ref, vault=session.hub.vault)
-    if kind == "customer" and "@" in ref and not rows:
-        index = session.hub.vault.index("email", normal_email(ref))
-        persons = await find_by_contact(conn, email_index=index)
-        rows = await records_of_persons(conn, persons, kind)
-    return [await _timeline(conn, session, row, masked=masked) for row in rows]
+    found: list[Found] = []
+    shown: set[int] = set()
+    for row in rows:
+        if row["record_id"] not in shown:
+            near = await related_records(conn, [row["record_id"]])
+            # Two shops' orders of one number are two things; what is related is shown once.
+            shown |= {each["record_id"] for each in near}
+            found.append(await timeline(conn, session, row, near, masked=masked))
+    return found
 
 
-async def _timeline(conn: Conn, session: Session, row: Mapping[str, Any], *, masked: bool) -> Found:
+async def timeline(
+    conn: Conn,
+    session: Session,
+    row: Mapping[str, Any],
+    near: Sequence[Mapping[str, Any]],
+    *,
+    masked: bool,
+) -> Found:
+    """Return what all systems tell of one thing, as one story, oldest first.
+
+    Args:
+        conn: any session.
+        session: opens what is personal.
+        row: the record that was asked for.
+        near: it and the records that are about the same.
+        masked: leave out what is personal.
+    """
     connection_id = row["connection_id"]
-    rows = await records_of_entity(conn, connection_id, row["entity"])
-    records = [await open_row(conn, session, each, masked=masked) for each in rows]
+    records = [
+        {"connection": _name(session, each["connection_id"])}
+        | await open_row(conn, session, each, masked=masked)
+        for each in near
+    ]
     versions: list[Found] = []
-    for each in rows:
+    for each in near:
         for version in await versions_of_record(conn, each["record_id"]):
             told = {"record": f"{each['kind']}/{each['ref']}", "stale": version["stale"]}
             versions.append({"event_id": version["event_id"], **told})
@@ -110,14 +140,19 @@ async def _timeline(conn: Conn, session: Session, row: Mapping[str, Any], *, mas
     ]
     issues = await issues_of_events(conn, event_ids)
     postings = await postings_of_events(conn, event_ids)
+    moments = [
+        _moment(events[event_id], versions, postings, issues)
+        | {"connection": _name(session, events[event_id].connection_id)}
+        for event_id in event_ids
+    ]
+    keys = sorted({f"{each['kind']}/{each['ref']}" for each in near})
     return {
         "connection": _name(session, connection_id),
         "entity": row["entity"],
         "records": records,
-        "timeline": [
-            _moment(events[event_id], versions, postings, issues) for event_id in event_ids
-        ],
+        "timeline": sorted(moments, key=lambda moment: (moment["at"], moment["event_id"])),
         "calls": calls,
+        "commands": [c for key in keys for c in await list_commands(conn, key=key)],
         "issues": issues,
     }
 
@@ -187,6 +222,48 @@ async def _owned_fields(conn: Conn, session: Session, sku: str) -> list[Found]:
     ]
 
 
+async def _customer(conn: Conn, session: Session, ref: str, masked: bool) -> list[Found]:
+    """Return whoever has this e-mail, phone or id, with all that every system tells of them."""
+    found = await find_customer(conn, session.hub.vault, session.hub.keys, ref)
+    if found is None:
+        return []
+    rows = await records_of_persons(conn, found.persons)
+    records = [
+        {"connection": _name(session, row["connection_id"])}
+        | await open_row(conn, session, row, masked=masked)
+        for row in rows
+    ]
+    return [
+        {
+            "customer": found.persons[0].hex(),
+            "persons": [person.hex() for person in found.persons],
+            "systems": sorted({record["connection"] for record in records}),
+            "joined_by": [
+                {
+                    "name": join.namespace,
+                    "digest": join.digest.hex(),
+                    "left": join.left.hex(),
+                    "right": join.right.hex(),
+                    "since": join.since,
+                }
+                for join in found.joins
+            ],
+            "shared_by_too_many": [{"name": n, "persons": count} for n, count in found.shared],
+            "cuts": [
+                {
+                    "name": cut["namespace"],
+                    "digest": bytes(cut["digest"]).hex(),
+                    "of": bytes(cut["person"]).hex() or "everybody",
+                    "reason": cut["reason"],
+                    "cut_at": cut["cut_at"],
+                }
+                for cut in found.cuts
+            ],
+            "records": records,
+        }
+    ]
+
+
 async def _event(conn: Conn, session: Session, ref: str, masked: bool) -> list[Found]:
     if not (ref.isascii() and ref.isdecimal() and len(ref) < 18):
         return []
@@ -244,6 +321,7 @@ def _name(session: Session, connection_id: int) -> str:
 
 _LOOKS: dict[Noun, Callable[[Conn, Session, str, bool], Coroutine[Any, Any, list[Found]]]] = {
     Noun.SKU: _sku,
+    Noun.CUSTOMER: _customer,
     Noun.EVENT: _event,
 }
 

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 
-from trueup.canon.customer import Customer
+import msgspec
+
+from trueup.canon.customer import Address, Customer
 from trueup.canon.link import normal_email, normal_phone
 from trueup.canon.record import Record
 from trueup.govern.persons import Persona
 from trueup.govern.vault import Vault
 from trueup.records.model import Stored
 
+_ADDRESSES = ("billing", "shipping", "destination", "address")
 _OF_PEOPLE = frozenset(
     (
         *("order", "customer", "shipment", "refund", "return", "payment"),
@@ -77,7 +80,18 @@ def contact_of(record: Record) -> tuple[str, str]:
     if person is None:
         return "", ""
     email, phone = getattr(person, "email", None), getattr(person, "phone", None)
-    return normal_email(email), normal_phone(phone)
+    return normal_email(email), normal_phone(phone, region_of(person))
+
+
+def addresses_of(person: msgspec.Struct) -> list[Address]:
+    """Return the postal addresses that a record's personal part holds."""
+    held = [getattr(person, name, None) for name in _ADDRESSES]
+    return [each for each in (*held, *getattr(person, "addresses", ())) if each is not None]
+
+
+def region_of(person: msgspec.Struct) -> str | None:
+    """Return the country by which a phone number without a prefix is read."""
+    return next((each.country for each in addresses_of(person) if each.country), None)
 
 
 def _customer_ref(record: Record) -> str | None:

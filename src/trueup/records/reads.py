@@ -181,7 +181,7 @@ async def version_events(
 
 
 async def records_of_persons(
-    conn: psycopg.AsyncConnection[Any], persons: Sequence[bytes], kind: str
+    conn: psycopg.AsyncConnection[Any], persons: Sequence[bytes], kind: str | None = None
 ) -> list[Row]:
-    """Return the records of one kind that belong to some persons."""
+    """Return the records that belong to some persons, oldest first; of one kind where given."""
     return await fetch_rows(conn, _queries.records_of_persons, persons=list(persons), kind=kind)
