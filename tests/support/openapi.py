@@ -31,6 +31,8 @@ from trueup.contract.connector import Reply, Request
 
 _ROOT = "urn:document"
 _NUMBER_OF_MESSAGES_MAX = 40
+_CHOICES = frozenset(("anyOf", "oneOf", "allOf"))
+_NULL = {"type": "string", "nullable": True, "enum": [None]}
 # OpenAPI describes these by other means than parameters.
 _HEADERS_APART = frozenset({"accept", "content-type", "authorization"})
 
@@ -340,15 +342,23 @@ def _settled(node: Any, document: dict[str, Any]) -> Any:
 
     Beside a reference nothing counts, by the standard; but where a tool cut a large document up
     it left `additionalProperties: false` there, which we mean to hold. A reference that leads out
-    of a cut document becomes a schema that accepts everything.
+    of a cut document becomes a schema that accepts everything. `nullable` beside a choice counts
+    for nothing either without a type; those who write it mean it.
     """
     if isinstance(node, list):
         return [_settled(item, document) for item in node]
     if not isinstance(node, dict):
         return node
-    reference = node.get("$ref")
-    if not isinstance(reference, str):
-        return {key: _settled(value, document) for key, value in node.items()}
+    if isinstance(node.get("$ref"), str):
+        return _lone_reference(node, document)
+    settled = {key: _settled(value, document) for key, value in node.items()}
+    if settled.get("nullable") is True and _CHOICES & settled.keys() and "type" not in settled:
+        return {"anyOf": [settled, _NULL]}
+    return settled
+
+
+def _lone_reference(node: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    reference = str(node["$ref"])
     try:
         target = _at(document, reference.removeprefix("#"))
     except (KeyError, IndexError, ValueError):

@@ -127,6 +127,10 @@ PLUM = {
                     "owner": {"type": "string", "nullable": True},
                     "picked_at": {"type": "string", "format": "date-time"},
                     "elsewhere": {"$ref": "#/components/schemas/CutAway"},
+                    "twin": {
+                        "nullable": True,
+                        "anyOf": [{"type": "string"}, {"$ref": "#/components/schemas/Crate"}],
+                    },
                     "kind": {"oneOf": [{"type": "string"}, {"type": "integer"}]},
                 },
             }
@@ -262,6 +266,9 @@ def test_a_base_given_is_the_only_one() -> None:
     [
         (b'{"plums": 3, "owner": null, "picked_at": "2026-01-01T00:00:00Z"}', ""),
         (b'{"plums": 3, "elsewhere": {"any": "thing"}}', ""),
+        (b'{"plums": 3, "twin": null}', ""),
+        (b'{"plums": 3, "twin": {"plums": 1}}', ""),
+        (b'{"plums": 3, "twin": 7}', "body.twin"),
         (b'{"plums": "3"}', "body.plums: '3' is not of type 'integer'"),
         (b'{"owner": "a"}', "'plums' is a required property"),
         (b'{"plums": 3, "picked_at": "yesterday"}', "is not a 'date-time'"),
