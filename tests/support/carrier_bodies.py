@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
-import yaml
+import yaml  # type: ignore[import-untyped]  # its stubs are not installed
 
 from tests.support.leftout import SHARED
 

@@ -21,6 +21,7 @@ from trueup.connectors.shiprocket.shape import (
 from trueup.connectors.shiprocket.status import number_of, status_of
 
 _WEIGHT_KG_MAX: Final = 10_000
+_STEPS_MAX: Final = 999_999
 
 
 def pushed_parcel(shape: PushShape, issues: list[Issue]) -> Parcel | None:
@@ -37,7 +38,8 @@ def pushed_parcel(shape: PushShape, issues: list[Issue]) -> Parcel | None:
     return _parcel(
         awb,
         history,
-        updated_at=told_at[0] if told_at else None,
+        # The push alone names the order, so it outranks a reading of the same scans.
+        updated_at=_stamp(history, told_at[0] if told_at else None, 2 * len(shape.scans or ()) + 1),
         links=(tracking, Link(LinkSpace.ORDER, order)) if order else (tracking,),
         carrier=shape.courier_name,
         expected=shape.etd,
@@ -51,10 +53,11 @@ def read_parcel(shape: TrackingShape, issues: list[Issue]) -> Parcel | None:
     awb, is_return = str(track.awb_code or ""), bool(shape.is_return)
     ref, place = f"parcel/{awb}", "/tracking_data/shipment_track_activities"
     told = shape.shipment_track_activities or ()
+    history = history_of(_scans_of(told, place, ref, issues, is_return=is_return))
     return _parcel(
         awb,
-        history_of(_scans_of(told, place, ref, issues, is_return=is_return)),
-        updated_at=None,
+        history,
+        updated_at=_stamp(history, None, 2 * len(told)),
         links=(Link(LinkSpace.TRACKING, awb),),
         carrier=track.courier_name,
         expected=track.edd or shape.etd,
@@ -77,13 +80,11 @@ def _parcel(  # noqa: PLR0913 - a push and a reading have nothing else in common
     person: ParcelPerson | None = None,
 ) -> Parcel | None:
     newest = history.newest
-    if newest is None or not awb:
+    if newest is None or updated_at is None or not awb:
         return None
-    # The push's own time may be later than its newest scan, never the other way round.
-    stamps = [newest.occurred_at] if updated_at is None else [newest.occurred_at, updated_at]
     return Parcel(
         ref=awb,
-        updated_at=max(stamps),
+        updated_at=updated_at,
         links=links,
         status=newest.status,
         status_code=newest.code,
@@ -97,6 +98,18 @@ def _parcel(  # noqa: PLR0913 - a push and a reading have nothing else in common
         weight_g=weight_g,
         person=person,
     )
+
+
+def _stamp(history: History, told_at: datetime | None, steps: int) -> datetime | None:
+    """Return when the parcel was so: the newest time, and within its second the richer body.
+
+    A scan that comes late does not move Shiprocket's own time, and yet makes another version.
+    Shiprocket tells whole seconds, so microseconds are free to say how much a body knows.
+    """
+    known = [scan.occurred_at for scan in history.scans[-1:]] + ([told_at] if told_at else [])
+    if not known:
+        return None
+    return max(known).replace(microsecond=min(steps, _STEPS_MAX))
 
 
 def _scans_of(

@@ -1,0 +1,102 @@
+"""An EasyPost account: trackers by page, by id and by number, one webhook for everything."""
+
+import base64
+from collections.abc import Mapping
+from typing import ClassVar
+
+from trueup.contract.vendor_signature import VENDOR_SIGNATURES
+from trueup.sandbox.easypost import bodies
+from trueup.sandbox.journey import CarrierTwin, Moment, Travelling
+from trueup.sandbox.line import Asked, Reply, reply_json
+from trueup.sandbox.vendor import route
+
+__all__ = ["EasyPost"]
+
+_PAGE_MAX = 100
+
+
+class EasyPost(CarrierTwin):
+    """One account; parcels are told to every webhook."""
+
+    scheme = VENDOR_SIGNATURES["easypost_v2"].scheme
+    limits: ClassVar[Mapping[str, tuple[float, float]]] = {"all": (10, 5.0)}
+    retry_delays_s = (60, 300, 900, 3600, 7200, 14_400)
+    api_key = "EZTKsandbox"
+    places = ("RENO", "BOISE", "SALT LAKE CITY")
+
+    def new_number(self, count: int) -> str:
+        """Return a number of the post."""
+        return f"94{count:020d}"
+
+    def refuse(self, asked: Asked) -> Reply | None:
+        """Ask for the key as the user of basic authentication."""
+        pair = base64.b64encode(f"{self.api_key}:".encode()).decode()
+        known = asked.headers.get("authorization") == f"Basic {pair}"
+        return None if known else _error(401, "APIKEY.INACTIVE")
+
+    def tell(self, parcel: Travelling, moment: Moment) -> None:
+        """Tell the whole parcel; the first scan makes it."""
+        first = moment.what == "made" and len(parcel.scans) == 1
+        description = "tracker.created" if first else "tracker.updated"
+        event_id = f"evt_{self.random.getrandbits(128):032x}"
+        body = bodies.event(event_id, description, bodies.tracker(parcel), parcel.updated_at)
+        self.emit(description, body)
+
+    @route("GET", "/v2/trackers")
+    def trackers(self, asked: Asked, places: Mapping[str, str]) -> Reply:  # noqa: ARG002 - a route
+        """List parcels, newest first, by when they were made."""
+        query = dict(asked.query)
+        size = min(int(query.get("page_size", "20")), _PAGE_MAX)
+        found = sorted(self.parcels.values(), key=lambda parcel: -parcel.number_of)
+        since = query.get("start_datetime", "")
+        found = [parcel for parcel in found if bodies.instant(parcel.made_at) >= since]
+        if before := query.get("before_id"):
+            ids = [bodies.tracker_id(parcel) for parcel in found]
+            found = found[ids.index(before) + 1 :] if before in ids else []
+        page = [bodies.tracker(parcel) for parcel in found[:size]]
+        return reply_json(200, {"trackers": page, "has_more": len(found) > size})
+
+    @route("POST", "/v2/trackers/batch")
+    def batch(self, asked: Asked, places: Mapping[str, str]) -> Reply:  # noqa: ARG002 - a route
+        """Read parcels by their numbers; unknown ones are left out."""
+        codes = asked.json()["tracking_codes"]
+        found = [bodies.tracker(self.parcels[code]) for code in codes if code in self.parcels]
+        return reply_json(200, {"trackers": found, "has_more": False})
+
+    @route("GET", "/v2/trackers/{id}")
+    def tracker(self, asked: Asked, places: Mapping[str, str]) -> Reply:  # noqa: ARG002 - a route
+        """Read one parcel."""
+        found = [p for p in self.parcels.values() if bodies.tracker_id(p) == places["id"]]
+        return reply_json(200, bodies.tracker(found[0])) if found else _error(404, "NOT_FOUND")
+
+    @route("GET", "/v2/shipments/{id}")
+    def shipment(self, asked: Asked, places: Mapping[str, str]) -> Reply:  # noqa: ARG002 - a route
+        """Read one label."""
+        found = [p for p in self.parcels.values() if bodies.shipment_id(p) == places["id"]]
+        return reply_json(200, bodies.shipment(found[0])) if found else _error(404, "NOT_FOUND")
+
+    @route("GET", "/v2/webhooks")
+    def webhooks(self, asked: Asked, places: Mapping[str, str]) -> Reply:  # noqa: ARG002 - a route
+        """List the webhooks, all at once."""
+        found = [bodies.webhook(each) for each in self.desk.subscriptions.values()]
+        return reply_json(200, {"webhooks": found})
+
+    @route("POST", "/v2/webhooks")
+    def make_webhook(self, asked: Asked, places: Mapping[str, str]) -> Reply:  # noqa: ARG002 - a route
+        """Make a webhook; without a secret its deliveries could not be checked."""
+        wish = asked.json().get("webhook", {})
+        if not wish.get("url") or not wish.get("webhook_secret"):
+            return _error(422, "PARAMETER.REQUIRED")
+        self.webhook_secret = wish["webhook_secret"]
+        return reply_json(201, bodies.webhook(self.subscribe("*", wish["url"])))
+
+    @route("DELETE", "/v2/webhooks/{id}")
+    def drop_webhook(self, asked: Asked, places: Mapping[str, str]) -> Reply:  # noqa: ARG002 - a route
+        """Remove a webhook."""
+        number = int(places["id"].removeprefix("hook_"), 16)
+        gone = self.desk.subscriptions.pop(number, None)
+        return reply_json(200, {}) if gone else _error(404, "NOT_FOUND")
+
+
+def _error(status: int, code: str) -> Reply:
+    return reply_json(status, {"error": {"code": code, "message": "refused", "errors": []}})
