@@ -73,10 +73,9 @@ _NO_TICKET = msgspec.ValidationError("Object missing required field `ticket_id`"
 
 
 def _listed(source: Source) -> Mapped:
-    """A ticket of a list comes without its messages, which are read after it."""
-    mapped = _ticket(source)
-    fetch = tuple(Fetch(resource="messages", ref=record.ref) for record in mapped.records)
-    return msgspec.structs.replace(mapped, fetch=fetch)
+    """A ticket of a list lacks its messages and its customer's data: it is read whole."""
+    shape = _TICKET.decode(source.body)
+    return Mapped(fetch=(Fetch(resource="tickets", ref=str(shape.id)),))
 
 
 def _ticket(source: Source) -> Mapped:

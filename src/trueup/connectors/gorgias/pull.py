@@ -4,6 +4,9 @@ Gorgias lists tickets by `updated_datetime` and has no filter on it. So a poll r
 down until it is past `since`; the walk has no other end than a reply without a next page, so its
 last call asks for the last ticket alone. A walk through everything goes by creation, oldest first:
 no change on the way moves a ticket out of it.
+
+A list leaves out messages and what shops know of the customer, so each ticket of it is read once
+more, whole. That one reply has the messages too; where they could be more, they are listed.
 """
 
 from collections.abc import Sequence
@@ -19,6 +22,9 @@ from trueup.contract.connector import Fetch, Page, Piece, Reply, Request
 from trueup.errors import invariant
 
 PAGE = 100
+INLINE_MAX = 30
+"""Messages in a ticket's own body that are believed to be all of them: the vendor's usual page."""
+
 RESOURCE = "tickets"
 _KINDS = frozenset(("tickets", "messages"))
 
@@ -35,6 +41,15 @@ class _List(msgspec.Struct, gc=False):
 class _Stamped(msgspec.Struct, gc=False):
     id: Id | None = None
     updated_datetime: datetime | None = None
+
+
+class _Inline(msgspec.Struct, gc=False):
+    id: Id
+    ticket_id: Id
+
+
+class _Whole(msgspec.Struct, gc=False):
+    messages: list[msgspec.Raw] | None = None
 
 
 class _Place(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -91,7 +106,11 @@ def fetched(fetch: Fetch, reply: Reply) -> Page:
     """Return the pieces of a reply, and what must be read after it."""
     if fetch.resource == "tickets":
         piece = Piece(topic="fetch/ticket", body=reply.body)
-        return Page(pieces=(piece,), then=Fetch(resource="messages", ref=fetch.ref))
+        inline = _inline(reply)
+        if inline is None:
+            return Page(pieces=(piece,), then=Fetch(resource="messages", ref=fetch.ref))
+        messages = [Piece(topic="fetch/message", body=bytes(raw)) for raw in inline]
+        return Page(pieces=(piece, *messages))
     found = read(reply, _List)
     following = found.meta.next_cursor
     return Page(
@@ -126,6 +145,17 @@ def _head(raw: msgspec.Raw) -> _Stamped:
         return msgspec.json.decode(raw, type=_Stamped)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _Stamped()
+
+
+def _inline(reply: Reply) -> list[msgspec.Raw] | None:
+    """Return the messages in a ticket's body; None where they may not be all, or not whole."""
+    try:
+        messages = msgspec.json.decode(reply.body, type=_Whole).messages
+        for raw in messages or ():
+            msgspec.json.decode(raw, type=_Inline)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return messages if messages and len(messages) < INLINE_MAX else None
 
 
 def _at(head: _Stamped) -> datetime | None:
