@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from trueup.contract.loader import ConnectorFolder
+from trueup.contract.reader_line import reader_line
 from trueup.govern.vault import Vault
 from trueup.intake.model import Connection
 from trueup.ledger.rules import SiteOf
@@ -63,6 +64,11 @@ class Hub:
         """Return where personal data stands in a connection's bodies, as its manifest says."""
         folder = self.folder_of(connection_id)
         return () if folder is None else folder.manifest.personal
+
+    def reader_line(self, connection_id: int, path: str) -> str | None:
+        """Return the line of a connection's connector that reads a field of its bodies."""
+        folder = self.folder_of(connection_id)
+        return None if folder is None else reader_line(folder.folder, path)
 
     def site_of(self, connection_id: int) -> SiteOf:
         """Return how a connection's locations map to sites."""

@@ -22,6 +22,7 @@ from trueup.errors import DatabaseUnavailable
 from trueup.govern.persons import open_keys, read_keys
 from trueup.hub import Hub
 from trueup.intake.claim import finish_events, rewrap_keys
+from trueup.intake.drift import DriftWatch
 from trueup.intake.issues import open_issues
 from trueup.intake.model import Event
 from trueup.intake.park import (
@@ -41,20 +42,18 @@ from trueup.ledger.post import (
     posted_of_records,
 )
 from trueup.ledger.rules import difference, positions_of_movement, positions_of_order
+from trueup.outbox.channels import levels_written, tell_listings
 from trueup.outbox.command import Told, confirm_commands
 from trueup.outbox.enqueue import (
     change_stock,
-    drop_listings,
     observe_levels,
     want_fetches,
-    want_listings,
 )
-from trueup.outbox.model import Wanted
 from trueup.outbox.outcome import told_by_record
 from trueup.records.entities import RecordId, changed_entities, claims_of
 from trueup.records.erasure import find_traces, forget
 from trueup.records.links import Names, digests_of
-from trueup.records.listings import Listing, replace_listings, skus_of_items
+from trueup.records.listings import replace_listings
 from trueup.records.merge import Outcome, merge, take_apart
 from trueup.records.model import Stored, Version
 from trueup.records.owners import note_differences
@@ -83,11 +82,13 @@ class Applier:
     Args:
         conn: in autocommit; each batch is one transaction on it.
         hub: vault, connectors and connections.
+        watch: looks at bodies for drift.
     """
 
-    def __init__(self, conn: Conn, hub: Hub) -> None:
+    def __init__(self, conn: Conn, hub: Hub, watch: DriftWatch | None = None) -> None:
         self._conn = conn
         self._hub = hub
+        self._watch = watch
         self._skus = SkuNumbers()
         self._record_numbers = RecordNumbers()
 
@@ -112,6 +113,10 @@ class Applier:
     async def _apply_batch(self, events: Sequence[Event]) -> None:
         batch = _Batch(self._hub)
         batch.understand(events, await self._person_keys(events))
+        if self._watch is not None:
+            for u in batch.good:
+                event = u.event
+                self._watch.look(event.connection_id, event.topic, event.event_id, u.source.body)
         batch.entities, elsewhere = await load_claimed(
             self._conn, batch.entity_keys(), claims_of(batch.good)
         )
@@ -248,7 +253,7 @@ class _Batch:
         changed = [s for records in self.entities.values() for s in records.values() if s.touched]
         await store_records(conn, changed=changed, versions=self.versions)
         await self._post(conn, numbers)
-        await observe_levels(conn, await self._observed(conn))
+        await observe_levels(conn, await levels_written(conn, self.hub, self.levels))
         await want_fetches(
             conn,
             [
@@ -404,56 +409,13 @@ class _Batch:
             skus |= {p.sku for t in self.transactions for p in t.moves}
             await lock_balances(conn, {sku: numbers[sku] for sku in skus})
         changes = await post_transactions(conn, self.transactions, numbers)
-        await self._list(conn, listings, numbers)
+        await tell_listings(conn, self.hub, listings, numbers)
         await change_stock(conn, changes)
         await note_oversells(conn, changes, self.transactions)
         if listings:
             event_id = max(u.event.event_id for u in self.good)
             told = {listing.sku for listing in listings}
             await note_differences(conn, told, self.hub.owners(), self.hub.names(), event_id)
-
-    async def _list(self, conn: Conn, listings: Sequence[Listing], numbers: dict[str, int]) -> None:
-        if not listings:
-            return
-        active = {listing.sku for listing in listings if listing.active}
-        balances = await lock_balances(conn, {sku: numbers[sku] for sku in active})
-        wanted, gone = [], []
-        for listing in listings:
-            location = self.hub.stock_location(listing.connection_id)
-            if location is None or not (listing.active and listing.stocked and listing.item_ref):
-                gone.append((listing.connection_id, listing.sku))
-                continue
-            available, sequence, counted = balances[listing.sku]
-            wanted.append(
-                Wanted(
-                    connection_id=listing.connection_id,
-                    sku=listing.sku,
-                    target={
-                        "item_ref": listing.item_ref,
-                        "location_ref": location,
-                        "product_ref": listing.product_ref or "",
-                        "variant_ref": listing.variant_ref,
-                        "sku": listing.sku,
-                    },
-                    available=available,
-                    sequence=sequence,
-                    counted=counted,
-                )
-            )
-        kept = {(w.connection_id, w.sku) for w in wanted}
-        await drop_listings(conn, sorted(set(gone) - kept))
-        await want_listings(conn, list({(w.connection_id, w.sku): w for w in wanted}.values()))
-
-    async def _observed(self, conn: Conn) -> list[tuple[int, str, int]]:
-        """Return what channels say stands at the locations at which the hub writes."""
-        latest = {
-            (connection_id, level.item_ref): level.available
-            for connection_id, level in self.levels
-            if level.available is not None
-            and self.hub.stock_location(connection_id) in {"", level.location_ref}
-        }
-        skus = await skus_of_items(conn, list(latest))
-        return [(item[0], sku, latest[item] or 0) for item, sku in sorted(skus.items())]
 
     async def _put_keys_under_persons(
         self,

@@ -12,6 +12,7 @@ from trueup.errors import DatabaseUnavailable
 from trueup.hub import Hub
 from trueup.intake.claim import claim_events
 from trueup.intake.connections import load_accounts
+from trueup.intake.drift import DriftWatch
 from trueup.intake.partitions import PartitionShare
 from trueup.kernel.limits import BATCH_EVENTS_MAX
 from trueup.pipeline import Applier
@@ -54,6 +55,7 @@ class Worker:
         self._sessions = sessions
         self._ttl_s = ttl_s
         self._batch_events_max = batch_events_max
+        self._watch = DriftWatch()
         self.applied = 0
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -80,13 +82,14 @@ class Worker:
         try:
             share = PartitionShare(conn, ttl_s=self._ttl_s)
             await share.join()
-            applier = Applier(conn, self._hub)
+            applier = Applier(conn, self._hub, self._watch)
             loop = asyncio.get_running_loop()
             balanced_at, idle_s = float("-inf"), IDLE_S
             while not stop.is_set():
                 if loop.time() - balanced_at >= BALANCE_INTERVAL_S:
                     await share.balance()
                     balanced_at = loop.time()
+                await self._watch.flush(conn, self._hub.reader_line, self._name_of)
                 if await self._apply_next(conn, share, applier):
                     idle_s = IDLE_S
                 else:
@@ -94,6 +97,9 @@ class Worker:
                     idle_s = min(idle_s * 1.5, IDLE_S_MAX)
         finally:
             await conn.close()
+
+    def _name_of(self, connection_id: int) -> str:
+        return self._hub.names().get(connection_id, str(connection_id))
 
     async def _apply_next(
         self, conn: psycopg.AsyncConnection[Any], share: PartitionShare, applier: Applier
