@@ -39,6 +39,7 @@ _COMMANDS = {
     "ingest": _Command("ingest", "ingest", _FEED),
     "import": _Command("ingest", "import_", _FEED),
     "show": _Command("show", "show", _LOOK),
+    "fields": _Command("fields", "fields", _LOOK),
     "issues": _Command("issues", "issues", _LOOK),
     "dead": _Command("dead", "dead", _KEEP),
     "customers": _Command("customers", "customers", _LOOK),

@@ -125,12 +125,22 @@ class DriftWatch:
         return found
 
 
+async def list_topics(conn: Conn, connection_id: int) -> list[Row]:
+    """Return what was looked at of a connection's bodies: topic, bodies, fields."""
+    return await fetch_rows(conn, _queries.topics_seen, connection_id=connection_id)
+
+
+async def list_fields(conn: Conn, connection_id: int, topic: str) -> list[Row]:
+    """Return the fields of a topic as they are known, by path."""
+    return await fetch_rows(conn, _queries.list_fields, connection_id=connection_id, topic=topic)
+
+
 async def _note(conn: Conn, connection_id: int, topic: str, seen: _Seen) -> list[Drift]:
     before = await fetch_rows(
         conn, _queries.take_shape, connection_id=connection_id, topic=topic, bodies=seen.bodies
     )
     bodies = int(before[0]["bodies"])
-    rows = await fetch_rows(conn, _queries.list_fields, connection_id=connection_id, topic=topic)
+    rows = await list_fields(conn, connection_id, topic)
     known = {row["path"]: row for row in rows}
     drifts = _changes(connection_id, topic, seen, known, bodies - seen.bodies)
     await conn.execute(
