@@ -83,9 +83,9 @@ def batches(numbers: Sequence[str]) -> tuple[Fetch, ...]:
     return tuple(Fetch(resource="parcel", ref=",".join(group)) for group in groups)
 
 
-def count_request(resource: str, since: datetime | None) -> None:  # noqa: ARG001 - the protocol's shape
+def count_request(resource: str, since: datetime | None) -> Request | None:  # noqa: ARG001 - the protocol's shape
     """Return None: EasyPost does not count parcels."""
-    return
+    return None
 
 
 def count(resource: str, reply: Reply) -> int:  # noqa: ARG001 - the protocol's shape
