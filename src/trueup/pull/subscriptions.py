@@ -7,8 +7,9 @@ import msgspec
 import structlog
 
 from trueup.canon.issue import Issue, Severity
-from trueup.contract.connector import Hook
+from trueup.contract.connector import Hook, Reply
 from trueup.errors import ConnectorError, ContractBroken, OutcomeUnknown, Refused
+from trueup.intake.connections import rotate_secret
 from trueup.intake.issues import close_issues, raise_issue
 from trueup.intake.reads import last_events
 from trueup.pull.access import Access
@@ -150,16 +151,34 @@ def _is_ours(hook: Hook, name: str) -> bool:
 async def _create(access: Access, topics: list[str], url: str) -> tuple[list[str], dict[str, str]]:
     created: list[str] = []
     refused: dict[str, str] = {}
+    known = access.caller.account.secret_values()
     for topic in topics:
         request = access.folder.hooks.create_request(topic, url)
         try:
-            created.append(access.folder.hooks.created(await access.send(request)).topic)
+            reply = await access.send(request)
+            access.folder.hooks.created(reply)
+            created.append(topic)
+            known |= await _keep_secrets(access, reply, known)
         except (Refused, ContractBroken) as error:
             refused[topic] = error.message
         except OutcomeUnknown:
             # It may be there or not: the next look finds out.
             refused[topic] = "the vendor did not say whether it was done"
     return created, refused
+
+
+async def _keep_secrets(access: Access, reply: Reply, known: dict[str, str]) -> dict[str, str]:
+    """Store what deliveries will be signed with, where the vendor tells it only in this reply.
+
+    A connector of such a vendor has a function `created_secrets(reply)` in its hooks.
+    """
+    tell = getattr(access.folder.hooks, "created_secrets", None)
+    told: dict[str, str] = dict(tell(reply)) if tell is not None else {}
+    fresh = {name: value for name, value in told.items() if known.get(name) != value}
+    for name, value in fresh.items():
+        connection_id = access.connection.connection_id
+        await rotate_secret(access.conn, access.hub.vault, connection_id, name, value)
+    return fresh
 
 
 async def _delete(access: Access, hook: Hook) -> None:
