@@ -47,10 +47,10 @@ def unsound(fault: Unsound) -> Issue:
     return _error("stripe.field_invalid", fault.pointer, fault.expected, "another value")
 
 
-def unknown(what: str, pointer: str, found: str, ref: str) -> Issue:
+def unknown(pointer: str, found: str, ref: str, *, code: str) -> Issue:
     """Return the issue for a word of Stripe's that this version does not know."""
     return Issue(
-        code=f"stripe.{what}_unknown",
+        code=code,
         severity=Severity.WARNING,
         pointer=pointer,
         expected="a word that this version of Trueup knows",
@@ -60,10 +60,10 @@ def unknown(what: str, pointer: str, found: str, ref: str) -> Issue:
     )
 
 
-def mismatch(what: str, expected: object, found: object, ref: str) -> Issue:
+def mismatch(expected: object, found: object, ref: str, *, code: str) -> Issue:
     """Return the issue for figures of one object that do not add up."""
     return Issue(
-        code=f"stripe.{what}_mismatch",
+        code=code,
         severity=Severity.WARNING,
         expected=str(expected),
         found=str(found),

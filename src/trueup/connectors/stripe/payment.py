@@ -47,7 +47,11 @@ def charge_of(shape: ChargeShape, told: Told, issues: list[Issue]) -> Payment:
     """Return a charge: an authorisation until it is captured, then a sale, or a void."""
     state = _CHARGE.get(shape.status)
     if state is None:
-        issues.append(unknown("charge_status", "/status", shape.status, f"payment/{shape.id}"))
+        issues.append(
+            unknown(
+                "/status", shape.status, f"payment/{shape.id}", code="stripe.charge_status_unknown"
+            )
+        )
     kind = _kind_of(shape)
     captured = shape.amount_captured if kind is PaymentKind.SALE else None
     billing = shape.billing_details
@@ -76,7 +80,9 @@ def refund_of(shape: RefundShape, told: Told, issues: list[Issue]) -> Payment:
     state = _REFUND.get(shape.status or "succeeded")
     if state is None:
         found = shape.status or ""
-        issues.append(unknown("refund_status", "/status", found, f"payment/{shape.id}"))
+        issues.append(
+            unknown("/status", found, f"payment/{shape.id}", code="stripe.refund_status_unknown")
+        )
     charge, intent = ref_of(shape.charge), ref_of(shape.payment_intent)
     failed = shape.failure_reason or shape.status
     return Payment(
@@ -99,7 +105,11 @@ def dispute_of(shape: DisputeShape, told: Told, issues: list[Issue]) -> Dispute:
     """Return a dispute; Stripe's own status is kept beside ours."""
     state = _DISPUTE.get(shape.status)
     if state is None:
-        issues.append(unknown("dispute_status", "/status", shape.status, f"dispute/{shape.id}"))
+        issues.append(
+            unknown(
+                "/status", shape.status, f"dispute/{shape.id}", code="stripe.dispute_status_unknown"
+            )
+        )
     details, charge = shape.evidence_details, ref_of(shape.charge)
     place = _PLACE_OF_DISPUTE.index(shape.status) + 1 if state else 0
     return Dispute(

@@ -87,10 +87,14 @@ def entry_of(shape: EntryShape, issues: list[Issue], payout_ref: str | None = No
     net = money_of(shape.net, shape.currency)
     place = f"balance_entry/{shape.id}"
     if (gross - fee).amount != net.amount:
-        issues.append(mismatch("entry", f"net {gross - fee}", f"net {net}", place))
+        issues.append(
+            mismatch(f"net {gross - fee}", f"net {net}", place, code="stripe.entry_mismatch")
+        )
     if shape.fee_details is not None and sum(f.amount for f in shape.fee_details) != shape.fee:
         parts = money_of(sum(f.amount for f in shape.fee_details), shape.currency)
-        issues.append(mismatch("fee", f"parts of {fee}", f"parts of {parts}", place))
+        issues.append(
+            mismatch(f"parts of {fee}", f"parts of {parts}", place, code="stripe.fee_mismatch")
+        )
     source = ref_of(shape.source)
     updated_at = created
     if payout_ref is not None:
@@ -116,7 +120,11 @@ def payout_of(shape: PayoutShape, told: Told, issues: list[Issue]) -> Payout:
     """Return a payout; below zero where Stripe takes money from the bank."""
     state = _PAYOUT.get(shape.status)
     if state is None:
-        issues.append(unknown("payout_status", "/status", shape.status, f"payout/{shape.id}"))
+        issues.append(
+            unknown(
+                "/status", shape.status, f"payout/{shape.id}", code="stripe.payout_status_unknown"
+            )
+        )
     trace = shape.trace_id.value if isinstance(shape.trace_id, TraceShape) else shape.trace_id
     bank_ref = trace or shape.statement_descriptor or None
     place = tuple(_PAYOUT).index(shape.status) + 1 if state else 0
@@ -156,7 +164,11 @@ def _entry_kind(shape: EntryShape, issues: list[Issue]) -> EntryKind:
     kind = table.get(word)
     if kind is None:
         pointer = "/reporting_category" if shape.reporting_category else "/type"
-        issues.append(unknown("entry_category", pointer, word, f"balance_entry/{shape.id}"))
+        issues.append(
+            unknown(
+                pointer, word, f"balance_entry/{shape.id}", code="stripe.entry_category_unknown"
+            )
+        )
         return EntryKind.UNKNOWN
     if word == "adjustment" and (ref_of(shape.source) or "").startswith(("dp_", "du_")):
         return EntryKind.DISPUTE if shape.amount < 0 else EntryKind.DISPUTE_WON
