@@ -38,8 +38,7 @@ def pushed_parcel(shape: PushShape, issues: list[Issue]) -> Parcel | None:
     return _parcel(
         awb,
         history,
-        # The push alone names the order, so it outranks a reading of the same scans.
-        updated_at=_stamp(history, told_at[0] if told_at else None, 2 * len(shape.scans or ()) + 1),
+        updated_at=_stamp(history, told_at[0] if told_at else None, len(shape.scans or ())),
         links=(tracking, Link(LinkSpace.ORDER, order)) if order else (tracking,),
         carrier=shape.courier_name,
         expected=shape.etd,
@@ -57,7 +56,7 @@ def read_parcel(shape: TrackingShape, issues: list[Issue]) -> Parcel | None:
     return _parcel(
         awb,
         history,
-        updated_at=_stamp(history, None, 2 * len(told)),
+        updated_at=_stamp(history, None, len(told)),
         links=(Link(LinkSpace.TRACKING, awb),),
         carrier=track.courier_name,
         expected=track.edd or shape.etd,

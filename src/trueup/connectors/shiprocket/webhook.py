@@ -1,6 +1,7 @@
 """Whose delivery is it, and about what; read without understanding the body."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -18,8 +19,13 @@ class _Track(msgspec.Struct, gc=False):
     awb_code: str | int | None = None
 
 
+class _Activity(msgspec.Struct, gc=False):
+    date: str | None = None
+
+
 class _Tracking(msgspec.Struct, gc=False):
     shipment_track: list[_Track] | None = None
+    shipment_track_activities: list[_Activity] | None = None
 
 
 class _Head(msgspec.Struct, gc=False):
@@ -51,8 +57,22 @@ def identify_piece(piece: Piece) -> Identified:
         external_id=f"sha256:{digest}",
         topic=piece.topic,
         entity=_entity(piece.topic, head),
+        raised_at=_raised_at(head),
         occurred_at=found[0] if found else None,
     )
+
+
+def _raised_at(head: _Head) -> datetime | None:
+    """Return when Shiprocket told it, as far as a body says.
+
+    A push names the order and a reading does not. Both tell the same scans, so the push must win:
+    it is raised after the scan that it tells of, and a reading is as old as its newest scan.
+    """
+    if (pushed := instant_of(head.current_timestamp)) is not None:
+        return pushed[0] + timedelta(seconds=1)
+    told = (head.tracking_data.shipment_track_activities if head.tracking_data else None) or ()
+    known = [found[0] for each in told if (found := instant_of(each.date)) is not None]
+    return max(known, default=None)
 
 
 def _entity(topic: str, head: _Head) -> str:

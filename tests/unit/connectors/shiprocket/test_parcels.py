@@ -139,9 +139,14 @@ def test_a_late_scan_makes_a_newer_version_though_the_vendors_time_stands_still(
     after = parcel_of(push(*WAY, shipment_status_id=10))
     assert after.updated_at > before.updated_at
     reading = {"shipment_track": [{"awb_code": AWB}], "shipment_track_activities": list(WAY)}
-    read = parcel_of({"tracking_data": reading}, "fetch/parcel")
-    # A push names the order, a reading does not.
-    assert before.updated_at < read.updated_at < after.updated_at
+    body = {"tracking_data": reading}
+    assert parcel_of(body, "fetch/parcel").updated_at == after.updated_at
+    # A push names the order and a reading does not, so of equal ones the push wins.
+    read = identify_piece(Piece(topic="fetch/parcel", body=json.dumps(body).encode()))
+    pushed = identify({}, json.dumps(push(*WAY)).encode())
+    assert read.raised_at is not None
+    assert pushed.raised_at is not None
+    assert read.raised_at < pushed.raised_at
 
 
 def test_the_status_of_the_list_of_orders_is_not_read() -> None:
