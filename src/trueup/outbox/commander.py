@@ -13,7 +13,6 @@ from typing import Any
 import psycopg
 import structlog
 
-from trueup.canon.message import Message
 from trueup.canon.record import decode
 from trueup.contract.connector import Command, Receipt, ReceiptState, Reply
 from trueup.errors import (
@@ -38,7 +37,7 @@ from trueup.outbox.command import (
     settle_command,
 )
 from trueup.outbox.model import ClaimedCommand, CommandState
-from trueup.outbox.outcome import told_by_record
+from trueup.outbox.outcome import TELLING_KINDS, told_by_record
 from trueup.records.reads import find_records
 
 _log = structlog.get_logger("trueup.outbox")
@@ -324,10 +323,10 @@ class Commander:
     async def _confirm_early(self, claimed: ClaimedCommand, vendor_ref: str) -> None:
         """Believe a record that came in before the reply was written down."""
         async with self._database:
-            rows = await find_records(self._conn, Message.kind, vendor_ref)
             told = [
-                told_by_record(claimed.connection_id, decode(Message.kind, row["body"]))
-                for row in rows
+                told_by_record(claimed.connection_id, decode(kind, row["body"]))
+                for kind in TELLING_KINDS
+                for row in await find_records(self._conn, kind, vendor_ref)
                 if row["connection_id"] == claimed.connection_id
             ]
             found = [each for each in told if each is not None]

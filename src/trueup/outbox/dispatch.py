@@ -117,6 +117,10 @@ class Dispatcher:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    def _now(self) -> datetime | None:
+        """Return the instant that counts; None: the database's own, which all processes share."""
+        return None if isinstance(self._clock, SystemClock) else self._clock.now()
+
     async def _keep_sending(self, stop: asyncio.Event) -> None:
         """Send what is due, several calls side by side, so that a slow one holds up none."""
         under_way: set[asyncio.Task[None]] = set()
@@ -199,7 +203,11 @@ class Dispatcher:
             return None
         async with self._database:
             call = await claim_call(
-                self._conn, self._connection_id, "stock.set", count=self._action.bulk_max
+                self._conn,
+                self._connection_id,
+                "stock.set",
+                count=self._action.bulk_max,
+                now=self._now(),
             )
         if call is not None:
             self._in_flight.add(call.call_id)
@@ -358,7 +366,7 @@ class Dispatcher:
     async def _settle(self, call: Call, verdicts: list[Verdict], reply: Reply | None) -> None:
         async with self._database, self._conn.transaction():
             event_id = None if reply is None else await self._log_reply(call, reply)
-            await settle_call(self._conn, call, verdicts, reply_event_id=event_id)
+            await settle_call(self._conn, call, verdicts, reply_event_id=event_id, now=self._now())
 
     async def _log_reply(self, call: Call, reply: Reply) -> int:
         """Append the vendor's reply to the log: it is kept, and moves nothing."""
@@ -393,7 +401,11 @@ class Dispatcher:
         async with self._database:
             cursor = await self._conn.execute(
                 _queries.due_fetches,
-                {"connection_id": self._connection_id, "count": _FETCHES_AT_ONCE},
+                {
+                    "connection_id": self._connection_id,
+                    "count": _FETCHES_AT_ONCE,
+                    "now": self._now(),
+                },
                 prepare=True,
             )
             rows = await cursor.fetchall()
@@ -419,7 +431,8 @@ class Dispatcher:
                     self._conn, self._vault, events[start : start + COMMIT_EVENTS_MAX]
                 )
             await self._conn.execute(
-                _queries.end_fetch, {"fetch_id": fetch_id, "state": state, "delay_s": delay_s}
+                _queries.end_fetch,
+                {"fetch_id": fetch_id, "state": state, "delay_s": delay_s, "now": self._now()},
             )
 
     async def _read_whole(self, fetch: Fetch) -> AsyncIterator[list[NewEvent]]:

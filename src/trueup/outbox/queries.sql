@@ -157,14 +157,14 @@ UPDATE outbox.call SET sends = sends + 1, state = 'sending' WHERE call_id = %(ca
 -- name: end_call
 -- Writes down what came of a call.
 -- Parameters: call_id, state, reply_event_id: number or null; check_delay_s: after which a
--- submitted call is looked at again.
+-- submitted call is looked at again; now: instant or null.
 -- Rows: none.
 -- Index: call primary key.
 UPDATE outbox.call
 SET state = %(state)s, finished_at = CASE WHEN %(state)s = 'unknown' THEN NULL ELSE now() END,
   reply_event_id = %(reply_event_id)s,
   check_at = CASE WHEN %(state)s = 'submitted'
-    THEN now() + make_interval(secs => %(check_delay_s)s::float8) END
+    THEN coalesce(%(now)s::timestamptz, now()) + make_interval(secs => %(check_delay_s)s::float8) END
 WHERE call_id = %(call_id)s;
 
 -- name: end_call_intents
@@ -182,7 +182,7 @@ WHERE c.call_id = %(call_id)s AND c.ordinal = r.ordinal;
 -- Carries receipts over to the intents. What was sent stands there now, less what the channel sold
 -- of its own meanwhile (the change of `believed` since it was claimed).
 -- Parameters: connection_id, kind; arrays of equal length: keys, sent (value), expected, sequences,
--- receipts, observed, delays (s), dead, failed (booleans).
+-- receipts, observed, delays (s), dead, failed (booleans); now: instant of the caller's clock or null.
 -- Rows: many: key, state.
 -- Index: intent primary key.
 WITH receipt AS (
@@ -225,7 +225,7 @@ SET believed = v.believed,
   risen = v.risen,
   unexplained_since = CASE
     WHEN v.dropped + v.risen = 0 THEN NULL
-    WHEN v.dropped > i.dropped OR v.risen > i.risen THEN now()
+    WHEN v.dropped > i.dropped OR v.risen > i.risen THEN coalesce(%(now)s::timestamptz, now())
     ELSE i.unexplained_since END,
   value = v.value,
   confirmed_sequence = CASE WHEN v.receipt = 'done'
@@ -236,7 +236,7 @@ SET believed = v.believed,
     WHEN v.believed IS NOT DISTINCT FROM v.value THEN 'settled'
     ELSE 'due' END,
   attempts = CASE WHEN v.receipt = 'done' THEN 0 ELSE i.attempts + v.failed::int END,
-  due_at = now() + make_interval(secs => v.delay_s)
+  due_at = coalesce(%(now)s::timestamptz, now()) + make_interval(secs => v.delay_s)
 FROM valued v
 WHERE i.connection_id = v.connection_id AND i.kind = v.kind AND i.key = v.key
 RETURNING i.key, i.state;
@@ -274,21 +274,22 @@ ON CONFLICT DO NOTHING;
 
 -- name: due_fetches
 -- The records of a connection that are to be read now.
--- Parameters: connection_id, count.
+-- Parameters: connection_id, count, now: instant or null.
 -- Rows: many.
 -- Index: fetch_due.
 SELECT fetch_id, resource, ref, attempts FROM outbox.fetch
-WHERE connection_id = %(connection_id)s AND state = 'due' AND due_at <= now()
+WHERE connection_id = %(connection_id)s AND state = 'due'
+  AND due_at <= coalesce(%(now)s::timestamptz, now())
 ORDER BY due_at, fetch_id LIMIT %(count)s;
 
 -- name: end_fetch
 -- Writes down what came of a fetch.
--- Parameters: fetch_id, state, delay_s.
+-- Parameters: fetch_id, state, delay_s, now: instant or null.
 -- Rows: none.
 -- Index: fetch primary key.
 UPDATE outbox.fetch
 SET state = %(state)s, attempts = attempts + 1,
-  due_at = now() + make_interval(secs => %(delay_s)s)
+  due_at = coalesce(%(now)s::timestamptz, now()) + make_interval(secs => %(delay_s)s)
 WHERE fetch_id = %(fetch_id)s;
 
 -- name: list_intents

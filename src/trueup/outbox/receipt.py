@@ -44,6 +44,7 @@ async def settle_call(
     verdicts: Sequence[Verdict],
     *,
     reply_event_id: int | None = None,
+    now: datetime | None = None,
 ) -> None:
     """Write down what came of a call, in one transaction with its intents.
 
@@ -52,6 +53,7 @@ async def settle_call(
         call: as claimed.
         verdicts: one per intent, in their order.
         reply_event_id: where the vendor's reply lies in the log.
+        now: of the caller's clock; the database's where None.
     """
     claimed = call.claimed
     receipts = [v.receipt.state.value for v in verdicts]
@@ -65,6 +67,7 @@ async def settle_call(
                 "state": _state_of(verdicts).value,
                 "reply_event_id": reply_event_id,
                 "check_delay_s": CHECK_DELAY_S,
+                "now": now,
             },
             prepare=True,
         )
@@ -93,6 +96,7 @@ async def settle_call(
                 "delays": [float(v.delay_s) for v in verdicts],
                 "dead": [v.dead for v in verdicts],
                 "failed": [v.failed for v in verdicts],
+                "now": now,
             },
             prepare=True,
         )
