@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from jsonschema import Draft7Validator
 
 from tests.support.openapi import load_document, problems, reply_problems
 from trueup.canon.command import ConfirmShipment
@@ -113,14 +114,12 @@ def test_a_spoilt_request_is_noticed() -> None:
 
 
 def test_a_feed_document_is_one_that_its_schema_describes() -> None:
-    import jsonschema  # noqa: PLC0415 - only here
-
     schema = load_document(MODELS / "schemas/feeds/listings-feed-schema-v2.json")
     body = actions.feed_document([intent("A", 1), intent("B", 0)])
     authorised = api.authorise(
         Request(method="PUT", path="https://x.example/", body=body, writes=True), SECRETS
     )
-    jsonschema.validate(msgspec.json.decode(authorised.body), schema)
+    assert not list(Draft7Validator(schema).iter_errors(msgspec.json.decode(authorised.body)))
     assert dict(authorised.headers).get("x-amz-access-token") is None
 
 

@@ -12,7 +12,7 @@ from tests.support.amazon_hub import Crash, SmallHub, wish
 from trueup.canon.order import Order, PaymentStatus
 from trueup.canon.payout import BalanceEntry, Payout
 from trueup.canon.shipment import Shipment
-from trueup.connectors.amazon import api, commands
+from trueup.connectors.amazon import api, commands, pull
 from trueup.contract.connector import ReceiptState
 from trueup.errors import AuthExpired, RateLimited, Unavailable
 from trueup.ledger.rules import positions_of_order
@@ -225,8 +225,6 @@ async def test_an_expired_address_is_asked_for_again() -> None:
     vendor.settle()
     await hub.walk("settlements")
     fetch = hub.wanted[0]
-    from trueup.connectors.amazon import pull  # noqa: PLC0415 - one test's step by step
-
     then = pull.fetched(fetch, await hub.send(pull.fetch_request(fetch))).then
     assert then is not None
     vendor.clock.advance(400)
