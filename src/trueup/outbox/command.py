@@ -32,11 +32,13 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         delay_s: when it is tried, or asked about, again.
         failed: it counts as a failed try.
+        given_up: the hub does nothing more about it by itself; a person is asked.
     """
 
     state: CommandState
     delay_s: float = 0.0
     failed: bool = False
+    given_up: bool = False
     vendor_ref: str | None = None
     code: str | None = None
 
@@ -238,7 +240,7 @@ async def _note(conn: Conn, connection_id: int, kind: str, ref: str, settled: Se
     place = f"command/{ref}"
     if settled.state in {CommandState.DONE, CommandState.SUBMITTED}:
         await _close(conn, [ref])
-    elif settled.state is CommandState.UNKNOWN and settled.failed:
+    elif settled.state is CommandState.UNKNOWN and settled.given_up:
         issue = Issue(
             code=OUTCOME_UNKNOWN,
             severity=Severity.ERROR,

@@ -53,6 +53,7 @@ SUBMITTED_PATIENCE = timedelta(days=3)
 
 _AUTH_DELAY_S = 300.0
 _PAUSE_S = 0.05
+_FAR_S = timedelta(days=36_500).total_seconds()
 
 
 class Commander:
@@ -246,9 +247,8 @@ class Commander:
         helps = action.idempotency != "none"
         delay_s = self._caller.retry_after_s(claimed.attempts + 1) if helps else None
         if delay_s is None:
-            delay_s = timedelta(days=36_500).total_seconds()
-            return Settled(state=CommandState.UNKNOWN, code=code, failed=True, delay_s=delay_s)
-        return Settled(state=CommandState.UNKNOWN, code=code, delay_s=delay_s)
+            return Settled(state=CommandState.UNKNOWN, code=code, given_up=True, delay_s=_FAR_S)
+        return Settled(state=CommandState.UNKNOWN, code=code, failed=True, delay_s=delay_s)
 
     async def _find_out(self, claimed: ClaimedCommand) -> None:
         """Find out what came of a command of which nobody knows."""
@@ -315,9 +315,8 @@ class Commander:
     def _give_up_waiting(self, claimed: ClaimedCommand) -> Settled:
         if claimed.command is None:
             return _erased()
-        far_s = timedelta(days=36_500).total_seconds()
         return Settled(
-            state=CommandState.UNKNOWN, code="never_confirmed", failed=True, delay_s=far_s
+            state=CommandState.UNKNOWN, code="never_confirmed", given_up=True, delay_s=_FAR_S
         )
 
     async def _confirm_early(self, claimed: ClaimedCommand, vendor_ref: str) -> None:

@@ -94,7 +94,7 @@ class Dispatcher:
         self._database = asyncio.Lock()
         actions = {action.name: action for action in caller.folder.manifest.actions}
         self._action = actions.get("stock.set")
-        self._commander = Commander(conn, vault, caller, database=self._database, clock=self._clock)
+        self.commander = Commander(conn, vault, caller, database=self._database, clock=self._clock)
         self._in_flight: set[int] = set()
         self._forgiven_at = float("-inf")
 
@@ -107,7 +107,7 @@ class Dispatcher:
                 self._keep_sending,
                 self._keep_fetching,
                 self._keep_tidy,
-                self._commander.run,
+                self.commander.run,
             )
         ]
         try:
@@ -164,7 +164,7 @@ class Dispatcher:
     async def step(self) -> int:
         """Do once what is due now; returns how many calls and fetches were made."""
         await self._forgive()
-        sent = await self._send_next() + await self._commander.step()
+        sent = await self._send_next() + await self.commander.step()
         return sent + await self._fetch_due()
 
     async def recover(self) -> int:
