@@ -92,6 +92,28 @@ class Documents(Orders):
         self.documents[ref] = Document()
         return reply_json(201, {"feedDocumentId": ref, "url": self._address(asked, ref)})
 
+    def put_in_feed(self, units: Mapping[str, int]) -> str:
+        """Let the seller send a feed of his own."""
+        messages = [
+            {
+                "messageId": number,
+                "sku": sku,
+                "operationType": "PATCH",
+                "productType": "PRODUCT",
+                "patches": [
+                    {
+                        "op": "merge",
+                        "path": "/attributes/fulfillment_availability",
+                        "value": [{"fulfillment_channel_code": "DEFAULT", "quantity": count}],
+                    }
+                ],
+            }
+            for number, (sku, count) in enumerate(units.items(), 1)
+        ]
+        ref = f"amzn1.tortuga.{self.new_code(12)}"
+        self.documents[ref] = Document(content=msgspec.json.encode({"messages": messages}))
+        return self._take_feed("JSON_LISTINGS_FEED", ref)
+
     @route("POST", "/feeds/2021-06-30/feeds", scope="createFeed")
     def create_feed(self, asked: Asked, places: Mapping[str, str]) -> Reply:
         """Take a feed in."""
@@ -100,16 +122,21 @@ class Documents(Orders):
         document = self.documents.get(body["inputFeedDocumentId"])
         if document is None or not document.content:
             return problem(400, "InvalidInput", "The document was not uploaded.")
+        return reply_json(
+            202, {"feedId": self._take_feed(body["feedType"], body["inputFeedDocumentId"])}
+        )
+
+    def _take_feed(self, feed_type: str, document: str) -> str:
         feed_id = str(60_000_000 + len(self.feeds))
         self.feeds[feed_id] = {
             "feedId": feed_id,
-            "feedType": body["feedType"],
+            "feedType": feed_type,
             "createdTime": stamp(self.now()),
             "processingStatus": "IN_QUEUE",
             "due_at": self.now() + timedelta(seconds=FEED_S),
-            "document": body["inputFeedDocumentId"],
+            "document": document,
         }
-        return reply_json(202, {"feedId": feed_id})
+        return feed_id
 
     def apply_due(self) -> None:
         """Let feeds be worked off, too."""
