@@ -29,8 +29,11 @@ async def serving(app: Line, *, host: str, port: int) -> AsyncIterator[str]:
     except OSError as error:
         listener.close()
         raise ConfigError("The sandbox's port is taken.", host=host, port=port) from error
-    # Faults break off replies on purpose, so the server's own log would only alarm.
-    config = uvicorn.Config(app, log_level="critical", lifespan="off", access_log=False)
+    # Faults break off replies on purpose, so the server's own log would only alarm. A vendor dates
+    # its replies by its own clock; the server would add the real one.
+    config = uvicorn.Config(
+        app, log_level="critical", lifespan="off", access_log=False, date_header=False
+    )
     server = uvicorn.Server(config)
     task = asyncio.create_task(_run(server, listener))
     while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn offers no event

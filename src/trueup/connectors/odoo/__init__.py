@@ -1,0 +1,1 @@
+"""Odoo: the stock master, purchase orders, invoices and journals, over the JSON-2 API."""

@@ -1,0 +1,1 @@
+"""A simulated Odoo: models with domains, spoken to over JSON-2."""
