@@ -314,3 +314,20 @@ async def test_shiprocket_counts_and_pages_its_shipments() -> None:
     assert pull.count("parcel", await hub.send(request)) == 230
     assert await hub.poll() == 230
     assert len(hub.wanted) == 230
+
+
+async def test_a_poll_after_webhooks_loses_no_order(vendor: str) -> None:
+    """What was read before comes again as the same event, so nothing may have replaced it."""
+    hub = OPEN[vendor](late=0.0, twice=0.0)
+    hub.twin.subscribe(TOPICS[vendor], "http://hub/hooks/carrier")
+    truth = hub.twin.ship("#1001", "straight")
+    for _ in range(3):
+        hub.twin.travel(20)
+        await hub.deliver()
+        await hub.read_wanted()
+        for _ in range(2):
+            hub.twin.clock.advance(60)
+            await heal(hub, [truth.number])
+            links = {(link.namespace, link.value) for link in hub.parcel(truth.number).links}
+            assert (LinkSpace.ORDER, "#1001") in links
+            assert len(hub.parcel(truth.number).scans) == len(truth.scans)

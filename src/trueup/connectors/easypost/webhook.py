@@ -18,6 +18,7 @@ class _Object(msgspec.Struct, gc=False):
     id: str | None = None
     object: str | None = None
     updated_at: str | None = None
+    created_at: str | None = None
     shipment_id: str | None = None
 
 
@@ -27,6 +28,7 @@ class _Head(msgspec.Struct, gc=False):
     description: str | None = None
     created_at: str | None = None
     updated_at: str | None = None
+    shipment_id: str | None = None
     result: _Object | None = None
     tracker: _Object | None = None
 
@@ -57,23 +59,33 @@ def identify_piece(piece: Piece) -> Identified:
 
 def _identified(piece: Piece, head: _Head) -> Identified:
     digest = sha256(piece.topic.encode(errors="replace") + b"\n" + piece.body).hex()
-    about, raised_at = _about(piece.topic, head), None
-    # After a parcel with a label the label is read, which tells the same and more. It must win in
-    # the same second, also where EasyPost's clock is ahead of ours.
-    if not piece.topic.startswith(("pull/", "fetch/")) and not about.shipment_id:
-        raised_at = instant_of(head.created_at)
+    about = _about(piece.topic, head)
     return Identified(
         external_id=f"sha256:{digest}",
         topic=piece.topic,
         entity=_entity(about),
-        raised_at=raised_at,
+        raised_at=_raised_at(piece.topic, head, about),
         occurred_at=_at(about),
     )
 
 
+def _raised_at(topic: str, head: _Head, about: _Object) -> datetime | None:
+    """Return when EasyPost told it; None where the time of asking counts.
+
+    A parcel with a label is told by events and lists, and by its label, which says the same and
+    more. In one second of EasyPost's the label must win, however often the rest is told again and
+    whosever clock is ahead: so the rest is as old as the parcel.
+    """
+    if topic == "fetch/shipment":
+        return None
+    if about.shipment_id:
+        return instant_of(about.created_at)
+    return None if topic.startswith(("pull/", "fetch/")) else instant_of(head.created_at)
+
+
 def _about(topic: str, head: _Head) -> _Object:
     """Return the object that the body is about."""
-    own = _Object(head.id, head.object, head.updated_at)
+    own = _Object(head.id, head.object, head.updated_at, head.created_at, head.shipment_id)
     if topic == "fetch/shipment":
         return head.tracker or own
     if topic.startswith(("pull/", "fetch/")):

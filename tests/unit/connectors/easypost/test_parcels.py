@@ -247,7 +247,13 @@ def test_a_delivery_is_known_by_the_events_own_id() -> None:
     assert found.entity == "parcel/trk_1"
     assert found.raised_at == datetime(2026, 3, 9, 0, 0, 0, 456_000, tzinfo=UTC)
     labelled = event | {"result": tracker(*WAY, shipment_id="shp_1")}
-    assert identify({}, json.dumps(labelled).encode()).raised_at is None
+    made_at = datetime(2026, 3, 1, tzinfo=UTC)
+    assert identify({}, json.dumps(labelled).encode()).raised_at == made_at
+    listed = json.dumps(labelled["result"]).encode()
+    assert identify_piece(Piece(topic="pull/parcel", body=listed)).raised_at == made_at
+    label = json.dumps({"id": "shp_1", "tracker": labelled["result"]}).encode()
+    told = identify_piece(Piece(topic="fetch/shipment", body=label))
+    assert (told.raised_at, told.entity) == (None, "parcel/trk_1")
     batch = {
         "id": "evt_8",
         "description": "batch.updated",
