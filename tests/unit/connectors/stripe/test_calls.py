@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from trueup.canon.command import RefundPayment
+from trueup.canon.command import RefundPayment, SendMessage
 from trueup.connectors.stripe import api, commands, hooks, pull
 from trueup.contract.connector import Command, Fetch, ReceiptState, Reply
 from trueup.errors import AuthExpired, ContractBroken, RateLimited, Refused, Unavailable
@@ -183,3 +183,33 @@ def test_a_page_of_another_shape_is_said_to_be_broken(body: bytes) -> None:
 def test_ids_can_not_lead_to_another_path() -> None:
     request = pull.fetch_request(Fetch(resource="charges", ref="../refunds?x=1#"))
     assert request.path == "/v1/charges/..%2Frefunds%3Fx%3D1%23"
+
+
+def test_one_object_is_one_piece_to_the_byte() -> None:
+    body = b'{"id": "ch_1", "created": 10, "x": 0.10}'
+    (piece,) = pull.fetched(Fetch(resource="charges", ref="ch_1"), reply(200, body)).pieces
+    assert (piece.topic, piece.body) == ("fetch/charge", body)
+
+
+def test_stripe_does_not_count() -> None:
+    assert pull.count_request("charges", None) is None
+    with pytest.raises(Refused):
+        pull.count("charges", reply(200, b"{}"))
+
+
+def test_looking_for_a_refund_of_a_payment_that_is_not_there_is_a_refusal() -> None:
+    body = b'{"error": {"type": "invalid_request_error", "code": "resource_missing"}}'
+    receipt = commands.found(refund(), "key", reply(404, body))
+    assert (receipt.state, receipt.code) == (ReceiptState.REFUSED, "resource_missing")
+
+
+def test_other_commands_are_refused() -> None:
+    wrong = Command(
+        kind="message.send",
+        key="a",
+        ref="cmd-9",
+        content=SendMessage(to="a@buyers.example"),
+        wanted_at=AT,
+    )
+    with pytest.raises(Refused):
+        commands.command_request(wrong, "key")
