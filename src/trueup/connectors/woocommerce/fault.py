@@ -27,7 +27,8 @@ def misshapen(fault: msgspec.ValidationError) -> Issue:
     text, _, place = str(fault).partition(" - at `")
     expected, _, found = text.replace("`", "").partition(", got ")
     pointer = "".join(
-        "/" + (name or index.replace("...", "-")) for name, index in _STEP.findall(place)
+        "/" + (name or index.replace("...", "-"))
+        for name, index in _STEP.findall(place.rstrip("`"))
     )
     return _invalid(pointer, expected[:200], found[:100] or "another value")
 
