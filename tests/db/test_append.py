@@ -1,6 +1,7 @@
 """The log takes each delivery once, and nothing in it changes."""
 
 import asyncio
+from datetime import timedelta
 
 import msgspec
 import psycopg
@@ -130,3 +131,12 @@ async def test_a_part_of_the_dedupe_keys_is_append_only_too(database_url: str, p
         for statement in ("DELETE FROM", "TRUNCATE"):
             with pytest.raises(psycopg.errors.RestrictViolation, match="append-only"):
                 await spine.rows(f"{statement} intake.dedupe_{part}")
+
+
+async def test_a_clock_that_goes_ahead_holds_nothing_up(database_url: str) -> None:
+    """One machine's clock says an hour later than the database's: its events are due all the same."""
+    async with open_spine(database_url) as spine:
+        event = spine.order(1, "TEE")
+        ahead = msgspec.structs.replace(event, received_at=event.received_at + timedelta(hours=1))
+        await spine.append(ahead)
+        assert await spine.apply() == 1

@@ -72,7 +72,7 @@ class Brand:
         self.clock = HandClock()
         self.hub = Hub(Vault(KEY), find_connectors())
         self.applier = Applier(conn, self.hub)
-        self.budgets = Budgets(url, now=self.clock)
+        self.budgets = Budgets(url, now=self.clock, sleep=self.clock.sleep)
         self.vendors: dict[str, Any] = {}
         self.transport: httpx.AsyncBaseTransport | None = None
 

@@ -1,5 +1,6 @@
 -- name: append_events
 -- Takes a batch of deliveries into the log: dedupe key, event, key and queue row in one statement.
+-- They are due at once, also where the clock of the machine that took them in goes ahead.
 -- Parameters: arrays of equal length, one element a delivery (bodies sealed).
 -- Rows: many, one a delivery in order: event_id, fresh, same (equal bytes where not fresh).
 -- Index: dedupe primary key.
@@ -31,7 +32,7 @@ WITH incoming AS MATERIALIZED (
   SELECT event_id, wrapped FROM incoming JOIN fresh USING (event_id)
 ), queued AS (
   INSERT INTO intake.queue (event_id, partition, lane, due_at)
-  SELECT event_id, partition, lane, received_at FROM incoming JOIN fresh USING (event_id)
+  SELECT event_id, partition, lane, least(received_at, now()) FROM incoming JOIN fresh USING (event_id)
   WHERE partition >= 0
 )
 SELECT event_id, ordinal FROM incoming JOIN fresh USING (event_id);

@@ -5,7 +5,7 @@ the database, one row per connection and scope, and a call takes its cost there 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, LiteralString, Protocol
@@ -94,11 +94,19 @@ class Budgets:
     Args:
         conninfo: of the database.
         now: gives the instant that counts; None: the database's own clock, which all share.
+        sleep: waits for a budget; a test may wait less.
     """
 
-    def __init__(self, conninfo: str, *, now: Clock | None = None) -> None:
+    def __init__(
+        self,
+        conninfo: str,
+        *,
+        now: Clock | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._conninfo = conninfo
         self._now = now
+        self.sleep = sleep
         self._lock = asyncio.Lock()
         self._conn: psycopg.AsyncConnection[Any] | None = None
 
@@ -156,9 +164,9 @@ class SharedLimiter:
             waited_s += wait_s
             if wait_s > WAIT_S_MAX or waited_s > PATIENT_WAIT_S_MAX:
                 raise RateLimited(after_s=wait_s)
-            await asyncio.sleep(min(max(wait_s, 0.01), _TURN_S_MAX))
+            await self._budgets.sleep(min(max(wait_s, 0.01), _TURN_S_MAX))
         if wait_s > 0:
-            await asyncio.sleep(wait_s)
+            await self._budgets.sleep(wait_s)
 
     async def learn(
         self, scope: str, cost: float, budget: Budget | None, blocked_s: float | None = None
