@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from trueup.govern.vault import Vault
 from trueup.hub import Hub
 from trueup.ingest import apply_events
 from trueup.intake.connections import Account, create_connection, find_account
+from trueup.outbox.dispatch import Dispatcher
 from trueup.pull.access import Access, open_access
 from trueup.pull.backfill import backfill
 from trueup.pull.poll import poll
@@ -151,6 +153,18 @@ async def test_a_backfill_and_polls_make_each_record_once(database_url: str) -> 
         }
         wanted = await stage.rows("SELECT DISTINCT resource, ref FROM outbox.fetch")
         assert wanted == [("payout_entries", ref) for ref in account.payouts]
+        async with stage.access() as access:
+            dispatcher = Dispatcher(access.conn, stage.hub.vault, access.caller)
+            assert await dispatcher._fetch_due() > 0
+        await stage.apply()
+        sums = await stage.rows(
+            "SELECT v.body->>'payout_ref', sum((v.body->'net'->>'amount')::numeric)"
+            " FROM records.record r JOIN records.version v USING (record_id, event_id)"
+            " WHERE r.kind = 'balance_entry' AND v.body->>'entry' <> 'payout' GROUP BY 1"
+        )
+        assert dict(sums) == {
+            ref: Decimal(told["amount"]) / 100 for ref, told in account.payouts.items()
+        }
         async with stage.access() as access:
             for resource in resources:
                 again = await poll(access, resource, since_at=since_at)
