@@ -71,8 +71,6 @@ def next_request(
             headers=(("content-type", _FEED_TYPE),),
             body=feed_document(intents),
             writes=True,
-            scope="feeds",
-            cost=0.0,
         )
     feed = {
         "feedType": LISTINGS_FEED,

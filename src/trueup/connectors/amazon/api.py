@@ -122,7 +122,7 @@ def budget(reply: Reply) -> Budget | None:
 
 def check_request() -> Request:
     """Return a harmless call that proves the credentials: where the seller may sell."""
-    return Request(method="GET", path="/sellers/v1/marketplaceParticipations")
+    return Request(method="GET", path="/sellers/v1/marketplaceParticipations", scope="settlements")
 
 
 class _Marketplace(msgspec.Struct, gc=False, rename="camel"):
