@@ -129,4 +129,6 @@ def _plain(value: object) -> Mapping[str, Any]:
 
 def _text(told: Mapping[str, Any], name: str) -> str:
     value = told.get(name)
-    return value if isinstance(value, str) and len(value) <= _REF_CHARS_MAX else ""
+    if not isinstance(value, str) or len(value) > _REF_CHARS_MAX or "\x00" in value:
+        return ""
+    return value

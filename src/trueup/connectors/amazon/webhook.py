@@ -135,7 +135,8 @@ def _key(kind: str, value: str | None) -> str:
 
 
 def _short(entity: str) -> str:
-    return entity if len(entity) <= _REF_CHARS_MAX else ""
+    """Return the entity; empty where it is longer than any, or holds what no database text can."""
+    return entity if len(entity) <= _REF_CHARS_MAX and "\x00" not in entity else ""
 
 
 _READERS: Mapping[str, Callable[[_Head], str]] = {
