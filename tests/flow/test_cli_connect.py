@@ -152,3 +152,8 @@ async def test_pause_resume_rotate_and_disconnect(trueup: Commands, database_url
         assert (await trueup.in_thread("disconnect", "north"))["problem"] is None
         assert not stage.shop.desk.subscriptions
         assert (await trueup.in_thread("connections"))["connections"] == []
+        # Nothing is left of what let us in, and the name is free for another account.
+        assert await stage.rows("SELECT 1 FROM intake.connection_secret") == []
+        await join(trueup, stage)
+        (one,) = (await trueup.in_thread("connections"))["connections"]
+        assert one["name"] == "north"

@@ -294,11 +294,20 @@ SELECT connection_id, name, connector, settings::text AS settings, state
 FROM intake.connection WHERE state <> 'removed' ORDER BY connection_id;
 
 -- name: change_settings
--- Replaces the settings of a connection.
+-- Replaces the settings of a connection. One that is removed keeps its history and gives its name
+-- free; what the vendor let it in with is destroyed.
 -- Parameters: connection_id, settings (JSON text), state.
 -- Rows: none.
--- Index: connection primary key.
-UPDATE intake.connection SET settings = %(settings)s::jsonb, state = %(state)s
+-- Index: connection primary key, connection_secret_connection, token primary key.
+WITH secrets AS (
+  DELETE FROM intake.connection_secret
+  WHERE connection_id = %(connection_id)s AND %(state)s = 'removed'
+), tokens AS (
+  DELETE FROM intake.token WHERE connection_id = %(connection_id)s AND %(state)s = 'removed'
+)
+UPDATE intake.connection SET settings = %(settings)s::jsonb, state = %(state)s,
+  name = CASE WHEN %(state)s = 'removed' AND state <> 'removed'
+    THEN left(name, 45) || '-removed-' || connection_id ELSE name END
 WHERE connection_id = %(connection_id)s;
 
 -- name: add_secret
