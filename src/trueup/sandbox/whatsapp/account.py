@@ -93,6 +93,34 @@ class Account(Vendor):
             else:
                 self.progress(message.id, "sent", "delivered")
 
+    def take(self, to: str, body: dict[str, Any]) -> Sent:
+        """Take a message in."""
+        message = Sent(id=f"wamid.OUT{self._next()}", to=to, body=body, states=[])
+        self.sent.append(message)
+        return message
+
+    def tell_news(self) -> None:
+        """Tell of a customer's wish, of a template and of the account."""
+        now = int(self.now().timestamp())
+        template = {
+            "message_template_id": 5501,
+            "message_template_name": "parcel_late",
+            "message_template_language": "en_US",
+        }
+        wish = {"wa_id": "491701234567", "category": "marketing_messages", "timestamp": now}
+        news: dict[str, dict[str, Any]] = {
+            "user_preferences": {
+                "user_preferences": [wish | {"value": "stop", "detail": "no more"}]
+            },
+            "message_template_status_update": template | {"event": "PAUSED", "reason": "NONE"},
+            "message_template_quality_update": template
+            | {"previous_quality_score": "GREEN", "new_quality_score": "YELLOW"},
+            "template_category_update": template | {"new_category": "MARKETING"},
+            "account_update": {"event": "ACCOUNT_VIOLATION"},
+        }
+        for field, value in news.items():
+            self._tell(field, value)
+
     # -- the API -------------------------------------------------------------------------------
 
     def refuse(self, asked: Asked) -> Reply | None:
@@ -107,7 +135,7 @@ class Account(Vendor):
 
     def failed(self, status: int) -> Reply:
         """Answer as Meta does when it fails inside."""
-        return _fault(status, 131000 if status >= 500 else 100)
+        return _fault(status, 190 if status in {401, 403} else 131000 if status >= 500 else 100)
 
     @route("GET", f"/{VERSION}/{NUMBER_ID}", scope="number")
     def number(self, asked: Asked, places: Mapping[str, str]) -> Reply:
@@ -125,8 +153,7 @@ class Account(Vendor):
         code = self._wrong(body, to)
         if code is not None:
             return _fault(400, code)
-        message = Sent(id=f"wamid.OUT{self._next()}", to=to, body=body, states=[])
-        self.sent.append(message)
+        message = self.take(to, body)
         found = {
             "messaging_product": "whatsapp",
             "contacts": [{"input": to, "wa_id": to.removeprefix("+")}],
