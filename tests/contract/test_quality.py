@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from tests.tidy.tree import ROOT
 from trueup.cli.connectors import connectors
-from trueup.contract.loader import find_connectors, load_connector
+from trueup.contract.loader import ConnectorFolder, find_connectors, load_connector
 from trueup.errors import ConfigError, InvariantBroken
 from trueup.quality.blank import write_connector
 from trueup.quality.check import (
@@ -61,6 +61,11 @@ def replace(name: str, old: str, new: str) -> Spoil:
         (folder / name).write_text(text.replace(old, new))
 
     return spoil
+
+
+def find(connector: str) -> ConnectorFolder:
+    """Load one connector of the product, whatever state its neighbours are in."""
+    return load_connector(ROOT / "src/trueup/connectors" / connector)
 
 
 SPOILT: dict[str, tuple[str, Spoil, str]] = {
@@ -193,6 +198,7 @@ SPOILT: dict[str, tuple[str, Spoil, str]] = {
         replace("mapping.py", "except (msgspec.MsgspecError, ", "except (KeyError, "),
         "Error",
     ),
+    "webhooks and nothing else": ("silence-noticed", lambda _folder: None, "noticed by nobody"),
 }
 
 
@@ -209,8 +215,13 @@ def test_a_rule_sees_what_is_spoilt(blank: Path, name: str) -> None:
 def test_a_new_connector_passes_its_rules_at_once(blank: Path) -> None:
     folder = load_connector(blank, blank.parent.name)
     checked = check_connector(folder, today=TODAY, package=blank.parent.name)
-    failed = [result.id for result in checked.rules if not result.passed]
-    assert failed == ["branches-covered", "simulation-passed", "operator-reviewed"]
+    failed = [result.id for result in checked.rules if result.outcome == "failed"]
+    assert failed == [
+        "silence-noticed",
+        "branches-covered",
+        "simulation-passed",
+        "operator-reviewed",
+    ]
     assert checked.level is Level.BRONZE
 
 
@@ -223,7 +234,7 @@ def test_an_owner_who_no_longer_reads_and_a_version_that_ended_cost_silver(blank
 
 def test_what_can_act_and_has_no_simulated_vendor_is_not_excused(blank: Path) -> None:
     """To be untried is not the same as to have nothing to try."""
-    shutil.copytree(find_connectors()["shopify"].folder, blank.parent / "shopify_two")
+    shutil.copytree(find("shopify").folder, blank.parent / "shopify_two")
     folder = blank.parent / "shopify_two"
     for path in folder.rglob("*.py"):
         text = path.read_text().replace(
@@ -232,13 +243,14 @@ def test_what_can_act_and_has_no_simulated_vendor_is_not_excused(blank: Path) ->
         path.write_text(text)
     replace("manifest.toml", 'id = "shopify"', 'id = "shopify_two"')(folder)
     subject = subject_of(folder)
-    for rule_id in ("gap-recovered", "actions-idempotent", "bulk-equals-pages"):
+    for rule_id in ("gap-recovered", "actions-idempotent", "bulk-equals-pages", "cursor-safe"):
         found = run_rule(BY_ID[rule_id], subject, ())
         assert (found.outcome, "simulated vendor" in found.found) == ("failed", True)
 
 
 def result(level: Level, state: Outcome) -> Result:
-    return Result(id="any", level=level, outcome=state, passed=state != "failed", found="")
+    passed = state in {"passed", "signed_off"}
+    return Result(id="any", level=level, outcome=state, passed=passed, found="")
 
 
 def test_a_level_needs_all_lower_ones() -> None:
@@ -249,6 +261,20 @@ def test_a_level_needs_all_lower_ones() -> None:
     assert level_of([bronze, result(Level.SILVER, "failed"), gold]) is Level.BRONZE
     assert level_of([result(Level.BRONZE, "failed"), silver, gold]) is None
     assert level_of([bronze, silver, result(Level.GOLD, "exempt"), platinum]) is Level.SILVER
+
+
+def test_what_does_not_apply_is_not_passed() -> None:
+    checked = check_connector(find("manual"), today=TODAY)
+    exempt = [each for each in checked.rules if each.outcome == "exempt"]
+    assert exempt
+    assert not any(each.passed for each in exempt)
+    assert all(each.found for each in exempt)
+
+
+def test_who_does_nothing_at_the_vendor_is_not_trusted_to_act(blank: Path) -> None:
+    """A level is not reached by having nothing to be judged by."""
+    found = [run_rule(rule, subject_of(blank), ()) for rule in RULES if rule.level is Level.GOLD]
+    assert {each.outcome for each in found} == {"exempt"}
 
 
 def test_a_sign_off_counts_for_a_year(blank: Path) -> None:

@@ -1,33 +1,47 @@
 """The rules that run against a simulated vendor can fail: each is shown a connector that errs."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any
 
 import msgspec
 import pytest
 
-from trueup.contract.connector import Mapped, Page, Receipt, ReceiptState, Reply, Request, Source
-from trueup.contract.loader import find_connectors
+import trueup
+from trueup.contract.connector import (
+    Command,
+    Mapped,
+    Page,
+    Receipt,
+    ReceiptState,
+    Reply,
+    Request,
+    Source,
+)
+from trueup.contract.loader import ConnectorFolder, load_connector
 from trueup.errors import AuthExpired, RateLimited
 from trueup.quality.check import RULES, run_rule
 from trueup.quality.subject import Subject
+from trueup.sandbox.stripe.vendor import API_KEY
 
-SHOPIFY = find_connectors()["shopify"]
+CONNECTORS = Path(trueup.__file__).parent / "connectors"
+SHOPIFY = load_connector(CONNECTORS / "shopify")
+STRIPE = load_connector(CONNECTORS / "stripe")
 BY_ID = {rule.id: rule for rule in RULES}
 TODAY = datetime.now(UTC).date()
 Err = Callable[[Any], Callable[..., Any]]
 
 
-def erring(module: str, function: str, err: Err) -> Subject:
+def erring(folder: ConnectorFolder, module: str, function: str, err: Err) -> Subject:
     """Return the connector with one function replaced; `err` gets the good one."""
-    good = SHOPIFY.modules[module]
+    good = folder.modules[module]
     bad = ModuleType(good.__name__)
     vars(bad).update(vars(good))
     setattr(bad, function, err(getattr(good, function)))
-    modules = MappingProxyType({**SHOPIFY.modules, module: bad})
-    return Subject(msgspec.structs.replace(SHOPIFY, modules=modules), today=TODAY)
+    modules = MappingProxyType({**folder.modules, module: bad})
+    return Subject(msgspec.structs.replace(folder, modules=modules), today=TODAY)
 
 
 def without_key(good: Any) -> Callable[..., Any]:
@@ -133,6 +147,79 @@ def token_in_path(good: Any) -> Callable[..., Any]:
     return authorise
 
 
+def nameless(good: Any) -> Callable[..., Any]:
+    """Give each call another name and key, so that nothing keeps a repeat from acting twice."""
+    count = iter(range(10_000))
+
+    def request(command: Command, key: str) -> Request:
+        other = msgspec.structs.replace(command, ref=f"{command.ref}-{next(count)}")
+        made: Request = good(other, key)
+        return made
+
+    return request
+
+
+def never_found(good: Any) -> Callable[..., Any]:
+    del good
+    return lambda _command, _key, _reply: Receipt(state=ReceiptState.LATER)
+
+
+def found_at_once(good: Any) -> Callable[..., Any]:
+    del good
+    return lambda _command, _key, _reply: Receipt(state=ReceiptState.DONE, vendor_ref="re_1")
+
+
+def all_done(good: Any) -> Callable[..., Any]:
+    def receipt(command: Command, reply: Reply) -> Receipt:
+        made: Receipt = good(command, reply)
+        return msgspec.structs.replace(made, state=ReceiptState.DONE, vendor_ref="re_1")
+
+    return receipt
+
+
+def wordless(good: Any) -> Callable[..., Any]:
+    def receipt(command: Command, reply: Reply) -> Receipt:
+        made: Receipt = good(command, reply)
+        return msgspec.structs.replace(made, code=None)
+
+    return receipt
+
+
+def confirmed_at_once(good: Any) -> Callable[..., Any]:
+    del good
+    return lambda _command, _reply: Receipt(state=ReceiptState.DONE, vendor_ref="re_1")
+
+
+def all_submitted(good: Any) -> Callable[..., Any]:
+    del good
+    return lambda _command, _reply: Receipt(state=ReceiptState.SUBMITTED, vendor_ref="re_1")
+
+
+def silent(good: Any) -> Callable[..., Any]:
+    return lambda command, key: msgspec.structs.replace(good(command, key), writes=False)
+
+
+def shown_key(good: Any) -> Callable[..., Any]:
+    return lambda command, key: msgspec.structs.replace(
+        good(command, key), headers=(("authorization", f"Bearer {API_KEY}"),)
+    )
+
+
+def reading_from_now_on(good: Any) -> Callable[..., Any]:
+    """Leave the overlap aside."""
+
+    def page_request(resource: str, since: datetime | None, cursor: str | None) -> Request:
+        later = None if since is None else since + timedelta(days=1)
+        made: Request = good(resource, later, cursor)
+        return made
+
+    return page_request
+
+
+def talkative(good: Any) -> Callable[..., Any]:
+    return lambda source: msgspec.structs.replace(good(source), ignored=repr(source.body))
+
+
 ERRING: dict[str, Sequence[tuple[str, str, Err]]] = {
     "actions-idempotent": [
         ("actions", "request", without_key),
@@ -159,27 +246,56 @@ ERRING: dict[str, Sequence[tuple[str, str, Err]]] = {
     "connection-tried": [("api", "judge", never_judging)],
     "limits-obeyed": [("api", "budget", never_judging), ("pull", "page_request", free)],
     "secrets-redacted": [("api", "authorise", token_in_path)],
+    "cursor-safe": [("pull", "page_request", reading_from_now_on)],
+    "personal-held-live": [("mapping", "map_source", talkative)],
+}
+ERRING_COMMANDS: dict[str, Sequence[tuple[str, str, Err]]] = {
+    "commands-once": [
+        ("commands", "command_request", nameless),
+        ("commands", "found", found_at_once),
+        ("api", "judge", never_judging),
+    ],
+    "lookup-true": [("commands", "found", never_found), ("commands", "found", found_at_once)],
+    "refusals-told": [
+        ("commands", "command_receipt", all_done),
+        ("commands", "command_receipt", wordless),
+    ],
+    "submitted-told-apart": [
+        ("commands", "command_receipt", all_done),
+        ("commands", "confirmed", confirmed_at_once),
+        ("commands", "confirmed", all_submitted),
+    ],
+    "commands-shown": [
+        ("commands", "command_request", silent),
+        ("commands", "command_request", nameless),
+        ("commands", "command_request", shown_key),
+    ],
 }
 CASES = [
-    (rule_id, *each, f"{rule_id}: {each[1]} {each[2].__name__}")
-    for rule_id, listed in ERRING.items()
+    (folder, rule_id, *each, f"{rule_id}: {each[1]} {each[2].__name__}")
+    for folder, erring_ones in ((SHOPIFY, ERRING), (STRIPE, ERRING_COMMANDS))
+    for rule_id, listed in erring_ones.items()
     for each in listed
 ]
 
 
 @pytest.mark.parametrize(
-    ("rule_id", "module", "function", "err"),
-    [case[:4] for case in CASES],
-    ids=[case[4] for case in CASES],
+    ("folder", "rule_id", "module", "function", "err"),
+    [case[:5] for case in CASES],
+    ids=[case[5] for case in CASES],
 )
 def test_a_rule_sees_a_connector_that_errs(
-    rule_id: str, module: str, function: str, err: Err
+    folder: ConnectorFolder, rule_id: str, module: str, function: str, err: Err
 ) -> None:
-    found = run_rule(BY_ID[rule_id], erring(module, function, err), ())
+    found = run_rule(BY_ID[rule_id], erring(folder, module, function, err), ())
     assert found.outcome == "failed", found.found
 
 
 def test_every_rule_about_the_line_or_the_vendor_has_a_connector_that_errs() -> None:
-    shown = set(ERRING) | {"timeouts-told-apart"}  # that one is the hub's own, for all alike
+    shown = {
+        *ERRING,
+        *ERRING_COMMANDS,
+        "timeouts-told-apart",
+    }  # that one is the hub's own, for all alike
     about = {rule.id for rule in RULES if {"api", "twin"} & set(rule.needs)}
     assert about <= shown

@@ -30,7 +30,16 @@ SIGN_OFF_DAYS_MAX: Final = 365
 _SIGN_OFFS: Final = Path(__file__).with_name("signoffs.toml")
 _LACKS: Final = {
     "twin": "there is no simulated vendor to run it against",
+    "acting": "it does nothing at the vendor",
+    "api": "it calls no vendor",
     "bulk": "no resource has an export",
+    "cursors": "nothing is read since a cursor",
+    "hooks": "it manages no webhooks itself",
+    "mapping": "it reads nothing",
+    "actions": "it sets no level",
+    "commands": "it carries out no command",
+    "pull": "it pulls nothing",
+    "webhook": "it hears no webhooks",
 }
 
 
@@ -97,7 +106,7 @@ def _result(rule: Rule, found: Verdict) -> Result:
         id=rule.id,
         level=rule.level,
         outcome=found.outcome,
-        passed=found.outcome != "failed",
+        passed=found.outcome in {"passed", "signed_off"},
         found=found.found,
     )
 

@@ -49,7 +49,7 @@ def standard_files(subject: Subject) -> Verdict:
     bodies = {path.name.partition(".")[0] for path in folder.glob("samples/*.*")}
     expected = {path.name.partition(".")[0] for path in folder.glob("samples/*.expected.json")}
     faults += [f"sample {name} has no expected file" for name in sorted(bodies - expected)]
-    if not expected:
+    if not expected and subject.has("mapping"):
         faults.append("there is no sample")
     return verdict(faults, f"{len(expected)} samples, each with what is expected of it")
 
@@ -85,6 +85,35 @@ def version_served(subject: Subject) -> Verdict:
     return verdict(faults, f"{api.version} is served for {left} days more")
 
 
+def silence_noticed(subject: Subject) -> Verdict:
+    """Look for a second way by which the hub learns what a webhook did not tell."""
+    manifest = subject.folder.manifest
+    ways = {
+        f"{len(manifest.pull)} polls": bool(manifest.pull),
+        "its webhooks are listed at the vendor": subject.has("hooks"),
+        "files that a person imports": bool(manifest.files),
+        "an order that nobody confirms goes to a person": subject.has("commands"),
+    }
+    found = [way for way, is_there in ways.items() if is_there]
+    faults = [] if found else ["a webhook that stops is noticed by nobody"]
+    return verdict(faults, "; ".join(found))
+
+
+def actions_declared(subject: Subject) -> Verdict:
+    """Read what is declared of each action, and whether it fits together."""
+    manifest = subject.folder.manifest
+    faults, told = [], []
+    for action in manifest.actions:
+        told.append(f"{action.name}: {action.default_mode}, {action.risk}, {action.idempotency}")
+        if action.default_mode == "auto" and action.idempotency == "none":
+            faults.append(f"{action.name} begins without a person, and a repeat acts again")
+        if action.confirm == "webhook" and not action.confirmed_by:
+            faults.append(f"{action.name} is confirmed by a webhook and names none")
+        if manifest.limit(action.name) is None:
+            faults.append(f"{action.name} has no limit")
+    return verdict(faults, "; ".join(told))
+
+
 def secrets_redacted(subject: Subject) -> Verdict:
     """Give each secret a known value, and look for it in everything that may be logged."""
     manifest = subject.folder.manifest
@@ -110,10 +139,9 @@ def secrets_redacted(subject: Subject) -> Verdict:
 def _what_is_told(subject: Subject) -> dict[str, str]:
     """Return everything about a call that may come into a log, by where."""
     folder = subject.folder
-    request = folder.api.authorise(folder.api.check_request(), subject.secrets)
+    request = folder.api.authorise(folder.api.check_request(), subject.credentials)
     told = {"the request's repr": repr(request), "the request's path": request.path}
-    settings = {field.key: field.example for field in folder.manifest.config if field.example}
-    told["the base URL"] = folder.api.base_url(settings | subject.secrets)
+    told["the base URL"] = folder.api.base_url(subject.credentials)
     body = msgspec.json.encode({"errors": " ".join(subject.secrets.values())})
     for status in (200, 401, 403, 404, 422, 429, 500):
         reply = Reply(status=status, headers={"content-type": "application/json"}, body=body)

@@ -5,18 +5,18 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 
 from trueup.canon.record import encode
-from trueup.contract.connector import Mapped, Piece, Source
+from trueup.contract.connector import Page, Piece, Source
+from trueup.contract.signature_scheme import QueuePull, SignatureScheme
 from trueup.kernel.ids import sha256
-from trueup.quality.exchange import Exchange, distinct
-from trueup.quality.rule import Verdict, verdict
+from trueup.quality.exchange import Exchange, Meaning, distinct
+from trueup.quality.rule import Verdict, exempt, verdict
 from trueup.quality.subject import RAISED_AT, RECEIVED_AT, Subject, plain
-from trueup.quality.twin import Heard
 from trueup.records.merge import merge, take_apart
 from trueup.records.model import Stored
 
@@ -24,7 +24,6 @@ HISTORIES: Final = 25
 ORDERS: Final = 12
 _DIGEST_S_MAX: Final = 30
 
-Meaning = tuple[Source, Mapped]
 State = dict[tuple[str, str], bytes]
 
 
@@ -38,9 +37,11 @@ def order_independent(subject: Subject) -> Verdict:
     count = len(told)
     if subject.has("twin") and subject.has("webhook"):
         exchange = Exchange(subject)
-        exchange.twin.listen()
-        exchange.twin.trade(ORDERS)
-        day = [_heard_source(subject, heard) for heard in exchange.twin.heard()]
+        exchange.subscribe()
+        exchange.twin.happen(ORDERS)
+        heard = exchange.heard()
+        # What a hook leads to is read at once; both then arrive in any order.
+        day = [source for each in heard for source, _ in exchange.told(each)]
         faults += _shuffled(subject, day, "a day's webhooks")
         count += len(day)
     return verdict(faults, f"{count} bodies in {HISTORIES} orders with repeats, one end")
@@ -70,21 +71,74 @@ def _arrived(subject: Subject, history: Sequence[Source]) -> State:
 
 def gap_recovered(subject: Subject) -> Verdict:
     """Lose every webhook of a day and poll: no record is missing, and each says the same."""
+    if isinstance(_scheme(subject), QueuePull):
+        return exempt("they lie in a queue that is polled until each is taken out")
     exchange = Exchange(subject)
-    exchange.twin.listen()
-    exchange.twin.trade(ORDERS)
-    told = _fold(_meaning(subject, each) for each in exchange.twin.heard())
+    exchange.subscribe()
+    exchange.twin.happen(ORDERS)
+    told = _fold(meaning for each in exchange.heard() for meaning in exchange.told(each))
     polled: list[Meaning] = []
     for resource in subject.folder.manifest.pull:
         pieces = [p for page in exchange.pages(resource.resource) for p in page.pieces]
-        polled += [_piece_meaning(subject, piece) for piece in pieces]
+        polled += [m for piece in pieces for m in exchange.told(exchange.source_of(piece))]
     healed = _fold(polled)
     faults = [
         f"{kind} {ref} is {'another' if (kind, ref) in healed else 'missing'}"
         for (kind, ref), body in told.items()
         if not _agree(body, healed.get((kind, ref)))
     ]
+    faults += [] if told else ["the simulated vendor's webhooks mean nothing"]
     return verdict(faults, f"{len(told)} records of a day's webhooks, all healed by polls")
+
+
+def cursor_safe(subject: Subject) -> Verdict:
+    """Let things happen that a poll does not see yet, and poll again from its newest stamp.
+
+    What committed late lies behind the newest stamp; only the overlap brings it back.
+    """
+    faults, told = [], []
+    exchange = Exchange(subject)
+    exchange.twin.happen(1)
+    for resource in subject.folder.manifest.pull:
+        if not resource.cursor:
+            continue
+        name = resource.resource
+        known = distinct(_pieces(exchange, name))
+        began_at = exchange.twin.now()
+        exchange.twin.happen(2)
+        pages = exchange.pages(name)
+        stamps = [page.latest_at for page in pages if page.latest_at is not None]
+        if not stamps:
+            told.append(f"{name} has no stamps")
+            continue
+        if not resource.overlap_s:
+            faults.append(f"{name} is polled from its newest stamp on, without an overlap")
+            continue
+        since = max(stamps) - timedelta(seconds=resource.overlap_s)
+        late = [
+            piece
+            for page in pages
+            for piece in page.pieces
+            if distinct([piece]) - known and (since <= began_at or _stamp(exchange, piece) >= since)
+        ]
+        again = distinct(_pieces(exchange, name, since))
+        missing = len(distinct(late) - again)
+        if missing:
+            faults.append(f"{name}: {missing} of {len(late)} late ones are not read again")
+        told.append(f"{len(late)} late {name} found by {resource.overlap_s} s")
+    return verdict(faults, "; ".join(told))
+
+
+def _pieces(exchange: Exchange, resource: str, since: datetime | None = None) -> list[Piece]:
+    return [piece for page in exchange.pages(resource, since) for piece in page.pieces]
+
+
+def _stamp(exchange: Exchange, piece: Piece) -> datetime:
+    """Return when a piece last changed, as far as it says so; else long ago."""
+    source = exchange.source_of(piece)
+    records = exchange.folder.mapping.map_source(source).records
+    stamps = [record.updated_at for record in records[:1] if record.updated_at is not None]
+    return stamps[0] if stamps else datetime.min.replace(tzinfo=UTC)
 
 
 def replay_identical(subject: Subject) -> Verdict:
@@ -130,10 +184,13 @@ def _digest_elsewhere(subject: Subject) -> str:
 def pages_resumable(subject: Subject) -> Verdict:
     """Walk through all pages, ask for each again, and compare with the vendor's own count."""
     exchange = Exchange(subject)
-    exchange.twin.trade(ORDERS)
+    exchange.twin.happen(ORDERS)
     pull, faults, told = subject.folder.pull, [], []
     for resource in [each.resource for each in subject.folder.manifest.pull]:
         pages = exchange.pages(resource)
+        if _is_queue(subject, pages):
+            told.append(f"{resource} is a queue, out of which each is taken once")
+            continue
         cursor = None
         for page in pages:
             again = pull.page(resource, exchange.patient(pull.page_request(resource, None, cursor)))
@@ -150,17 +207,26 @@ def pages_resumable(subject: Subject) -> Verdict:
     return verdict(faults, ", ".join(told))
 
 
+def _is_queue(subject: Subject, pages: Sequence[Page]) -> bool:
+    """Tell whether a resource is the queue in which the webhooks lie."""
+    webhook = subject.folder.manifest.webhook
+    if webhook is None or not isinstance(webhook.scheme, QueuePull):
+        return False
+    topics = {topic.topic for topic in webhook.topics}
+    return all(piece.topic in topics for page in pages for piece in page.pieces)
+
+
 def bulk_equals_pages(subject: Subject) -> Verdict:
     """Read each resource by export and by pages; the records are the same."""
     exchange = Exchange(subject)
-    exchange.twin.trade(ORDERS)
+    exchange.twin.happen(ORDERS)
     faults, count = [], 0
     for resource in subject.folder.manifest.pull:
         if not resource.bulk:
             continue
         pieces = [p for page in exchange.pages(resource.resource) for p in page.pieces]
-        paged = _own(_piece_meaning(subject, piece) for piece in pieces)
-        exported = _own(_piece_meaning(subject, p) for p in exchange.export(resource.resource))
+        paged = _own(_meaning(exchange, piece) for piece in pieces)
+        exported = _own(_meaning(exchange, p) for p in exchange.export(resource.resource))
         count += len(exported)
         if paged != exported or not exported:
             faults.append(f"{resource.resource}: {len(exported)} exported, {len(paged)} paged")
@@ -170,14 +236,14 @@ def bulk_equals_pages(subject: Subject) -> Verdict:
 def snapshot_true(subject: Subject) -> Verdict:
     """Read the whole state that reconciliation compares, and find the vendor's number in it."""
     exchange = Exchange(subject)
-    exchange.twin.trade(ORDERS)
+    exchange.twin.happen(ORDERS)
     snapshots = [each.resource for each in subject.folder.manifest.pull if each.snapshot]
     levels = [
         getattr(record, "available", None)
         for resource in snapshots
         for page in exchange.pages(resource)
         for piece in page.pieces
-        for record in _piece_meaning(subject, piece)[1].records
+        for record in _meaning(exchange, piece)[1].records
         if record.kind == "inventory_level"
     ]
     level = exchange.twin.level()
@@ -194,24 +260,14 @@ def _sample_sources(subject: Subject) -> list[Source]:
     ]
 
 
-def _heard_source(subject: Subject, heard: Heard) -> Source:
-    identified = subject.folder.webhook.identify(heard.headers, heard.body)
-    return Source(
-        topic=identified.topic,
-        body=heard.body,
-        received_at=RECEIVED_AT,
-        raised_at=identified.raised_at,
-    )
+def _scheme(subject: Subject) -> SignatureScheme | None:
+    webhook = subject.folder.manifest.webhook
+    return None if webhook is None else webhook.scheme
 
 
-def _meaning(subject: Subject, heard: Heard) -> Meaning:
-    source = _heard_source(subject, heard)
-    return source, subject.folder.mapping.map_source(source)
-
-
-def _piece_meaning(subject: Subject, piece: Piece) -> Meaning:
+def _meaning(exchange: Exchange, piece: Piece) -> Meaning:
     source = Source(topic=piece.topic, body=piece.body, received_at=RECEIVED_AT)
-    return source, subject.folder.mapping.map_source(source)
+    return source, exchange.folder.mapping.map_source(source)
 
 
 def _fold(told: Iterable[Meaning]) -> State:
@@ -240,9 +296,12 @@ def _own(told: Iterable[Meaning]) -> State:
 
 
 def _agree(left: bytes, right: bytes | None) -> bool:
-    """Tell whether two records say the same wherever both say something."""
+    """Tell whether a later record says the same wherever both say something."""
     if right is None:
         return False
     one: dict[str, Any] = msgspec.json.decode(left)
     two: dict[str, Any] = msgspec.json.decode(right)
-    return all(one[name] == two[name] for name in one.keys() & two.keys())
+    # What a vendor does not stamp is as new as the asking.
+    both = (one.keys() & two.keys()) - {"updated_at"}
+    is_newer = str(two.get("updated_at", "")) >= str(one.get("updated_at", ""))
+    return is_newer and all(one[name] == two[name] for name in both)

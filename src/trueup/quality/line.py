@@ -16,14 +16,17 @@ from trueup.contract.egress import Egress, EgressPolicy, origin
 from trueup.contract.throttle import CostBucket, retry_delay_s
 from trueup.errors import (
     AuthExpired,
+    ConnectorError,
     HubError,
     OutcomeUnknown,
     RateLimited,
     Unavailable,
 )
 from trueup.kernel.clock import ManualClock
+from trueup.quality import mail
 from trueup.quality.exchange import Exchange
-from trueup.quality.rule import Verdict, verdict
+from trueup.quality.porter import Porter
+from trueup.quality.rule import Verdict, exempt, verdict
 from trueup.quality.subject import Subject
 
 RETRY_AFTER_S: Final = 7
@@ -48,6 +51,8 @@ _TABLE: Final[dict[int, frozenset[str]]] = {
 
 def error_table(subject: Subject) -> Verdict:
     """Get each status from a server on the loopback, and ask the connector what it means."""
+    if _is_mail(subject):
+        return mail.codes_judged(subject)
     fates = asyncio.run(_fates(subject))
     faults = [
         f"{status} means {fates[status] or 'success'}, expected {' or '.join(sorted(wanted))}"
@@ -60,6 +65,8 @@ def error_table(subject: Subject) -> Verdict:
 
 def retry_after_kept(subject: Subject) -> Verdict:
     """Read a 429 that names its seconds; the schedule waits so long and no shorter."""
+    if _is_mail(subject):
+        return exempt("mail servers name no time to come back at")
     fault = asyncio.run(_failure(subject, _status(429)))
     faults = []
     after_s = fault.after_s if isinstance(fault, RateLimited) else None
@@ -89,9 +96,11 @@ def _twin_throttled(subject: Subject) -> list[str]:
 
 
 def auth_expiry(subject: Subject) -> Verdict:
-    """Let the credentials go stale: the human is asked, and calling stops by itself."""
-    fault = asyncio.run(_failure(subject, _status(401)))
-    faults = [] if isinstance(fault, AuthExpired) else ["a 401 is no AuthExpired"]
+    """Let the credentials go stale: the human is asked, and calling stops by itself.
+
+    Where tokens are handed out, another one is asked for first.
+    """
+    faults = [] if isinstance(_turned_away(subject), AuthExpired) else ["a 401 is no AuthExpired"]
     breaker, may_go = CircuitBreaker(), True
     for _ in range(breaker.failures_max):
         breaker = breaker.failed(_START)
@@ -104,12 +113,15 @@ def auth_expiry(subject: Subject) -> Verdict:
             exchange.ask(subject.folder.api.check_request())
             faults.append("the simulated vendor's refusal is not seen")
         except AuthExpired:
+            exchange.sign_in()
             exchange.ask(subject.folder.api.check_request())
     return verdict(faults, "asks the human, stops calling, and works again once connected")
 
 
 def timeouts_told_apart(subject: Subject) -> Verdict:
     """Fail before and after the request has left: only a write that left may have been done."""
+    if _is_mail(subject):
+        return mail.breaks_told_apart(subject)
     probe = subject.folder.api.check_request()
     write = msgspec.structs.replace(probe, writes=True)
     found = asyncio.run(_broken_lines(subject, probe, write))
@@ -130,49 +142,67 @@ def timeouts_told_apart(subject: Subject) -> Verdict:
 
 
 def limits_obeyed(subject: Subject) -> Verdict:
-    """Spend the budget by the connector's own costs, under a clock that is moved by hand."""
-    faults = []
+    """Spend each budget by the connector's own costs, under a clock that is moved by hand."""
+    faults, manifest = [], subject.folder.manifest
     requests = _usual_requests(subject)
-    for limit in subject.folder.manifest.limits:
+    for limit in manifest.limits:
+        own = [request for request in requests if manifest.limit(request.scope) == limit]
         faults += [
             f"{request!r} costs {request.cost:g}, of at most {limit.capacity:g}"
-            for request in requests
+            for request in own
             if not 0 < request.cost <= limit.capacity
         ]
         bucket, clock, spent = CostBucket.of(limit), ManualClock(_START), 0.0
-        for turn in range(_CALLS):
-            cost = requests[turn % len(requests)].cost
+        for turn in range(_CALLS if own else 0):
+            cost = own[turn % len(own)].cost
             clock.advance(seconds=bucket.reserve(cost, clock.now()))
             spent += cost
             passed_s = (clock.now() - _START).total_seconds()
             if spent > limit.capacity + passed_s * limit.refill_per_s + 1e-6:
                 faults.append(f"{spent:g} spent in {passed_s:g} s of the limit {limit.scope}")
                 break
+    counted = "there is no simulated vendor to count"
     if subject.has("twin"):
-        faults += _twin_pressed(subject, requests)
-    return verdict(faults, f"{_CALLS} calls of {len(requests)} kinds, none too early")
+        pressed, counted = _twin_pressed(subject, requests)
+        faults += pressed
+    return verdict(faults, f"{_CALLS} calls of {len(requests)} kinds; {counted}")
 
 
-def _twin_pressed(subject: Subject, requests: list[Request]) -> list[str]:
-    """Call as fast as the bucket lets us; the simulated vendor must not throttle once."""
-    exchange = Exchange(subject)
-    limit = subject.folder.manifest.limits[0]
-    bucket, now = CostBucket.of(limit), _START
-    reads = [request for request in requests if not request.writes]
-    for turn in range(_CALLS):
-        request = reads[turn % len(reads)]
-        wait_s = bucket.reserve(request.cost, now)
-        exchange.twin.advance(wait_s)
-        now += timedelta(seconds=wait_s)
-        try:
-            reply = exchange.ask(request)
-        except RateLimited:
-            return [f"call {turn + 1} to the simulated vendor came too early"]
-        told = subject.folder.api.budget(reply)
-        if told is None:
-            return ["the budget in a reply is not read"]
-        bucket.observe(told.available, told.capacity, told.refill_per_s, now)
-    return []
+def _twin_pressed(subject: Subject, usual: list[Request]) -> tuple[list[str], str]:
+    """Call as fast as the budgets let us; the simulated vendor must not throttle once."""
+    exchange, manifest = Exchange(subject), subject.folder.manifest
+    buckets = {limit.scope: CostBucket.of(limit) for limit in manifest.limits}
+    now, made = _START, 0
+    for kind in [request for request in usual if not request.writes] + _orders(exchange):
+        for _ in range(_CALLS // 3):
+            request, limit = kind, manifest.limit(kind.scope)
+            bucket = buckets[limit.scope if limit else "all"]
+            wait_s = bucket.reserve(request.cost, now)
+            exchange.twin.advance(wait_s)
+            now += timedelta(seconds=wait_s)
+            made += 1
+            try:
+                reply = exchange.send(request)
+                subject.folder.api.judge(reply)
+            except RateLimited:
+                return [f"call {made} to the simulated vendor came too early: {request!r}"], ""
+            except ConnectorError:
+                continue  # an order that was carried out once is refused; it counts all the same
+            told = subject.folder.api.budget(reply)
+            if told is not None:
+                bucket.observe(told.available, told.capacity, told.refill_per_s, now)
+            elif limit is not None and limit.kind == "cost":
+                return ["the budget in a reply is not read"], ""
+    over = exchange.twin.over_limit()
+    faults = [f"{over} calls were over the vendor's limit"] if over else []
+    counts = "by its own count none over" if over is not None else "none was throttled"
+    return faults, f"{made} calls pressed on the simulated vendor, {counts}"
+
+
+def _orders(exchange: Exchange) -> list[Request]:
+    """Return one call for each command that can be ordered."""
+    actions = [a for a in exchange.folder.manifest.actions if a.form == "command"]
+    return [Porter(exchange, action).request() for action in actions]
 
 
 def connection_tried(subject: Subject) -> Verdict:
@@ -180,19 +210,30 @@ def connection_tried(subject: Subject) -> Verdict:
     request = subject.folder.api.check_request()
     faults = ["the check changes something at the vendor"] if request.writes else []
     if not subject.has("twin"):
-        fault = asyncio.run(_failure(subject, _status(401)))
-        faults += [] if isinstance(fault, AuthExpired) else ["a wrong credential is not seen"]
+        seen = isinstance(_turned_away(subject), AuthExpired)
+        faults += [] if seen else ["a wrong credential is not seen"]
         return verdict(faults, "a wrong credential is seen; there is no simulated vendor")
     exchange = Exchange(subject)
     learnt = subject.folder.api.checked(exchange.ask(request))
-    faults += [] if learnt.get("account") else ["the check does not learn whose account it is"]
-    wrong = dict.fromkeys(exchange.twin.secrets, "wrong")
+    wrong = dict.fromkeys((*exchange.twin.secrets, "access_token"), "wrong")
     try:
-        subject.folder.api.judge(exchange.twin.send(subject.folder.api.authorise(request, wrong)))
+        subject.folder.api.judge(exchange.send(request, {**exchange.secrets, **wrong}))
         faults.append("a wrong credential is taken")
     except AuthExpired:
         pass
-    return verdict(faults, f"learns {', '.join(sorted(learnt))}")
+    told = [name for name, value in sorted(learnt.items()) if value]
+    return verdict(faults, f"learns {', '.join(told) or 'that it is let in'}; sees wrong ones")
+
+
+def _turned_away(subject: Subject) -> HubError | None:
+    """Return what the connector makes of being turned away for its credentials."""
+    if _is_mail(subject):
+        return mail.judged(subject, 535, "auth")
+    return asyncio.run(_failure(subject, _status(401)))
+
+
+def _is_mail(subject: Subject) -> bool:
+    return subject.folder.manifest.api.transport == "smtp"
 
 
 def _usual_requests(subject: Subject) -> list[Request]:
@@ -215,7 +256,7 @@ async def _fates(subject: Subject) -> dict[int, str]:
 async def _failure(subject: Subject, answer: bytes) -> HubError | None:
     """Return what the connector makes of an answer that comes over a real socket."""
     api = subject.folder.api
-    request = api.authorise(api.check_request(), subject.secrets)
+    request = api.authorise(api.check_request(), subject.credentials)
     async with _answering(answer) as base_url, _egress(base_url, _ANSWER_S_MAX) as egress:
         reply = await egress.send(base_url, request)
     try:
@@ -229,7 +270,7 @@ async def _broken_lines(
     subject: Subject, probe: Request, write: Request
 ) -> dict[str, HubError | None]:
     found: dict[str, HubError | None] = {}
-    secrets = subject.secrets
+    secrets = subject.credentials
     await _failure(subject, _status(200))  # the first line of a process is slow to set up
     for name, answer in {"silence": b"silence", "cut off": b""}.items():
         async with _answering(answer) as base_url:

@@ -2,26 +2,30 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
-from enum import StrEnum
 from typing import Final, Literal
 
 import msgspec
 
+from trueup.contract.trust import Level, is_at_least
 from trueup.quality.subject import Subject
 
+__all__ = [
+    "Level",
+    "Outcome",
+    "Result",
+    "Rule",
+    "SignOff",
+    "Verdict",
+    "exempt",
+    "is_at_least",
+    "level_of",
+    "verdict",
+]
+
 Outcome = Literal["passed", "failed", "exempt", "signed_off"]
-"""`signed_off`: a person said so on a day, because no program can; it counts as passed."""
+"""`signed_off`: a person said so on a day, because no program can. `exempt`: it does not apply."""
 
 FAULTS_TOLD_MAX: Final = 3
-
-
-class Level(StrEnum):
-    """How far a connector can be trusted; each level holds all lower ones."""
-
-    BRONZE = "bronze"  # safe to read from
-    SILVER = "silver"  # safe to leave alone
-    GOLD = "gold"  # safe to let act
-    PLATINUM = "platinum"  # the exemplar
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +68,7 @@ class SignOff(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of one rule for one connector."""
+    """What came of one rule for one connector; `passed` is false where it does not apply."""
 
     id: str
     level: Level
@@ -99,15 +103,9 @@ def level_of(results: Iterable[Result]) -> Level | None:
     reached: Level | None = None
     for level in Level:
         of_level = [result for result in listed if result.level is level]
-        if not all(result.passed for result in of_level):
+        if any(result.outcome == "failed" for result in of_level):
             break
         if all(result.outcome == "exempt" for result in of_level):
             break
         reached = level
     return reached
-
-
-def is_at_least(level: Level | None, floor: Level) -> bool:
-    """Tell whether a level reaches a floor."""
-    order = list(Level)
-    return level is not None and order.index(level) >= order.index(floor)

@@ -77,6 +77,7 @@ BRONZE: Final = (
         why="The meaning of a body is the connector's whole worth.",
         how="Each sample is split and mapped with the world shut out, and equals its file.",
         check=meaning.samples_mean,
+        needs=("mapping",),
     ),
     Rule(
         id="mapping-pure",
@@ -85,6 +86,7 @@ BRONZE: Final = (
         how="Each sample is mapped twice while sockets, processes and writing are forbidden; the "
         "code is read for clocks, chance and modules that reach out.",
         check=meaning.mapping_pure,
+        needs=("mapping",),
     ),
     Rule(
         id="mapping-total",
@@ -92,6 +94,7 @@ BRONZE: Final = (
         why="A body that raises is parked without a reason that a person can act on.",
         how="Hostile bodies are mapped under every topic: each ends in records or a reason.",
         check=meaning.mapping_total,
+        needs=("mapping",),
     ),
     Rule(
         id="unknown-surfaced",
@@ -102,6 +105,7 @@ BRONZE: Final = (
         exceptions="Free text, such as the name of any app, may be kept as the vendor's own word "
         "beside the unknown, without an issue for each.",
         check=meaning.unknown_surfaced,
+        needs=("mapping",),
     ),
     Rule(
         id="money-and-time-exact",
@@ -109,6 +113,7 @@ BRONZE: Final = (
         why="A float loses cents, and a time without a zone loses hours.",
         how="Every canonical value of every sample is visited.",
         check=meaning.money_and_time_exact,
+        needs=("mapping",),
     ),
     Rule(
         id="personal-declared",
@@ -117,6 +122,7 @@ BRONZE: Final = (
         how="Samples are searched for e-mails, phones and addresses outside the declared places; "
         "with all declared places changed, nothing of a person is left in any record.",
         check=privacy.personal_declared,
+        needs=("mapping",),
     ),
     Rule(
         id="personal-kept-apart",
@@ -125,6 +131,7 @@ BRONZE: Final = (
         how="Canaries in every declared place, also in spoilt bodies, must not be heard in a "
         "record without its person part, an issue, a fetch or a reason.",
         check=privacy.personal_kept_apart,
+        needs=("mapping",),
     ),
     Rule(
         id="connection-tried",

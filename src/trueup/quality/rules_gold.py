@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from trueup.quality import acting, craft, history
+from trueup.quality import acting, commanding, craft, facts, history
 from trueup.quality.rule import Level, Rule
 
 GOLD: Final = (
@@ -11,7 +11,8 @@ GOLD: Final = (
         level=Level.GOLD,
         why="A repeat after a crash must not act twice.",
         how="One key makes one request, to the byte; sent twice with a sale in between, the "
-        "simulated vendor does it once and the sale stands.",
+        "simulated vendor does it once and the sale stands. Where the vendor keeps no key, the "
+        "same value stands after a repeat.",
         check=acting.actions_idempotent,
         needs=("actions", "twin"),
     ),
@@ -38,6 +39,7 @@ GOLD: Final = (
         why="A number set over a sale that was not seen sells the unit again.",
         how="Stock is set with a stale number: nothing changes, and it is tried later from fresh "
         "facts.",
+        exceptions="Vendors that compare nothing; the manifest then says `absolute` or `lookup`.",
         check=acting.compared_before_set,
         needs=("actions", "twin"),
     ),
@@ -67,21 +69,62 @@ GOLD: Final = (
         needs=("pull", "actions", "twin"),
     ),
     Rule(
-        id="pages-resumable",
+        id="actions-declared",
         level=Level.GOLD,
-        why="A backfill of a day must survive a crash in its last hour, and know that it is whole.",
-        how="All pages are walked, each asked for again by its cursor, and the records counted "
-        "against the vendor's own count.",
-        check=history.pages_resumable,
-        needs=("pull", "twin"),
+        why="Who lets it act decides by what is declared: risk, repeats, whether it can be undone.",
+        how="The manifest's actions are read: one that a repeat does again begins with a person, "
+        "one that is confirmed by a webhook names it, each has a limit.",
+        check=facts.actions_declared,
+        needs=("acting",),
     ),
     Rule(
-        id="bulk-equals-pages",
+        id="commands-once",
         level=Level.GOLD,
-        why="Two ways in must not tell two stories.",
-        how="Each resource with an export is read by export and by pages; the records are equal.",
-        check=history.bulk_equals_pages,
-        needs=("bulk", "twin"),
+        why="A customer who is refunded or written to twice remembers it.",
+        how="Each command is carried out while the simulated vendor throttles, fails, turns the "
+        "credentials away, or is cut off over a real line before or after the work; by the "
+        "vendor's own books it stands done once. Where a repeat acts again, what nobody knows "
+        "is left to a person.",
+        check=commanding.commands_once,
+        needs=("commands", "twin"),
+    ),
+    Rule(
+        id="lookup-true",
+        level=Level.GOLD,
+        why="A look that misses what was done lets it be done again.",
+        how="Each command is looked for before it is sent and after: surely not done, then done by "
+        "the id that the receipt told.",
+        exceptions="Commands that the vendor keeps a key for, and those that set a value.",
+        check=commanding.lookup_true,
+        needs=("commands", "twin"),
+    ),
+    Rule(
+        id="refusals-told",
+        level=Level.GOLD,
+        why="A refusal that is tried again for days helps nobody; a person must read why.",
+        how="The simulated vendor says no to each command: refused, not done, with the vendor's "
+        "code and a plain message.",
+        check=commanding.refusals_told,
+        needs=("commands", "twin"),
+    ),
+    Rule(
+        id="submitted-told-apart",
+        level=Level.GOLD,
+        why="Taken in is not done: the mail may bounce, the refund may fail.",
+        how="The vendor takes a command in, and does it later: submitted until then; afterwards "
+        "asking, or the webhook under the receipt's id, says that it is done.",
+        exceptions="Commands whose reply says that they were done.",
+        check=commanding.submitted_told_apart,
+        needs=("commands", "twin"),
+    ),
+    Rule(
+        id="commands-shown",
+        level=Level.GOLD,
+        why="A person who approves must see what would be sent.",
+        how="Each request is made twice with the world shut out: the same to the byte, no secret "
+        "in it, and the simulated vendor stays as it was.",
+        check=commanding.command_shown,
+        needs=("commands", "twin"),
     ),
 )
 PLATINUM: Final = (
@@ -98,6 +141,7 @@ PLATINUM: Final = (
         why="The strangest body arrives on the busiest day.",
         how="1,500 samples spoilt from a seed are mapped: none raises, and what comes is exact.",
         check=craft.nonsense_survived,
+        needs=("mapping",),
     ),
     Rule(
         id="fast",
@@ -106,6 +150,7 @@ PLATINUM: Final = (
         how="2,000 events go the whole way: at least 1,000 a second of processor time, p99 at most "
         "10 ms.",
         check=craft.fast,
+        needs=("mapping",),
     ),
     Rule(
         id="simulation-passed",

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from trueup.quality import acting, facts, history, line, meaning
+from trueup.quality import acting, facts, history, line, meaning, privacy
 from trueup.quality.rule import Level, Rule
 
 SILVER: Final = (
@@ -27,8 +27,9 @@ SILVER: Final = (
         id="limits-obeyed",
         level=Level.SILVER,
         why="Who is throttled is slow, and who is throttled often is locked out.",
-        how="The connector's own calls spend the manifest's budget under a clock moved by hand; "
-        "the simulated vendor is called so fast and must not throttle once.",
+        how="The connector's own calls spend each of the manifest's budgets under a clock moved by "
+        "hand; the simulated vendor is called so fast, reads and commands, throttles none of them "
+        "and counts none over its limit.",
         check=line.limits_obeyed,
         needs=("api",),
     ),
@@ -44,7 +45,8 @@ SILVER: Final = (
         id="auth-expiry",
         level=Level.SILVER,
         why="Stale credentials need a person once, not a thousand calls.",
-        how="A 401 asks the human, the breaker stops the calls, and good credentials work again.",
+        how="A 401 asks the human (where tokens are handed out, another one is asked for), the "
+        "breaker stops the calls, and good credentials work again.",
         check=line.auth_expiry,
         needs=("api",),
     ),
@@ -55,6 +57,7 @@ SILVER: Final = (
         how="Samples and a simulated day's webhooks are merged in 25 orders with repeats; all end "
         "in the same records.",
         check=history.order_independent,
+        needs=("mapping",),
     ),
     Rule(
         id="replay-identical",
@@ -63,6 +66,7 @@ SILVER: Final = (
         how="All samples are mapped backwards, and in another process with other hashes; the "
         "digests are equal.",
         check=history.replay_identical,
+        needs=("mapping",),
     ),
     Rule(
         id="gap-recovered",
@@ -70,9 +74,56 @@ SILVER: Final = (
         why="Webhooks get lost; nobody notices.",
         how="All webhooks of a simulated day are lost; the polls find every record that they told, "
         "and it says the same.",
-        exceptions="Deletions: some vendors tell them by webhook alone.",
+        exceptions="Deletions: some vendors tell them by webhook alone. What lies in a queue is "
+        "polled itself.",
         check=history.gap_recovered,
         needs=("webhook", "pull", "twin"),
+    ),
+    Rule(
+        id="silence-noticed",
+        level=Level.SILVER,
+        why="A webhook that stops looks like a quiet day.",
+        how="There is a second way: polls, webhooks that are listed at the vendor, files, or "
+        "orders of which an unconfirmed one goes to a person.",
+        check=facts.silence_noticed,
+        needs=("webhook",),
+    ),
+    Rule(
+        id="cursor-safe",
+        level=Level.SILVER,
+        why="A row that commits late lies behind the cursor, and is skipped for ever.",
+        how="Things happen at the simulated vendor that a poll has not seen; the next poll, from "
+        "the newest stamp less the overlap, reads each of them.",
+        exceptions="Resources without stamps, which are read whole or taken out of a queue.",
+        check=history.cursor_safe,
+        needs=("cursors", "twin"),
+    ),
+    Rule(
+        id="pages-resumable",
+        level=Level.SILVER,
+        why="A backfill of a day must survive a crash in its last hour, and know that it is whole.",
+        how="All pages are walked, each asked for again by its cursor, and the records counted "
+        "against the vendor's own count.",
+        check=history.pages_resumable,
+        needs=("pull", "twin"),
+    ),
+    Rule(
+        id="bulk-equals-pages",
+        level=Level.SILVER,
+        why="Two ways in must not tell two stories.",
+        how="Each resource with an export is read by export and by pages; the records are equal.",
+        check=history.bulk_equals_pages,
+        needs=("bulk", "twin"),
+    ),
+    Rule(
+        id="personal-held-live",
+        level=Level.SILVER,
+        why="Samples are written by hand, and forget what a vendor really sends.",
+        how="Everything that the simulated vendor sends and shows is searched for personal data "
+        "outside the declared places, and canaries in them must not be heard outside of the "
+        "person parts.",
+        check=privacy.personal_held_live,
+        needs=("mapping", "api", "twin"),
     ),
     Rule(
         id="drift-tolerated",
@@ -81,6 +132,7 @@ SILVER: Final = (
         how="A new field in every object of every sample changes nothing, or is an error that is "
         "told.",
         check=meaning.drift_tolerated,
+        needs=("mapping",),
     ),
     Rule(
         id="hooks-round-trip",

@@ -94,13 +94,28 @@ class Subject:
         keys = sorted(self.folder.manifest.secret_keys)
         return {key: f"sesame-{number}-{key}" for number, key in enumerate(keys)}
 
+    @cached_property
+    def credentials(self) -> dict[str, str]:
+        """What a call may be authorised with: examples for the settings, and the secrets above."""
+        fields = self.folder.manifest.config
+        settings = {field.key: field.example or next(iter(field.choices), "") for field in fields}
+        token = {"access_token": "sesame-token"} if self.folder.has("auth") else {}
+        return {key: text for key, text in settings.items() if text} | token | self.secrets
+
     def has(self, capability: str) -> bool:
-        """Tell whether the connector can do something, or has a simulated vendor (`twin`)."""
-        if capability == "twin":
-            return twin_of(self.id) is not None
-        if capability == "bulk":
-            return any(resource.bulk for resource in self.folder.manifest.pull)
-        return self.folder.has(capability)
+        """Tell whether the connector can do something, or has a simulated vendor (`twin`).
+
+        Beside the modules' names: `acting`: it does anything at the vendor; `bulk`: a resource has
+        an export; `cursors`: a resource is read since a cursor.
+        """
+        pull = self.folder.manifest.pull
+        more = {
+            "acting": bool(self.folder.manifest.actions),
+            "bulk": any(resource.bulk for resource in pull),
+            "cursors": any(resource.cursor for resource in pull),
+            "twin": twin_of(self.id) is not None,
+        }
+        return more.get(capability, False) or self.folder.has(capability)
 
     def twin(self) -> Twin:
         """Return a fresh simulated vendor."""

@@ -1,33 +1,34 @@
-"""Shopify's simulated vendor, as the rules of quality use one."""
+"""Shopify's simulated vendor, as the rules of quality use it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 import httpx
 
 from trueup.contract.connector import Intent, Reply, Request
-from trueup.quality.twin import Fault, Heard, Twin
 from trueup.sandbox.clock import ManualClock
+from trueup.sandbox.faults import ApiFault
 from trueup.sandbox.sandbox import Sandbox
 from trueup.sandbox.shopify import commands
 from trueup.sandbox.shopify.catalogue import SkuSeed
 from trueup.sandbox.shopify.checkout import Cart, CartLine
 from trueup.sandbox.shopify.customers import CustomerSeed
-from trueup.sandbox.faults import ApiFault
 from trueup.sandbox.shopify.shop import ShopSettings
+from trueup.sandbox.twin import HOST, Fault, Heard, Twin
 from trueup.sandbox.webhooks import Event
 
 _SHOP = "quality"
-_PATH = f"/{_SHOP}/admin/api/2026-07"
-_HOST = "http://twin.example"
 _SKUS = ("TEE", "MUG")
 _SET = "inventorySetQuantities"
 _UNITS_SEEDED = 50
 
 
-class ShopifyTwin:
+class ShopifyTwin(Twin):
     """One shop of the sandbox, on a clock that is moved by hand."""
+
+    host = f"{HOST}/{_SHOP}"
 
     def __init__(self) -> None:
         self.clock = ManualClock()
@@ -36,28 +37,18 @@ class ShopifyTwin:
         seeds = [SkuSeed(sku=sku, title=sku.title(), available=_UNITS_SEEDED) for sku in _SKUS]
         self.sandbox.seed(seeds)
         self._events: list[Event] = []
-
-    @property
-    def secrets(self) -> Mapping[str, str]:
-        """What authorises a request."""
+        self.shop.sinks.append(self._events.append)
         settings = self.shop.settings
-        return {
+        self.secrets = {
             "access_token": settings.access_token,
             "client_secret": settings.client_secret,
         }
 
-    @property
-    def budget_capacity(self) -> float:
-        """The points of the shop's bucket."""
-        return float(self.sandbox.door(_SHOP).budget.points_max)
-
-    def send(self, request: Request) -> Reply:
+    def send(self, url: str, request: Request) -> Reply:
         """Answer one authorised request, without a socket."""
-        return asyncio.run(self._send(request))
+        return asyncio.run(self._send(url, request))
 
-    async def _send(self, request: Request) -> Reply:
-        is_below = request.path.startswith("/")
-        url = f"{_HOST}{_PATH}{request.path}" if is_below else request.path
+    async def _send(self, url: str, request: Request) -> Reply:
         async with httpx.AsyncClient(transport=self.sandbox.transport()) as client:
             response = await client.request(
                 request.method, url, content=request.body, headers=dict(request.headers)
@@ -69,7 +60,11 @@ class ShopifyTwin:
     async def serve(self) -> AsyncIterator[str]:
         """Serve on the loopback while inside."""
         async with self.sandbox.serve(deliver=False) as base_url:
-            yield base_url + _PATH
+            yield f"{base_url}/{_SHOP}"
+
+    def now(self) -> datetime:
+        """Return the shop's time."""
+        return self.clock.now()
 
     def advance(self, seconds: float) -> None:
         """Let time pass."""
@@ -80,14 +75,15 @@ class ShopifyTwin:
         rules = {
             "cut_before_work": ApiFault(kind="reset", next_calls=1),
             "cut_after_work": ApiFault(kind="reset_after_work", next_calls=1),
+            "failed": ApiFault(kind="status", status=503, next_calls=1),
             "throttled": ApiFault(kind="throttled", next_calls=1),
             "stale_token": ApiFault(kind="status", status=401, next_calls=1),
         }
         self.shop.faults.rules.append(rules[fault])
 
-    def trade(self, orders: int) -> None:
+    def happen(self, count: int) -> None:
         """Let customers buy, and some orders be shipped, changed, refunded or cancelled."""
-        for number in range(orders):
+        for number in range(count):
             sku = _SKUS[number % 2]
             customer = CustomerSeed(email=f"buyer{number}@buyers.example")
             cart = Cart(lines=[CartLine(sku=sku, quantity=2)], customer=customer)
@@ -103,12 +99,8 @@ class ShopifyTwin:
                 self._do(command)
         self._do(commands.ChangeProduct(sku=_SKUS[0], title="Tee, renamed"))
 
-    def listen(self) -> None:
-        """Keep every webhook from now on."""
-        self.shop.sinks.append(self._events.append)
-
     def heard(self) -> list[Heard]:
-        """Return the webhooks since `listen`, oldest first."""
+        """Return the webhooks that came since, oldest first."""
         return [
             Heard(
                 headers={
