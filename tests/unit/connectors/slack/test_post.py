@@ -168,3 +168,17 @@ def test_looking_tells_done_from_surely_not_done() -> None:
     assert commands.found(sent, "key", history("a", has_more=True)).state is ReceiptState.UNKNOWN
     gone = reply(ok=False, error="channel_not_found")
     assert commands.found(sent, "key", gone).state is ReceiptState.UNKNOWN
+
+
+@pytest.mark.parametrize("shift", range(6))
+def test_a_long_text_is_cut_between_lines_and_never_inside_an_escape(shift: int) -> None:
+    endless = "x" * shift + "&" * 2_500
+    paragraphs = "\n".join("y" * 70 for _ in range(120))
+    for text in (endless, paragraphs):
+        sections = [block["text"]["text"] for block in json.loads(form(text=text)["blocks"])]
+        assert len(sections) > 2
+        assert all(len(section) <= 3_000 for section in sections)
+        assert "".join(sections).replace("&amp;", "&").replace("\n", "") == text.replace("\n", "")
+        for section in sections:
+            assert "&" not in section.replace("&amp;", "")
+    assert all(set(line) == {"y"} for s in sections for line in s.split("\n"))
