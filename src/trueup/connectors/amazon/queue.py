@@ -103,7 +103,9 @@ def authorise(request: Request, secrets: Mapping[str, str], at: datetime) -> Req
         KeyError: a setting or a secret is missing.
         ConfigError: the address is not a queue's.
     """
-    url = secrets["queue_url"]
+    url = secrets.get("queue_url", "")
+    if not url:
+        raise ConfigError("No notification queue is set up.", field="queue_url")
     parts = urlsplit(url)
     host = _AWS_HOST.fullmatch(parts.netloc)
     own = secrets.get("api_base", "")
