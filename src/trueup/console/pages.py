@@ -6,6 +6,7 @@ import msgspec
 
 from trueup.canon.order import Order
 from trueup.canon.record import decode
+from trueup.console.elsewhere import Elsewhere, read_elsewhere
 from trueup.console.fact import Chart, Money, money_of
 from trueup.console.readings import Session
 from trueup.console.series import read_chart
@@ -76,6 +77,7 @@ class TimelineEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One event of an order, with everything that came of it."""
 
     event_id: int
+    connection: str
     topic: str
     origin: str
     received_at: datetime
@@ -110,6 +112,7 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     stale_versions: int
     lines: tuple[Line, ...]
     timeline: tuple[TimelineEvent, ...]
+    elsewhere: tuple[Elsewhere, ...]
     calls: tuple[Call, ...]
 
 
@@ -186,11 +189,13 @@ async def read_order(session: Session, connection: str, ref: str) -> OrderPage |
     if row is None:
         return None
     order = msgspec.convert(decode(Order.kind, row["body"]), Order)
-    timeline = await _timeline(session, number, entity, rows)
+    near = await records.related_records(session, [row["record_id"]])
+    timeline = await _timeline(session, number, entity, near, names)
     skus = sorted({line.sku for line in order.lines if line.sku})
     calls: tuple[Call, ...] = ()
     if skus and timeline:
-        first = timeline[-1].received_at
+        own = [event for event in timeline if event.connection == connection]
+        first = (own or timeline)[-1].received_at
         calls = tuple(
             _call(each, names, each["key"])
             for each in await outbox.calls_since(session, skus, first)
@@ -216,12 +221,13 @@ async def read_order(session: Session, connection: str, ref: str) -> OrderPage |
             for line in order.lines
         ),
         timeline=timeline,
+        elsewhere=read_elsewhere(near, names, row["record_id"]),
         calls=calls,
     )
 
 
 async def _timeline(
-    session: Session, number: int, entity: str, rows: list[Row]
+    session: Session, number: int, entity: str, rows: list[Row], names: dict[int, str]
 ) -> tuple[TimelineEvent, ...]:
     kinds = {row["record_id"]: (row["kind"], row["ref"]) for row in rows}
     versions: dict[int, list[Version]] = {}
@@ -239,6 +245,7 @@ async def _timeline(
     return tuple(
         TimelineEvent(
             event_id=event["event_id"],
+            connection=names.get(event["connection_id"], "removed"),
             topic=event["topic"],
             origin=event["origin"],
             received_at=event["received_at"],
