@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from tests.tidy.tree import ROOT
 from trueup.cli.connectors import connectors
-from trueup.contract.loader import ConnectorFolder, find_connectors, load_connector
+from trueup.contract.loader import ConnectorFolder, load_connector
 from trueup.errors import ConfigError, InvariantBroken
 from trueup.quality.blank import write_connector
 from trueup.quality.check import (
@@ -25,6 +25,7 @@ from trueup.quality.closed import closed_world
 from trueup.quality.floor import read_floors
 from trueup.quality.leaf import leaves, personal_leaves
 from trueup.quality.page import quality_page
+from trueup.quality.rooms import held_by
 from trueup.quality.rule import Level, Outcome, Result, SignOff, level_of
 from trueup.quality.subject import Subject
 
@@ -228,7 +229,10 @@ def test_a_new_connector_passes_its_rules_at_once(blank: Path) -> None:
 def test_an_owner_who_no_longer_reads_and_a_version_that_ended_cost_silver(blank: Path) -> None:
     replace("manifest.toml", 'version = "1"', 'version = "1"\nsunset_on = 2026-12-01')(blank)
     assert outcome("version-served", blank)[0] == "passed"
-    assert outcome("version-served", blank, date(2026, 12, 2)) == ("failed", "1 ended 1 days ago")
+    assert outcome("version-served", blank, date(2026, 12, 2)) == (
+        "failed",
+        "version 1 ended on 2026-12-01, 1 days ago",
+    )
     assert outcome("owner-active", blank, TODAY + timedelta(days=366))[0] == "failed"
 
 
@@ -291,10 +295,21 @@ def test_a_sign_off_counts_for_a_year(blank: Path) -> None:
 
 def test_at_most_a_fifth_of_the_rules_are_signed_off_and_each_signs_a_rule() -> None:
     signed = {rule.id for rule in RULES if rule.check is None}
+    print(f"{len(RULES) - len(signed)} of {len(RULES)} rules have a checker")
     assert len(signed) <= len(RULES) / 5
     assert len(BY_ID) == len(RULES)
     assert {each.rule for each in read_sign_offs()} <= signed
-    assert {each.connector for each in read_sign_offs()} <= set(find_connectors())
+
+
+def test_a_promise_of_a_room_is_held_by_a_test_that_is_there(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text("async def test_one() -> None: ...\n")
+    check = held_by("test_it.py::test_one", root=tmp_path)
+    subject = Subject(find("manual"), today=TODAY)
+    assert check(subject).outcome == "passed"
+    gone = held_by("test_it.py::test_one", "test_it.py::test_two", root=tmp_path)(subject)
+    assert (gone.outcome, gone.found) == ("failed", "there is no test_it.py::test_two")
+    assert held_by("no.py::test_one", root=tmp_path)(subject).outcome == "failed"
+    assert held_by("test_it.py::test_one", root=tmp_path / "none")(subject).outcome == "exempt"
 
 
 def test_the_page_of_the_rules_equals_the_rules() -> None:

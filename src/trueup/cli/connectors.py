@@ -12,7 +12,7 @@ from rich.table import Table
 import trueup.connectors
 from trueup.cli.options import JsonOption
 from trueup.cli.session import DONE, FOUND_PROBLEMS, out, print_json, telling_failures
-from trueup.contract.loader import ConnectorFolder, find_connectors
+from trueup.contract.loader import ConnectorFolder, find_connectors, load_connector
 from trueup.errors import ConfigError
 from trueup.quality.blank import write_connector
 from trueup.quality.check import Checked, check_connector
@@ -53,11 +53,7 @@ def check(
 ) -> None:
     """Compute the quality level of connectors from their rules; ends with 1 below the floor."""
     with telling_failures(as_json=as_json):
-        found = find_connectors()
-        if connector is not None and connector not in found:
-            known = ", ".join(found)
-            raise ConfigError(f"There is no connector {connector!r}; there are: {known}.")
-        chosen = [found[connector]] if connector is not None else list(found.values())
+        chosen = list(find_connectors().values()) if connector is None else [_load(connector)]
         today = datetime.now(UTC).date()
         checked = [check_connector(folder, today=today) for folder in chosen]
         floors = read_floors()
@@ -98,6 +94,16 @@ def new(
     for path in written:
         out.print(f"wrote {path}", highlight=False, soft_wrap=True)
     out.print("Its tests run at once: make contract")
+
+
+def _load(connector: str) -> ConnectorFolder:
+    """Load one connector, whatever state its neighbours are in."""
+    root = Path(trueup.connectors.__file__).parent
+    known = sorted(path.parent.name for path in root.glob("*/manifest.toml"))
+    if connector not in known:
+        told = ", ".join(known)
+        raise ConfigError(f"There is no connector {connector!r}; there are: {told}.")
+    return load_connector(root / connector)
 
 
 def _print_checked(one: Checked) -> None:

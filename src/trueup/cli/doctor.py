@@ -2,8 +2,8 @@
 
 import shutil
 import stat
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -16,6 +16,8 @@ from rich.table import Table
 from trueup.cli.connections import read_connections
 from trueup.cli.options import ConfigOption, JsonOption
 from trueup.cli.session import DONE, FOUND_PROBLEMS, out, print_json, run
+from trueup.contract.calendar import Entry, Service, calendar_of
+from trueup.contract.manifest import Manifest
 from trueup.db.migrate import check_schema
 from trueup.db.safety import check_safety
 from trueup.intake.reads import count_issues, list_clusters, oldest_queued
@@ -23,7 +25,6 @@ from trueup.outbox.reads import count_outbox
 from trueup.session import Session
 
 QUEUE_AGE_S_MAX = 60.0
-SUNSET_DAYS_MIN = 90
 CLOCK_SKEW_S_MAX = 2.0
 DISK_BYTES_MIN = 2 * 1024**3
 
@@ -118,23 +119,24 @@ async def _connections(conn: Conn, session: Session) -> list[Finding]:
 
 async def _sunsets(conn: Conn, session: Session) -> list[Finding]:
     del conn
-    today = datetime.now(UTC).date()
     used = {connection.connector for connection in session.hub.connections.values()}
-    findings = []
-    for connector in sorted(used & session.hub.connectors.keys()):
-        api = session.hub.connectors[connector].manifest.api
-        if api.sunset_on is None:
-            continue
-        told = f"version {api.version} is served until {api.sunset_on}"
-        left = api.sunset_on - today
-        fix = "Update Trueup before that day."
-        if left < timedelta(0):
-            findings.append(_bad(f"API of {connector}", told, fix))
-        elif left < timedelta(days=SUNSET_DAYS_MIN):
-            findings.append(_warn(f"API of {connector}", told, fix))
-        else:
-            findings.append(_good(f"API of {connector}", told))
-    return findings
+    folders = session.hub.connectors
+    manifests = [folders[connector].manifest for connector in used & folders.keys()]
+    return judge_calendar(manifests, datetime.now(UTC).date())
+
+
+def judge_calendar(manifests: Iterable[Manifest], today: date) -> list[Finding]:
+    """Return how each vendor serves the version we speak; what ends first stands first."""
+    return [_judge_entry(entry) for entry in calendar_of(manifests, today)]
+
+
+def _judge_entry(entry: Entry) -> Finding:
+    check = f"API of {entry.connector}"
+    if entry.service is Service.ENDED:
+        return _bad(check, entry.told, "Update Trueup: what this version answers now is a guess.")
+    if entry.service is Service.ENDING:
+        return _warn(check, entry.told, "Update Trueup before that day.")
+    return _good(check, entry.told)
 
 
 async def _clock(conn: Conn, session: Session) -> list[Finding]:

@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from trueup.contract.calendar import Service, calendar_of
 from trueup.contract.connector import Reply
 from trueup.contract.loader import load_connector
 from trueup.errors import ConnectorError, HubError
@@ -77,12 +78,10 @@ def owner_active(subject: Subject) -> Verdict:
 
 def version_served(subject: Subject) -> Verdict:
     """Compare the API version's sunset with today."""
-    api = subject.folder.manifest.api
-    if api.sunset_on is None:
-        return exempt("the vendor publishes no end of this version")
-    left = (api.sunset_on - subject.today).days
-    faults = [] if left >= 0 else [f"{api.version} ended {-left} days ago"]
-    return verdict(faults, f"{api.version} is served for {left} days more")
+    (entry,) = calendar_of([subject.folder.manifest], subject.today)
+    if entry.service is Service.UNTOLD:
+        return exempt(entry.told)
+    return verdict([entry.told] if entry.service is Service.ENDED else [], entry.told)
 
 
 def silence_noticed(subject: Subject) -> Verdict:

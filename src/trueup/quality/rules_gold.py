@@ -3,6 +3,7 @@
 from typing import Final
 
 from trueup.quality import acting, commanding, craft, facts, history
+from trueup.quality.rooms import held_by
 from trueup.quality.rule import Level, Rule
 
 GOLD: Final = (
@@ -75,6 +76,18 @@ GOLD: Final = (
         how="The manifest's actions are read: one that a repeat does again begins with a person, "
         "one that is confirmed by a webhook names it, each has a limit.",
         check=facts.actions_declared,
+        needs=("acting",),
+    ),
+    Rule(
+        id="reconfigured-without-loss",
+        level=Level.GOLD,
+        why="A new secret or a pause must not cost an order.",
+        how="The room does it for all: paused, taken up again, its secret rotated, disconnected; "
+        "by its tests.",
+        check=held_by(
+            "flow/test_cli_connect.py::test_pause_resume_rotate_and_disconnect",
+            "flow/test_tokens.py::test_what_people_gave_anew_counts_at_once",
+        ),
         needs=("acting",),
     ),
     Rule(

@@ -3,6 +3,7 @@
 from typing import Final
 
 from trueup.quality import acting, facts, history, line, meaning, privacy
+from trueup.quality.rooms import held_by
 from trueup.quality.rule import Level, Rule
 
 SILVER: Final = (
@@ -141,6 +142,30 @@ SILVER: Final = (
         how="Every topic is subscribed at the simulated vendor, listed, removed and listed again.",
         check=acting.hooks_round_trip,
         needs=("hooks", "twin"),
+    ),
+    Rule(
+        id="human-asked-once",
+        level=Level.SILVER,
+        why="Who is asked at each call stops listening.",
+        how="The room does it for all: a consent that was withdrawn and a token that is gone are "
+        "one issue each, by its tests.",
+        check=held_by(
+            "flow/test_tokens.py::test_a_withdrawn_consent_asks_a_person_once",
+            "flow/test_pull_scheduler.py::test_a_token_that_is_gone_is_one_issue_for_the_connection",
+        ),
+        needs=("api",),
+    ),
+    Rule(
+        id="drift-counted",
+        level=Level.SILVER,
+        why="A field that changes at the vendor shows in the figures weeks later.",
+        how="The room does it for all: fields that are new, gone or of another kind are counted "
+        "and told, by its tests.",
+        check=held_by(
+            "db/test_drift.py::test_the_first_bodies_teach_and_a_later_field_is_new",
+            "db/test_drift.py::test_a_field_that_went_is_missed_and_may_come_back",
+        ),
+        needs=("mapping",),
     ),
     Rule(
         id="owner-active",
