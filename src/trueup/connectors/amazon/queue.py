@@ -106,9 +106,11 @@ def authorise(request: Request, secrets: Mapping[str, str], at: datetime) -> Req
     url = secrets.get("queue_url", "")
     if not url:
         raise ConfigError("No notification queue is set up.", field="queue_url")
+    own = secrets.get("api_base", "")
+    if own and url.startswith("/"):
+        url = own.rstrip("/") + url  # a sandbox's queue lies below its own address
     parts = urlsplit(url)
     host = _AWS_HOST.fullmatch(parts.netloc)
-    own = secrets.get("api_base", "")
     if host is None and (not own or urlsplit(own).netloc != parts.netloc):
         raise ConfigError("The queue's address is not one of SQS.", field="queue_url")
     scope = Scope(at=at, region=host[1] if host else "us-east-1", service="sqs")
