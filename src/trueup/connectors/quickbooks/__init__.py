@@ -1,0 +1,1 @@
+"""QuickBooks Online: sales, bills, purchase orders, items and journals of one company."""

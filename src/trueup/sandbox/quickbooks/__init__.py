@@ -1,0 +1,1 @@
+"""A simulated QuickBooks Online: companies, queries, changes, sign-in and webhooks."""
