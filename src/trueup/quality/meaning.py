@@ -26,6 +26,8 @@ _IMPURE: Final = frozenset(
     )
 )
 _CLOCKS: Final = frozenset(("now", "utcnow", "today"))
+_MAY_ASK_THE_TIME: Final = frozenset(("api.py",))
+"""Some vendors want each call signed with the time, which only `authorise` can do."""
 
 
 def topics_sampled(subject: Subject) -> Verdict:
@@ -82,7 +84,8 @@ def _impure_code(subject: Subject) -> list[str]:
             elif isinstance(node, ast.ImportFrom):
                 names = [node.module or ""]
             elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                names = [f"{node.func.attr}()"] if node.func.attr in _CLOCKS else []
+                is_clock = node.func.attr in _CLOCKS and path.name not in _MAY_ASK_THE_TIME
+                names = [f"{node.func.attr}()"] if is_clock else []
             faults += [
                 f"{path.name}:{getattr(node, 'lineno', 0)} uses {name}"
                 for name in names

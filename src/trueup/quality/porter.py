@@ -100,7 +100,10 @@ class Porter:
         except ConnectorError as fault:
             if fault.fate != "never":
                 return Receipt(state=ReceiptState.LATER, code=fault.code)
-            return Receipt(state=ReceiptState.REFUSED, code=fault.code, message=fault.message)
+            # The vendor's own word, or at least the status that it said no with.
+            word = fault.context.get("code") or fault.context.get("status")
+            code = None if word is None else str(word)
+            return Receipt(state=ReceiptState.REFUSED, code=code, message=fault.message)
         return self.exchange.folder.commands.command_receipt(self.command, reply)
 
 

@@ -85,6 +85,7 @@ BRONZE: Final = (
         why="Only a pure mapping can be replayed, compared and trusted tomorrow.",
         how="Each sample is mapped twice while sockets, processes and writing are forbidden; the "
         "code is read for clocks, chance and modules that reach out.",
+        exceptions="`api.py` may ask the time: some vendors want each call signed with it.",
         check=meaning.mapping_pure,
         needs=("mapping",),
     ),
