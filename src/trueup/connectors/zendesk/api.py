@@ -21,6 +21,7 @@ _RETRY_S = 10.0
 _RETRY_S_MAX = 3600.0
 _SUBDOMAIN = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _EXPORT = b'"end_of_stream"'
+_NOBODY = re.compile(rb'\s*\{"user":\s*\{[^{}]{0,200}?"id":\s*null')
 _Shape = TypeVar("_Shape")
 
 
@@ -53,13 +54,16 @@ def judge(reply: Reply) -> None:
     """Raise the error that the reply means as a whole, if it means one.
 
     Raises:
-        AuthExpired: the token or one of its rights is gone (401, 403).
+        AuthExpired: the token or one of its rights is gone (401, 403), or we are taken for a
+            visitor, which Zendesk says with a status of success.
         RateLimited: the minute's calls are spent; `after_s` says when to come back.
         Refused: the call is wrong, or what it is about is gone.
         Unavailable: the vendor is down, or somebody else is writing to the ticket (409, 423).
     """
     status = reply.status
     if status < 300:
+        if _NOBODY.match(reply.body, 0, 500):
+            raise AuthExpired("Zendesk takes us for a visitor", status=status)
         return
     if status in {401, 403}:
         raise AuthExpired(status=status)
@@ -103,12 +107,12 @@ def checked(reply: Reply) -> Mapping[str, str]:
     """Return what the check learnt: which user we are, in which role.
 
     Raises:
-        AuthExpired: the vendor takes us for nobody, which it says with a status of success.
+        AuthExpired: we are let in as an end user, who may not read tickets of others.
         ContractBroken: the reply is none of a user.
     """
     user = read(reply, _Checked).user
     if user.id is None or user.role == "end-user":
-        raise AuthExpired("Zendesk takes us for a visitor: check e-mail and token")
+        raise AuthExpired("Zendesk lets us in as an end user: take an agent's e-mail")
     return {"account": str(user.id), "role": user.role or ""}
 
 

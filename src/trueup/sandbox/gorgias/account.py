@@ -91,7 +91,15 @@ class Gorgias(Vendor):
         for key, value in facts.items():
             setattr(ticket, key, value)
         self._touch(ticket)
+        self.tell("ticket-updated", ticket)
         return ticket
+
+    def wake(self, ticket_id: int) -> None:
+        """Let a snoozed ticket's time come."""
+        ticket = self.tickets[ticket_id]
+        ticket.status, ticket.snoozed_until = "open", None
+        self._touch(ticket)
+        self.tell("ticket-self-unsnoozed", ticket)
 
     def answer_by_hand(self, ticket_id: int, text: str) -> Message:
         """Let one of the team reply."""
@@ -180,6 +188,8 @@ class Gorgias(Vendor):
         if not body.get("messages"):
             return _error(400, "messages is required")
         who = body.get("customer") or {"email": "unknown@shop.example"}
+        if "@" not in who.get("email", ""):
+            return _error(400, "customer.email is no address")
         text = str(body["messages"][0].get("body_text", ""))
         ticket = self.write_in(
             who["email"],

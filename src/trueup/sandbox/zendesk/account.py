@@ -162,7 +162,7 @@ class Zendesk(Vendor):
             return msgspec.structs.replace(known[2], headers={"x-idempotency-lookup": "hit"})
         wish = asked.json()["ticket"]
         who = wish.get("requester") or {}
-        if not wish.get("comment") or not who.get("name"):
+        if not wish.get("comment") or not who.get("name") or "@" not in who.get("email", ""):
             return reply_json(422, {"error": "RecordInvalid"})
         ticket = self.write_in(
             who["email"],

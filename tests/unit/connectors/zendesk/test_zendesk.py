@@ -263,6 +263,10 @@ def test_credentials_addresses_and_budgets() -> None:
     for subdomain in ("", "evil.example/", "a.b", "-a"):
         with pytest.raises(ConfigError):
             api.base_url({"subdomain": subdomain})
+    with pytest.raises(AuthExpired):
+        api.judge(Reply(status=200, headers={}, body=b'{"user": {"url": "x", "id": null}}'))
+    with pytest.raises(AuthExpired):
+        api.checked(Reply(status=200, headers={}, body=b'{"user":{"id":1,"role":"end-user"}}'))
     with pytest.raises(ContractBroken):
         api.checked(Reply(status=200, headers={}, body=b"[]"))
     for limit, left in (("0", "0"), ("x", "1"), ("1" * 10, "1"), ("٣", "1"), ("", "")):
