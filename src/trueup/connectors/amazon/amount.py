@@ -46,11 +46,6 @@ def exact(amount: Decimal, currency: str) -> Decimal:
     return least + 0 if least == amount else amount.normalize()
 
 
-def money_of(shape: MoneyShape) -> Money:
-    """Return the amount with its currency; raises `Unsound`."""
-    return Money(exact(shape.amount, shape.currency_code), shape.currency_code)
-
-
 def price_of(amount: Decimal, currency: str) -> Price:
     """Return the amount as a price; raises `Unsound`."""
     return Price(Money(exact(amount, currency), currency))

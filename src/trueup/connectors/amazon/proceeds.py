@@ -192,7 +192,7 @@ def totals_of(order: OrderShape, items: list[ItemMoney], currency: str) -> Total
     tax = sum((value for item in items for _, value in item.taxes), _ZERO)
     parts = subtotal + shipping + fees + tips
     grand = order.proceeds.grand_total if order.proceeds else None
-    total = parts + tax if grand is None else same(grand, currency)
+    total = _sum_told(order, parts + tax, currency) if grand is None else same(grand, currency)
     priced = all(item.unit is not None for item in items)
     return Totals(
         totals=OrderTotals(
@@ -207,6 +207,14 @@ def totals_of(order: OrderShape, items: list[ItemMoney], currency: str) -> Total
         taxes_included=bool(tax) and total == parts,
         known=grand is not None or (priced and bool(items)),
     )
+
+
+def _sum_told(order: OrderShape, parts: Decimal, currency: str) -> Decimal:
+    """Return what the items say that they bring in; where one does not, what the parts add up to."""
+    told = [item.proceeds.proceeds_total for item in order.order_items if item.proceeds]
+    if not told or len(told) < len(order.order_items) or None in told:
+        return parts
+    return sum((same(each, currency) for each in told if each is not None), _ZERO)
 
 
 def _some(amount: Decimal, currency: str) -> Price | None:

@@ -1,7 +1,5 @@
 """Reports and feeds as Amazon lists them, and what a feed's own report says of its messages."""
 
-import msgspec
-
 from trueup.canon.issue import Issue, Severity
 from trueup.connectors.amazon.notification import LISTINGS_FEED, is_settlement
 from trueup.connectors.amazon.shape import Instant, Ref, Shape
@@ -97,11 +95,3 @@ def _refused(feed: str, sku: str | None, code: str, message: str) -> Issue:
         how_to_fix="Put right what Amazon names; the stock is said again by itself.",
         ref=f"product/{sku}" if sku else f"feed/{feed}",
     )
-
-
-def is_json(body: bytes) -> bool:
-    """Tell whether a document is a JSON object at all."""
-    try:
-        return isinstance(msgspec.json.decode(body, type=dict[str, msgspec.Raw]), dict)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return False
