@@ -65,6 +65,11 @@ class Hub:
         folder = self.folder_of(connection_id)
         return () if folder is None else folder.manifest.personal
 
+    def settings_of(self, connection_id: int) -> Mapping[str, str]:
+        """Return a connection's settings, without secrets; none where it is gone."""
+        connection = self.connections.get(connection_id)
+        return {} if connection is None else connection.settings
+
     def reader_line(self, connection_id: int, path: str) -> str | None:
         """Return the line of a connection's connector that reads a field of its bodies."""
         folder = self.folder_of(connection_id)

@@ -274,7 +274,9 @@ async def read_meanings(
             if folder is None:
                 meanings[event.event_id] = Mapped(ignored="its connection is gone")
             else:
-                meanings[event.event_id] = understand(hub.vault, folder, event, keys).mapped
+                meanings[event.event_id] = understand(
+                    hub.vault, folder, event, keys, settings=hub.settings_of(event.connection_id)
+                ).mapped
     return meanings
 
 

@@ -183,7 +183,13 @@ class _Batch:
                     )
                 )
                 continue
-            understood = understand(self.hub.vault, folder, event, person_keys)
+            understood = understand(
+                self.hub.vault,
+                folder,
+                event,
+                person_keys,
+                settings=self.hub.settings_of(event.connection_id),
+            )
             for issue in understood.mapped.issues:
                 self.issues.append((event.event_id, event.connection_id, issue))
             if understood.fault is None:

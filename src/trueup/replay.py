@@ -148,7 +148,9 @@ def _merge(
     folder = hub.folder_of(event.connection_id)
     if folder is None:
         return
-    understood = understand(hub.vault, folder, event, keys)
+    understood = understand(
+        hub.vault, folder, event, keys, settings=hub.settings_of(event.connection_id)
+    )
     if understood.event_key is None:
         found.dark += 1
         dark.add((event.connection_id, event.entity))

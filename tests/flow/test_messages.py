@@ -173,3 +173,38 @@ def test_a_bounce_that_is_handed_in_becomes_a_failed_message(
     assert (again["accepted"], again["duplicates"]) == (0, 1)
     quiet = trueup.json("ingest", "smtp", "dsn", samples / "absent.eml")
     assert (quiet["records"], quiet["issues"]) == ([], [])
+
+
+async def test_who_wrote_may_be_answered_freely_for_a_day(database_url: str) -> None:
+    async with whatsapp(database_url) as (brand, number):
+        number.write(MIA, "Where is my parcel?")
+        await brand.deliver()
+        await brand.apply()
+        await brand.order("whatsapp", "free/1", SendMessage(to=MIA, text="It is on its way."))
+        await brand.work("whatsapp")
+        assert await brand.state("free/1") == "submitted"
+        brand.clock.advance(25 * 3600)
+        await brand.order("whatsapp", "free/2", SendMessage(to=MIA, text="Is all well?"))
+        await brand.work("whatsapp")
+        assert await brand.state("free/2") == "refused"
+
+
+async def test_who_wants_no_more_is_not_written_to_until_they_write_again(
+    database_url: str,
+) -> None:
+    async with whatsapp(database_url) as (brand, number):
+        number.write(MIA, "STOP")
+        await brand.deliver()
+        await brand.apply()
+        sent = len(number.sent)
+        await brand.order("whatsapp", "late/1001", LATE)
+        await brand.work("whatsapp")
+        assert await brand.state("late/1001") == "refused"
+        assert len(number.sent) == sent
+        brand.clock.advance(60)
+        number.write(MIA, "Hello again, where is it?")
+        await brand.deliver()
+        await brand.apply()
+        await brand.order("whatsapp", "late/1002", LATE)
+        await brand.work("whatsapp")
+        assert await brand.state("late/1002") == "submitted"

@@ -141,6 +141,8 @@ def test_rendered_default_is_the_default_and_names_every_field(tmp_path: Path) -
     # A connection's name is an example: nobody owns anything until one is named.
     assert set(shown["owner"].values()) == {"my-shop"}
     shown["owner"] = dict.fromkeys(shown["owner"])
+    assert shown["people"].pop("default_region") == "US"
+    shown["people"] |= {"default_region": None, "keys": tuple(shown["people"]["keys"])}
     config = Config()
     for name, value in shown.items():
         part = getattr(config, name)

@@ -275,7 +275,12 @@ async def _event(conn: Conn, session: Session, ref: str, masked: bool) -> list[F
     folder = session.hub.folder_of(event.connection_id)
     persons = [bytes(event.person)] if event.person is not None else []
     keys = await read_keys(conn, session.hub.vault, persons) if persons else {}
-    understood = None if folder is None else understand(session.hub.vault, folder, event, keys)
+    settings = session.hub.settings_of(event.connection_id)
+    understood = (
+        None
+        if folder is None
+        else understand(session.hub.vault, folder, event, keys, settings=settings)
+    )
     records = await records_of_events(conn, event_ids)
     fates = await fates_of_events(conn, event_ids)
     dark = understood is None or understood.event_key is None

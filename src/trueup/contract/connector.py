@@ -65,12 +65,15 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
         body: the bytes as received.
         raised_at: as identified.
         received_at: when the hub took it in.
+        settings: of the connection, for what its owner declares (stop words, a time zone); never a
+            secret. The same body under other settings may mean something else.
     """
 
     topic: str
     body: bytes
     received_at: datetime
     raised_at: datetime | None = None
+    settings: Mapping[str, str] = {}
 
 
 class Fetch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -181,7 +181,8 @@ class Caller:
             self.folder.api.judge(reply)
         except Unavailable as error:
             self.breaker = self.breaker.failed(self._clock.now())
-            if status_fate(reply.status, writes=request.writes) == "read_back":
+            said_well = 200 <= reply.status < 300  # and the body says that it failed
+            if request.writes and (said_well or _may_be_done(reply)):
                 # It failed after it took the request: nobody can say how far it came.
                 raise OutcomeUnknown(status=reply.status) from error
             raise
@@ -193,3 +194,7 @@ class Caller:
             self.breaker = self.breaker.succeeded()
             raise
         self.breaker = self.breaker.succeeded()
+
+
+def _may_be_done(reply: Reply) -> bool:
+    return status_fate(reply.status, writes=True) == "read_back"

@@ -10,9 +10,11 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import psycopg
 import structlog
 
+from trueup.canon.command import SendMessage
 from trueup.canon.record import decode
 from trueup.contract.connector import Command, Receipt, ReceiptState, Reply
 from trueup.errors import (
@@ -39,6 +41,7 @@ from trueup.outbox.command import (
 from trueup.outbox.model import ClaimedCommand, CommandState
 from trueup.outbox.outcome import TELLING_KINDS, told_by_record
 from trueup.records.reads import find_records
+from trueup.records.standing import Standing, read_standing
 
 _log = structlog.get_logger("trueup.outbox")
 
@@ -50,6 +53,9 @@ ASK_INTERVAL_S = 60.0
 
 SUBMITTED_PATIENCE = timedelta(days=3)
 """How long a vendor may take over what it took in; then a person is asked."""
+
+FREE_TEXT_WINDOW = timedelta(hours=24)
+"""How long after somebody wrote they may be answered freely, where a medium has such a rule."""
 
 _AUTH_DELAY_S = 300.0
 _PAUSE_S = 0.05
@@ -171,13 +177,40 @@ class Commander:
             if command is None:
                 await self._settle(claimed, _erased())
                 return
+            if await self._wants_no_more(command):
+                settled = Settled(state=CommandState.REFUSED, code="opted_out")
+                await self._settle(claimed, settled)
+                return
             if command.kind not in self._actions:
                 gone = Settled(state=CommandState.REFUSED, code="command_unsupported")
                 await self._settle(claimed, gone)
                 return
-            await self._send(claimed, command)
+            await self._send(claimed, await self._with_window(command))
         finally:
             self._in_flight.discard(claimed.command_id)
+
+    async def _wants_no_more(self, command: Command) -> bool:
+        """Tell whether a message would go to somebody whose last word was that they want none."""
+        content = command.content
+        if not isinstance(content, SendMessage):
+            return False
+        return (await self._standing(content.to)).opted_out
+
+    async def _with_window(self, command: Command) -> Command:
+        """Add until when a person may be written to freely, for media that ask for it."""
+        content = command.content
+        if not isinstance(content, SendMessage) or not content.text:
+            return command
+        wrote_at = (await self._standing(content.to)).wrote_at
+        if wrote_at is None:
+            return command
+        until = (wrote_at + FREE_TEXT_WINDOW).isoformat()
+        target = {**command.target, "window_open_until": until}
+        return msgspec.structs.replace(command, target=target)
+
+    async def _standing(self, address: str) -> Standing:
+        async with self._database:
+            return await read_standing(self._conn, self._vault, self._connection_id, address)
 
     async def _send(self, claimed: ClaimedCommand, command: Command) -> None:
         """Send a command and settle it by the vendor's reply."""

@@ -58,19 +58,16 @@ async def settle_call(
     claimed = call.claimed
     receipts = [v.receipt.state.value for v in verdicts]
     observed = [v.receipt.observed for v in verdicts]
+    ended = {
+        "call_id": call.call_id,
+        "state": _state_of(verdicts).value,
+        "reply_event_id": reply_event_id,
+        "check_delay_s": CHECK_DELAY_S,
+        "now": now,
+    }
     # A pipeline: none of these waits for the other's answer.
     async with conn.transaction(), conn.pipeline():
-        await conn.execute(
-            _queries.end_call,
-            {
-                "call_id": call.call_id,
-                "state": _state_of(verdicts).value,
-                "reply_event_id": reply_event_id,
-                "check_delay_s": CHECK_DELAY_S,
-                "now": now,
-            },
-            prepare=True,
-        )
+        await conn.execute(_queries.end_call, ended, prepare=True)
         await conn.execute(
             _queries.end_call_intents,
             {

@@ -426,3 +426,16 @@ WHERE r.person IS NOT NULL LIMIT 50;
 -- Rows: none or one.
 -- Index: record_person.
 SELECT person FROM records.record WHERE person = %(person)s LIMIT 1;
+
+-- name: messages_from
+-- Messages of one connection by whoever has a name, newest first.
+-- Parameters: connection_id, namespace, digest, count.
+-- Rows: many: body.
+-- Index: link primary key, record primary key, version primary key.
+SELECT v.body::text AS body
+FROM records.link l
+JOIN records.record r USING (record_id)
+JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
+WHERE l.namespace = %(namespace)s AND l.digest = %(digest)s
+  AND r.connection_id = %(connection_id)s AND r.kind = 'message' AND NOT r.deleted
+ORDER BY r.occurred_at DESC, r.record_id DESC LIMIT %(count)s;

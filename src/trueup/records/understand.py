@@ -37,6 +37,8 @@ def understand(
     folder: ConnectorFolder,
     event: Event,
     person_keys: Mapping[bytes, bytes] | None = None,
+    *,
+    settings: Mapping[str, str] | None = None,
 ) -> Understood:
     """Return what an event means.
 
@@ -46,6 +48,7 @@ def understand(
         event: from the queue or the log.
         person_keys: of events that were applied before (replay); without its person's key an
             event's body stays dark.
+        settings: of the event's connection.
     """
     key = _event_key(vault, event, person_keys or {})
     if key is None:
@@ -59,6 +62,7 @@ def understand(
         ),
         raised_at=event.raised_at,
         received_at=event.received_at,
+        settings=settings or {},
     )
     return Understood(
         event=event, source=source, mapped=folder.mapping.map_source(source), event_key=key
