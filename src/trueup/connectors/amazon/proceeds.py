@@ -210,7 +210,7 @@ def totals_of(order: OrderShape, items: list[ItemMoney], currency: str) -> Total
 
 
 def _sum_told(order: OrderShape, parts: Decimal, currency: str) -> Decimal:
-    """Return what the items say that they bring in; where one does not, what the parts add up to."""
+    """Return what the items say that they bring in; where one does not, the sum of the parts."""
     told = [item.proceeds.proceeds_total for item in order.order_items if item.proceeds]
     if not told or len(told) < len(order.order_items) or None in told:
         return parts
