@@ -109,8 +109,8 @@ def fetched(fetch: Fetch, reply: Reply) -> Page:
 
 
 def count_request(resource: str, since: datetime | None) -> Request | None:
-    """Return the call that counts; what was deleted can not be counted."""
-    if resource == DELETIONS:
+    """Return the call that counts; not deletions, nor items: one with stock is two records."""
+    if resource in {DELETIONS, "items"}:
         return None
     entity = _entity(resource)
     where = _where(entity, _text(since) if since else "")
@@ -119,7 +119,7 @@ def count_request(resource: str, since: datetime | None) -> Request | None:
 
 
 def count(resource: str, reply: Reply) -> int:
-    """Return QuickBooks' own count of entities; an inventory item is two records."""
+    """Return QuickBooks' own count of entities."""
     _entity(resource)
     told = (_answer(reply).query or {}).get("totalCount")
     try:

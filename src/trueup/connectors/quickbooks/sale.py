@@ -97,11 +97,13 @@ def map_payment(body: bytes) -> Mapped:
 
 
 def is_void(shape: DocumentShape) -> bool:
-    """Tell whether it was voided: QuickBooks then sets every amount to zero.
+    """Tell whether it was voided: QuickBooks sets every amount to zero, and says so in the note.
 
-    It also writes so into the note, but in the language of whoever did it.
+    Either is enough: the answer to the voiding itself still has the amounts, and the note is in
+    the language of whoever did it.
     """
-    return not shape.total_amt and not any(line.amount for line in shape.line)
+    amounts = any(line.amount for line in shape.line) or bool(shape.total_amt)
+    return not amounts or (shape.private_note or "").startswith("Voided")
 
 
 def links_of(shape: DocumentShape) -> tuple[Link, ...]:
