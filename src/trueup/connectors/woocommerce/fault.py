@@ -43,7 +43,7 @@ def unknown_word(field: str, word: str, ref: str) -> Issue:
     return Issue(
         code=f"woocommerce.{field}_unknown",
         pointer=f"/{field}",
-        expected=f"a {field.replace('_', ' ')} of WooCommerce itself",
+        expected="a word of WooCommerce's own that Trueup knows",
         found=word[:80],
         how_to_fix="It is kept as unknown. If a plugin of the shop adds it, tell Trueup's "
         "maintainers what it means.",

@@ -1,0 +1,1 @@
+"""BigCommerce: a store by its REST API and its thin webhooks."""
