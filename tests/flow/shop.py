@@ -18,12 +18,12 @@ from trueup.intake.reads import count_events
 from trueup.pull.access import Access, open_access
 from trueup.records.reads import count_records
 from trueup.sandbox.clock import ScaledClock
+from trueup.sandbox.faults import ApiFault
 from trueup.sandbox.sandbox import Sandbox
 from trueup.sandbox.shopify.catalogue import SkuSeed
 from trueup.sandbox.shopify.checkout import Cart, CartLine
 from trueup.sandbox.shopify.commands import Checkout
 from trueup.sandbox.shopify.customers import CustomerSeed
-from trueup.sandbox.faults import ApiFault
 from trueup.sandbox.shopify.shop import Shop, ShopSettings
 
 KEY = bytes(range(32))

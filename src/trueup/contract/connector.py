@@ -201,6 +201,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
         content: what shall be done.
         target: the connection's settings, for what an account is set up to do (sender, account).
         wanted_at: when it was ordered.
+        sent_at: when its last call left; None before the first.
     """
 
     kind: str
@@ -208,6 +209,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     ref: str
     content: CommandContent
     wanted_at: datetime
+    sent_at: datetime | None = None
     target: Mapping[str, str] = {}
 
 

@@ -100,9 +100,9 @@ async def open_commands(
     return await _read(conn, vault, settings, _queries.open_commands, parameters)
 
 
-async def resend_command(conn: Conn, command_id: int) -> None:
+async def resend_command(conn: Conn, command_id: int, *, now: datetime | None = None) -> None:
     """Count one more sending of the same command under the same key."""
-    await conn.execute(_queries.resend_command, {"command_id": command_id})
+    await conn.execute(_queries.resend_command, {"command_id": command_id, "now": now})
 
 
 async def settle_command(
@@ -220,6 +220,7 @@ def _claimed(
             ref=row["ref"],
             content=decode_content(row["kind"], body),
             wanted_at=row["wanted_at"],
+            sent_at=row["started_at"],
             target=settings,
         )
     return ClaimedCommand(

@@ -34,7 +34,8 @@ SET state = 'sending', sends = c.sends + 1,
   started_at = coalesce(%(now)s::timestamptz, now()), finished_at = NULL, code = NULL
 FROM next n WHERE c.command_id = n.command_id
 RETURNING c.command_id, c.connection_id, c.kind, c.key, c.ref, c.content, c.wrapped, c.person,
-  c.idempotency_key::text AS idempotency_key, c.attempts, c.sends, c.wanted_at, c.vendor_ref;
+  c.idempotency_key::text AS idempotency_key, c.attempts, c.sends, c.wanted_at, c.started_at,
+  c.vendor_ref;
 
 -- name: open_commands
 -- Commands of a connection whose outcome has to be found out: those that nobody knows of, and those
@@ -43,7 +44,7 @@ RETURNING c.command_id, c.connection_id, c.kind, c.key, c.ref, c.content, c.wrap
 -- Rows: many, oldest first.
 -- Index: command_open.
 SELECT command_id, connection_id, kind, key, ref, content, wrapped, person,
-  idempotency_key::text AS idempotency_key, attempts, sends, wanted_at, vendor_ref
+  idempotency_key::text AS idempotency_key, attempts, sends, wanted_at, started_at, vendor_ref
 FROM outbox.command
 WHERE connection_id = %(connection_id)s AND state = ANY(%(states)s::text[])
   AND (state = 'sending' OR due_at <= coalesce(%(now)s::timestamptz, now()))
@@ -51,10 +52,12 @@ ORDER BY command_id;
 
 -- name: resend_command
 -- Counts one more sending of the same command under the same key.
--- Parameters: command_id.
+-- Parameters: command_id, now: instant or null.
 -- Rows: none.
 -- Index: command primary key.
-UPDATE outbox.command SET sends = sends + 1, state = 'sending' WHERE command_id = %(command_id)s;
+UPDATE outbox.command SET sends = sends + 1, state = 'sending',
+  started_at = coalesce(%(now)s::timestamptz, now())
+WHERE command_id = %(command_id)s;
 
 -- name: settle_command
 -- Writes down what came of a command. Where it was surely not done, the next try gets a new key.

@@ -15,7 +15,6 @@ from trueup.sandbox.faults import ApiFault, WebhookFaults
 from trueup.sandbox.line import Asked, Reply, reply_json
 from trueup.sandbox.vendor import Vendor, route
 
-
 pytestmark = pytest.mark.anyio
 
 

@@ -316,7 +316,7 @@ def _may_be_at_work(command: Command, reply: Reply) -> bool:
     """Tell whether the lost call can be so young that the vendor is still at it."""
     try:
         now = parsedate_to_datetime(reply.headers["date"])
-        return now - command.wanted_at < SETTLES
+        return now - (command.sent_at or command.wanted_at) < SETTLES
     except (KeyError, TypeError, ValueError, OverflowError):
         return False
 
