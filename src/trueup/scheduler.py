@@ -307,8 +307,9 @@ class Scheduler:
         tasks: list[_Task] = []
         if access.folder.has("hooks"):
             tasks.append(_Task(name="hooks", do=_look_after_hooks, interval_s=HOOKS_INTERVAL_S))
-        has_hooks = bool(hook_url(access.connection.settings, access.connection.name))
-        for resource in access.folder.manifest.pull:
+        settings, manifest = access.connection.settings, access.folder.manifest
+        has_hooks = bool(hook_url(settings, access.connection.name)) or manifest.has_queue(settings)
+        for resource in manifest.pulled(settings):
             interval_s = float(resource.interval_s)
             if not has_hooks:
                 share_s = interval_s / POLLING_SHARE
@@ -327,7 +328,7 @@ def _histories(access: Access) -> list[_Task]:
             interval_s=HISTORY_INTERVAL_S,
             timeout_s=BACKFILL_TIMEOUT_S,
         )
-        for resource in access.folder.manifest.pull
+        for resource in access.folder.manifest.pulled(access.connection.settings)
     ]
 
 

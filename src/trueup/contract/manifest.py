@@ -7,6 +7,7 @@ here decides anything; any `if` belongs to the connector's Python files.
 
 import re
 import tomllib
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Literal
@@ -210,6 +211,7 @@ class Resource(_Section, frozen=True, kw_only=True):
         overlap_s: how far behind its cursor a pull starts again, for what committed late.
         snapshot: the whole state can be read at once, which reconciliation needs.
         bulk: the vendor prepares a whole export for us.
+        needs: a config field without which it is not pulled, such as the address of a queue.
     """
 
     resource: str
@@ -219,6 +221,7 @@ class Resource(_Section, frozen=True, kw_only=True):
     overlap_s: int = 0
     snapshot: bool = False
     bulk: bool = False
+    needs: str = ""
 
     def __post_init__(self) -> None:
         _check(_ID.fullmatch(self.resource), f"resource {self.resource!r} is not snake_case")
@@ -374,6 +377,19 @@ class Manifest(_Section, frozen=True, kw_only=True):
             )
         if self.webhook and isinstance(self.webhook.scheme, QueuePull):
             _check(self.pull, "deliveries that are pulled from a queue need a pull resource")
+        fields = {field.key for field in self.config}
+        for resource in self.pull:
+            known = not resource.needs or resource.needs in fields
+            _check(known, f"resource {resource.resource} needs {resource.needs!r}, no config field")
+
+    def pulled(self, settings: Mapping[str, str]) -> tuple[Resource, ...]:
+        """Return the resources that a connection with these settings pulls."""
+        return tuple(each for each in self.pull if not each.needs or settings.get(each.needs))
+
+    def has_queue(self, settings: Mapping[str, str]) -> bool:
+        """Tell whether a connection hears of changes by a queue that it pulls."""
+        queued = self.webhook is not None and isinstance(self.webhook.scheme, QueuePull)
+        return queued and any(each.needs for each in self.pulled(settings))
 
     @property
     def secret_keys(self) -> frozenset[str]:

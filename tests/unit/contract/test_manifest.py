@@ -249,3 +249,13 @@ def test_bytes_that_are_not_text_are_refused(tmp_path: Path) -> None:
 def test_a_missing_manifest_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="can be read"):
         load_manifest(tmp_path / "acme" / "manifest.toml")
+
+
+def test_a_resource_that_needs_a_setting_is_pulled_only_with_it(tmp_path: Path) -> None:
+    text = GOOD.replace('resource = "orders"', 'resource = "orders"\nneeds = "shop"')
+    manifest = load_manifest(write(tmp_path, text))
+    assert "orders" not in [each.resource for each in manifest.pulled({})]
+    assert "orders" in [each.resource for each in manifest.pulled({"shop": "acme"})]
+    wrong = GOOD.replace('resource = "orders"', 'resource = "orders"\nneeds = "queue"')
+    with pytest.raises(ConfigError, match="no config field"):
+        load_manifest(write(tmp_path, wrong))
