@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.carrier_hub import FOLDERS
 from trueup.contract.delivery import Delivery, Secret
-from trueup.contract.signature import verify
+from trueup.contract.signature import verify, verify_any
 from trueup.contract.signature_scheme import SignatureScheme, StaticToken
 from trueup.contract.signing import sign
 from trueup.contract.vendor_signature import VENDOR_SIGNATURES
@@ -76,7 +76,23 @@ def test_a_thousand_changed_deliveries_are_refused(name: str) -> None:
 def test_easypost_prefers_the_signature_that_covers_a_time() -> None:
     webhook = FOLDERS["easypost"].manifest.webhook
     assert webhook is not None
-    assert webhook.signature == "easypost_v2"
+    assert webhook.schemes == (SCHEMES["easypost"], SCHEMES["easypost_v1"])
     assert not believed(webhook.scheme, signed(webhook.scheme, NOW - timedelta(hours=1)))
     assert not believed(webhook.scheme, signed(webhook.scheme, NOW + timedelta(hours=1)))
     assert not believed(webhook.scheme, signed(SCHEMES["easypost_v1"]))
+
+
+@pytest.mark.parametrize("name", ["easypost", "easypost_v1"])
+def test_a_door_that_takes_either_signature_takes_no_changed_delivery(name: str) -> None:
+    webhook = FOLDERS["easypost"].manifest.webhook
+    assert webhook is not None
+    good, chance = signed(SCHEMES[name]), random.Random(23)
+    assert verify_any(webhook.schemes, good, [SECRET], NOW).trust == "signed"
+    accepted = 0
+    for _ in range(MUTATIONS):
+        try:
+            verify_any(webhook.schemes, changed(good, SCHEMES[name], chance), [SECRET], NOW)
+            accepted += 1
+        except SignatureInvalid:
+            pass
+    assert accepted == 0

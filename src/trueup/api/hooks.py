@@ -23,7 +23,7 @@ import structlog
 from trueup.contract.connector import Identified
 from trueup.contract.delivery import Delivery, Secret, read_headers, refusal
 from trueup.contract.loader import ConnectorFolder
-from trueup.contract.signature import verify
+from trueup.contract.signature import verify_any
 from trueup.contract.signature_scheme import SignatureScheme
 from trueup.db.pool import connect
 from trueup.errors import (
@@ -80,7 +80,7 @@ class Door(msgspec.Struct, frozen=True, kw_only=True):
 
     account: Account
     folder: ConnectorFolder
-    scheme: SignatureScheme
+    schemes: tuple[SignatureScheme, ...]
     secrets: tuple[Secret, ...]
     media_types: frozenset[str]
     body_bytes_max: int
@@ -160,7 +160,7 @@ class HooksApp:
             repeated=repeated,
         )
         now = self._clock.now()
-        verify(door.scheme, delivery, door.secrets, now)
+        verify_any(door.schemes, delivery, door.secrets, now)
         if door.challenge == "post":
             answer = _answer_challenge(door, scope, body)
             if answer is not None:
@@ -309,7 +309,7 @@ def _open_door(account: Account, hub: Hub) -> Door | None:
     return Door(
         account=account,
         folder=folder,
-        scheme=webhook.scheme,
+        schemes=webhook.schemes,
         secrets=tuple(
             Secret(value=secret.value.encode(), not_after=secret.not_after)
             for secret in account.secrets

@@ -16,7 +16,7 @@ import msgspec
 
 from trueup.canon.command import command_contents
 from trueup.contract.manifest_fault import config_error
-from trueup.contract.signature_scheme import QueuePull, SignatureScheme
+from trueup.contract.signature_scheme import QueuePull, SignatureScheme, Unsigned
 from trueup.contract.vendor_signature import VENDOR_SIGNATURES
 from trueup.errors import ConfigError
 
@@ -154,7 +154,8 @@ class Webhook(_Section, frozen=True, kw_only=True):
     """How deliveries arrive.
 
     Attributes:
-        signature: the name of a vendor's scheme, or a family with its parameters.
+        signature: the name of a vendor's scheme, or a family with its parameters; a list of them,
+            best first, where the vendor may sign in more than one way.
         media_types: content types that are read, in lower case and without parameters.
         body_bytes_max: a larger body is refused.
         external_id_headers: the headers that may hold the delivery's own id, best first; empty
@@ -168,7 +169,7 @@ class Webhook(_Section, frozen=True, kw_only=True):
             answered, or by a signed POST; `webhook.answer_challenge` knows the answer.
     """
 
-    signature: str | SignatureScheme
+    signature: str | SignatureScheme | tuple[str | SignatureScheme, ...]
     media_types: tuple[str, ...] = ("application/json",)
     body_bytes_max: int = 5_000_000
     external_id_headers: tuple[str, ...] = ()
@@ -180,10 +181,20 @@ class Webhook(_Section, frozen=True, kw_only=True):
     topics: tuple[Topic, ...] = ()
 
     def __post_init__(self) -> None:
-        if isinstance(self.signature, str) and self.signature not in VENDOR_SIGNATURES:
-            known = ", ".join(sorted(VENDOR_SIGNATURES))
-            msg = f"signature {self.signature!r} is not known; known: {known}"
-            raise ValueError(msg)
+        known = ", ".join(sorted(VENDOR_SIGNATURES))
+        for named in _listed(self.signature):
+            _check(
+                not isinstance(named, str) or named in VENDOR_SIGNATURES,
+                f"signature {named!r} is not known; known: {known}",
+            )
+        _check(self.schemes, "signature names at least one scheme")
+        _check_unique("signature", [repr(scheme) for scheme in self.schemes])
+        # Beside one that takes everything, or nothing, the others would mean nothing.
+        _check(
+            len(self.schemes) == 1
+            or not any(isinstance(each, Unsigned | QueuePull) for each in self.schemes),
+            "unsigned and queue_pull stand alone",
+        )
         _check(self.media_types, "media_types names at least one content type")
         for media_type in self.media_types:
             _check(_MEDIA_TYPE.fullmatch(media_type), f"{media_type!r} is not a content type")
@@ -193,11 +204,17 @@ class Webhook(_Section, frozen=True, kw_only=True):
         _check_unique("topic", [topic.topic for topic in self.topics])
 
     @property
+    def schemes(self) -> tuple[SignatureScheme, ...]:
+        """Give the signature schemes, best first; those that are named are looked up."""
+        return tuple(
+            VENDOR_SIGNATURES[named].scheme if isinstance(named, str) else named
+            for named in _listed(self.signature)
+        )
+
+    @property
     def scheme(self) -> SignatureScheme:
-        """Give the signature scheme, looked up where the manifest names a vendor's."""
-        if isinstance(self.signature, str):
-            return VENDOR_SIGNATURES[self.signature].scheme
-        return self.signature
+        """Give the best signature scheme."""
+        return self.schemes[0]
 
 
 class Resource(_Section, frozen=True, kw_only=True):
@@ -475,6 +492,12 @@ def _found(raw: object, field: str) -> str:
 def _check(condition: object, message: str) -> None:
     if not condition:
         raise ValueError(message)
+
+
+def _listed(
+    signature: str | SignatureScheme | tuple[str | SignatureScheme, ...],
+) -> tuple[str | SignatureScheme, ...]:
+    return signature if isinstance(signature, tuple) else (signature,)
 
 
 def _check_unique(what: str, names: list[str]) -> None:

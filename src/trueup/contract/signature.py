@@ -33,7 +33,7 @@ from trueup.contract.signature_scheme import (
     UrlParams,
 )
 from trueup.contract.signed_bytes import check_stamp, join_parts
-from trueup.errors import SignatureInvalid, invariant
+from trueup.errors import InvariantBroken, SignatureInvalid, invariant
 
 SIGNATURES_MAX = 16
 """Signatures read from one header; a vendor sends one per live secret, so two or three."""
@@ -109,6 +109,34 @@ def hmac_keys(
     if not keys:
         raise refusal("no_secret")
     return keys
+
+
+def verify_any(
+    schemes: Sequence[SignatureScheme],
+    delivery: Delivery,
+    secrets: Sequence[Secret],
+    now: datetime,
+) -> Verified:
+    """Check a delivery of a vendor that may sign in more than one way.
+
+    Args:
+        schemes: best first; one of them must accept.
+        delivery: the request, its body untouched.
+        secrets: the connection's secrets, newest first.
+        now: our clock, aware.
+
+    Raises:
+        SignatureInvalid: none accepts; the reason is that of the first.
+    """
+    first: SignatureInvalid | None = None
+    for scheme in schemes:
+        try:
+            return verify(scheme, delivery, secrets, now)
+        except SignatureInvalid as fault:
+            first = first or fault
+    if first is None:
+        raise InvariantBroken("a delivery is checked against one scheme at least")
+    raise first
 
 
 def encode_digest(digest: bytes, encoding: TextForm) -> bytes:

@@ -21,7 +21,7 @@ _RFC3339 = re.compile(
 )
 _HTTP_DATE = re.compile(
     r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-9]{2} [A-Z][a-z]{2} [0-9]{4} "
-    r"[0-9]{2}:[0-9]{2}:[0-9]{2} (GMT|\+0000)"
+    r"[0-9]{2}:[0-9]{2}:[0-9]{2} (GMT|[+-]0000)"
 )
 
 
@@ -103,13 +103,18 @@ def read_stamp(stamp: Stamp, text: str) -> datetime | None:
                 datetime.fromisoformat(text).astimezone(UTC) if _RFC3339.fullmatch(text) else None
             )
         if stamp.form == "http_date":
-            return parsedate_to_datetime(text) if _HTTP_DATE.fullmatch(text) else None
+            return _read_http_date(text) if _HTTP_DATE.fullmatch(text) else None
         if not _UNIX[stamp.form].fullmatch(text):
             return None
         milliseconds = int(text) * (1_000 if stamp.form == "unix_s" else 1)
         return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)
     except (ValueError, OverflowError):
         return None
+
+
+def _read_http_date(text: str) -> datetime:
+    """Return the instant. "-0000" is UTC too, told by who does not say where (RFC 5322)."""
+    return parsedate_to_datetime(text).replace(tzinfo=UTC)
 
 
 def write_stamp(stamp: Stamp, at: datetime) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from trueup.contract.delivery import Delivery, Secret
-from trueup.contract.signature import verify
+from trueup.contract.signature import verify, verify_any
 from trueup.contract.signature_scheme import (
     Asymmetric,
     JoinedHmac,
@@ -34,10 +34,10 @@ _FORM: Final = "application/x-www-form-urlencoded"
 
 
 class _Bell:
-    """Rings at the door with deliveries of one scheme."""
+    """Rings at the door with deliveries of one scheme; the door may know others beside it."""
 
-    def __init__(self, scheme: SignatureScheme) -> None:
-        self.scheme = scheme
+    def __init__(self, scheme: SignatureScheme, known: tuple[SignatureScheme, ...]) -> None:
+        self.scheme, self.known = scheme, known
         first, other = _VALUES[getattr(scheme, "key_form", "text")]
         self.secret = Secret(value=first, identity="app")
         self.other = Secret(value=other, identity="app")
@@ -63,20 +63,31 @@ class _Bell:
 
     def refused(self, delivery: Delivery, *secrets: Secret) -> str:
         """Return why the delivery is refused; empty where it is believed."""
-        try:
-            verify(self.scheme, delivery, secrets or [self.secret], NOW)
-        except SignatureInvalid as fault:
-            return str(fault.context.get("reason"))
-        return ""
+        live = secrets or [self.secret]
+        reason = _reason(lambda: verify(self.scheme, delivery, live, NOW))
+        if bool(_reason(lambda: verify_any(self.known, delivery, live, NOW))) != bool(reason):
+            return f"{reason or 'believed'} by its own scheme, and otherwise by all"
+        return reason
 
 
 def signatures_checked(subject: Subject) -> Verdict:
     """Sign as the vendor does, then spoil it in every way."""
-    scheme = _scheme(subject)
-    if isinstance(scheme, Asymmetric | Unsigned | QueuePull):
-        return exempt(f"{type(scheme).__name__}: only the vendor can sign, or nothing is signed")
-    bell = _Bell(scheme)
-    good = bell.signed()
+    schemes = _schemes(subject)
+    if isinstance(schemes[0], Asymmetric | Unsigned | QueuePull):
+        told = type(schemes[0]).__name__
+        return exempt(f"{told}: only the vendor can sign, or nothing is signed")
+    faults: list[str] = []
+    names: dict[str, None] = {}
+    for scheme in schemes:
+        rung = _ring(_Bell(scheme, schemes))
+        names |= dict.fromkeys(rung)
+        faults += [f"{name}: {reason}" for name, reason in rung.items() if reason]
+    return verdict(faults, f"{len(names) * len(schemes)} deliveries: {', '.join(names)}")
+
+
+def _ring(bell: _Bell) -> dict[str, str]:
+    """Return what is wrong with the answer to each delivery; empty where it is as it must be."""
+    scheme, good = bell.scheme, bell.signed()
     value = good.headers[bell.header]
     spoilt = value[:-2] + ("A" if value[-2] != "A" else "B") + value[-1]
     nearly = {k: v for k, v in good.headers.items() if k != bell.header}
@@ -100,12 +111,10 @@ def signatures_checked(subject: Subject) -> Verdict:
         early = timedelta(seconds=scheme.stamp.future_s + 5)
         wanted["too old"] = (bell.refused(bell.signed(at=NOW - late)), frozenset(("too_old",)))
         wanted["too new"] = (bell.refused(bell.signed(at=NOW + early)), frozenset(("too_new",)))
-    faults = [
-        f"{name}: {reason or 'believed'}"
+    return {
+        name: "" if reason in right else reason or "believed"
         for name, (reason, right) in wanted.items()
-        if reason not in right
-    ]
-    return verdict(faults, f"{len(wanted)} deliveries: {', '.join(wanted)}")
+    }
 
 
 _BELIEVED: Final = frozenset(("",))
@@ -122,26 +131,42 @@ def fails_closed(subject: Subject) -> Verdict:
     manifest = subject.folder.manifest
     invariant(manifest.webhook is not None, "the rule needs a webhook")
     keys = manifest.webhook.secrets if manifest.webhook else ()
-    scheme = _scheme(subject)
-    if isinstance(scheme, Unsigned | QueuePull):
-        return exempt(f"{type(scheme).__name__}: there is no secret")
+    schemes = _schemes(subject)
+    if isinstance(schemes[0], Unsigned | QueuePull):
+        return exempt(f"{type(schemes[0]).__name__}: there is no secret")
     faults = [f"{key} is no secret of the form" for key in keys if key not in manifest.secret_keys]
     if not keys:
         faults.append("webhook.secrets is empty")
-    if isinstance(scheme, Asymmetric):
+    for scheme in schemes:
+        if not isinstance(scheme, Asymmetric):
+            faults += _without_secret(_Bell(scheme, schemes))
+    if isinstance(schemes[0], Asymmetric):
         return verdict(faults, "the secrets are of the form")
-    bell = _Bell(scheme)
+    return verdict(faults, "none, an empty and a past secret refuse everything")
+
+
+def _without_secret(bell: _Bell) -> list[str]:
     good = bell.signed()
     past = msgspec.structs.replace(bell.secret, not_after=NOW - timedelta(seconds=1))
     empty = msgspec.structs.replace(bell.secret, value=b"")
+    faults: list[str] = []
     for name, secrets in {"none": [], "an empty one": [empty], "one past its time": [past]}.items():
-        try:
-            verify(scheme, good, secrets, NOW)
+        live: list[Secret] = list(secrets)
+        if not _reason(lambda live=live: verify_any(bell.known, good, live, NOW)):  # type: ignore[misc]
             faults.append(f"with {name} it is believed")
-        except SignatureInvalid as fault:
-            if fault.context.get("reason") != "no_secret":
-                faults.append(f"with {name}: {fault.context.get('reason')}")
-    return verdict(faults, "none, an empty and a past secret refuse everything")
+        reason = _reason(lambda live=live: verify(bell.scheme, good, live, NOW))  # type: ignore[misc]
+        if reason != "no_secret":
+            faults.append(f"with {name}: {reason or 'believed'}")
+    return faults
+
+
+def _reason(check: Callable[[], object]) -> str:
+    """Return why a check refuses; empty where it believes."""
+    try:
+        check()
+    except SignatureInvalid as fault:
+        return str(fault.context.get("reason"))
+    return ""
 
 
 def identity_stable(subject: Subject) -> Verdict:
@@ -205,11 +230,11 @@ def door_total(subject: Subject) -> Verdict:
     return verdict(sorted(set(faults)), f"{len(calls)} hostile calls, none raised")
 
 
-def _scheme(subject: Subject) -> SignatureScheme:
+def _schemes(subject: Subject) -> tuple[SignatureScheme, ...]:
     webhook = subject.folder.manifest.webhook
     invariant(webhook is not None, "the rule needs a webhook")
     assert webhook is not None  # noqa: S101 - for the type checker; the invariant decides
-    return webhook.scheme
+    return webhook.schemes
 
 
 def _with(delivery: Delivery, **headers: str) -> Delivery:

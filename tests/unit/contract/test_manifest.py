@@ -208,6 +208,11 @@ def test_a_fault_names_its_place_and_what_was_expected(
             "stamp",
         ),
         ('{family = "vigenere", header = "a"}', "vigenere"),
+        ("[]", "at least one"),
+        ('["easypost_v2", "shopyfy"]', "shopyfy"),
+        ('["easypost_v2", "easypost_v2"]', "twice"),
+        ('["easypost_v2", "gorgias"]', "alone"),
+        ('["amazon_sqs", "easypost_v2"]', "alone"),
         (
             (
                 '{family = "asymmetric", header = "a", join = "{body}", algorithm = "ed25519", '
@@ -227,6 +232,17 @@ def test_a_fault_names_its_place_and_what_was_expected(
 def test_a_scheme_that_could_not_hold_is_refused(tmp_path: Path, signature: str, says: str) -> None:
     text = GOOD.replace('signature = "shopify"', f"signature = {signature}")
     assert says in str(refused(tmp_path, text))
+
+
+def test_a_vendor_may_sign_in_more_than_one_way(tmp_path: Path) -> None:
+    listed = '["easypost_v2", {family = "body_hmac", header = "x-sig", encoding = "hex"}]'
+    text = GOOD.replace('signature = "shopify"', f"signature = {listed}")
+    webhook = load_manifest(write(tmp_path, text)).webhook
+    assert webhook is not None
+    newer, older = webhook.schemes
+    assert isinstance(newer, JoinedHmac)
+    assert isinstance(older, BodyHmac)
+    assert webhook.scheme == newer
 
 
 def test_a_queue_without_a_pull_is_refused(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from tests.unit.contract.signed import (
     without_header,
 )
 from trueup.contract.delivery import Delivery, Secret, read_headers
-from trueup.contract.signature import verify
+from trueup.contract.signature import verify, verify_any
 from trueup.contract.signature_scheme import BodyHmac, JoinedHmac, SignatureScheme, Stamp
 from trueup.contract.signing import sign
 from trueup.contract.vendor_signature import VENDOR_SIGNATURES
@@ -275,7 +275,7 @@ def test_a_clock_that_is_changed_after_signing_is_refused(vendor: str) -> None:
         ("rfc3339", ["", "2026-11-20", "2026-11-20T12:00:30", "2026-13-20T12:00:30Z", "0"]),
         ("rfc3339", ["0000-01-01T00:00:00Z", "0001-01-01T00:00:00+23:59", "20261120T120030Z"]),
         ("http_date", ["", "Fri, 99 Nov 2026 12:00:30 GMT", "20 Nov 2026 12:00:30 GMT", ISO]),
-        ("http_date", ["Fri, 20 Foo 2026 12:00:30 GMT", "Fri, 20 Nov 2026 12:00:30 -0000"]),
+        ("http_date", ["Fri, 20 Foo 2026 12:00:30 GMT", "Fri, 20 Nov 2026 12:00:30 +0530"]),
     ],
 )
 def test_clocks_are_read_strictly(form: str, texts: list[str]) -> None:
@@ -300,6 +300,48 @@ def test_a_clock_of_another_zone_or_with_fractions_is_the_same_instant() -> None
         }
         sent = delivery(BODY, **headers)
         assert verify(scheme, sent, [Secret(value=KEY)], NOW).signed_at == NOW
+
+
+def test_a_clock_without_a_zone_of_its_own_is_utc() -> None:
+    """EasyPost writes "-0000": in UTC, by who does not say where they are (RFC 5322)."""
+    scheme = scheme_of("easypost_v2")
+    for zone in ("GMT", "+0000", "-0000"):
+        text = HTTP.replace("GMT", zone)
+        content = f"{text}POST/hooks/c1".encode() + BODY
+        headers = {"x-timestamp": text, "x-hmac-signature-v2": "hmac-sha256-hex=" + _hex(content)}
+        found = verify(scheme, delivery(BODY, **headers), [Secret(value=KEY)], NOW).signed_at
+        assert found == NOW
+        assert found is not None
+        assert found.tzinfo is not None
+        late = NOW + timedelta(hours=1)
+        with pytest.raises(SignatureInvalid) as fault:
+            verify(scheme, delivery(BODY, **headers), [Secret(value=KEY)], late)
+        assert fault.value.context["reason"] == "too_old"
+
+
+TWO = (scheme_of("easypost_v2"), scheme_of("easypost_v1"))
+
+
+def test_of_several_schemes_one_must_accept() -> None:
+    for scheme in TWO:
+        assert verify_any(TWO, signed(scheme), [secret_for(scheme)], NOW).trust == "signed"
+
+
+def test_the_reason_told_is_that_of_the_first_scheme() -> None:
+    newer, older = TWO
+    for sent, told in (
+        (signed(newer, NOW - timedelta(hours=1)), "too_old"),
+        (with_headers(signed(older), **{older.header: "hmac-sha256-hex=00"}), "missing_header"),  # type: ignore[union-attr]
+        (delivery(BODY), "missing_header"),
+    ):
+        with pytest.raises(SignatureInvalid) as fault:
+            verify_any(TWO, sent, [secret_for(newer)], NOW)
+        assert fault.value.context["reason"] == told
+
+
+def test_a_door_without_a_scheme_is_a_bug() -> None:
+    with pytest.raises(InvariantBroken):
+        verify_any((), delivery(BODY), [Secret(value=KEY)], NOW)
 
 
 def test_our_own_clock_must_be_aware() -> None:
