@@ -46,9 +46,15 @@ def map_product(shape: ProductShape) -> Mapped:
 
 
 def map_level(shape: LevelShape, source: Source) -> Mapped:
-    """Return what BigCommerce says lies there."""
+    """Return what BigCommerce says lies there.
+
+    It is stamped with the hour in which it was read, so that a page and a hint tell alike; within
+    the hour the later asking counts.
+    """
     item, place = str(shape.identity.variant_id), str(shape.location.location_id)
     read_at = instant_of(shape.read_at.isoformat() if shape.read_at else None)
+    if read_at is not None:
+        read_at = read_at.replace(minute=0, second=0, microsecond=0)
     level = InventoryLevel(
         ref=f"{item}@{place}",
         updated_at=read_at or source.raised_at or source.received_at,

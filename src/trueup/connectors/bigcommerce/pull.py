@@ -90,7 +90,7 @@ def page(resource: str, reply: Reply) -> Page:
         following = str(max(ids) + step) if is_full and ids else None
     bodies: Sequence[bytes] = [bytes(item) for item in items]
     if resource == "inventory_levels":
-        bodies = _levels(items, reply)
+        bodies = _levels(items, reply, hourly=True)
     stamps = [at for head in heads if (at := _stamp(head)) is not None]
     return Page(
         pieces=tuple(Piece(topic=f"pull/{_NOUNS[resource]}", body=body) for body in bodies),
@@ -164,11 +164,16 @@ class _One(msgspec.Struct, gc=False):
     data: msgspec.Raw
 
 
-def _levels(items: Iterable[msgspec.Raw], reply: Reply) -> list[bytes]:
-    """One body per item and location, with the reply's time: a level has no stamp of its own."""
+def _levels(items: Iterable[msgspec.Raw], reply: Reply, *, hourly: bool = False) -> list[bytes]:
+    """One body per item and location, with the reply's time: a level has no stamp of its own.
+
+    Without, a number that comes back to what it was would be taken for a repeat. A page that is
+    asked for again within the hour is the same.
+    """
     told: dict[str, Any] = {}
     with suppress(KeyError, ValueError, TypeError):
-        told["read_at"] = parsedate_to_datetime(reply.headers["date"]).astimezone(UTC)
+        read_at = parsedate_to_datetime(reply.headers["date"]).astimezone(UTC)
+        told["read_at"] = read_at.replace(minute=0, second=0) if hourly else read_at
     bodies = []
     for item in items:
         whole = read(Reply(status=200, headers={}, body=bytes(item)), _Item, "inventory item")

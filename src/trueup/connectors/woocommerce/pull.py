@@ -277,8 +277,12 @@ def _stamp(item: msgspec.Raw) -> datetime:
 
 
 def _counted(item: msgspec.Raw, reply: Reply) -> bytes:
-    """A level has no stamp of its own: with the reply's it is another each time it is read."""
+    """A level has no stamp of its own: with the reply's hour it is another the next time.
+
+    Without, a number that comes back to what it was would be taken for a repeat.
+    """
     told: dict[str, Any] = {"level": item}
     with suppress(KeyError, ValueError, TypeError):
-        told["read_at"] = parsedate_to_datetime(reply.headers["date"]).astimezone(UTC)
+        read_at = parsedate_to_datetime(reply.headers["date"]).astimezone(UTC)
+        told["read_at"] = read_at.replace(minute=0, second=0)
     return msgspec.json.encode(told)

@@ -122,6 +122,7 @@ class OrderShape(Shape, frozen=True, kw_only=True):
     shipping_total: Amount = NOTHING
     total: Amount = NOTHING
     total_tax: Amount = NOTHING
+    prices_include_tax: bool | None = None
     customer_id: Pointer | None = None
     customer_ip_address: str | None = None
     customer_note: str | None = None

@@ -1,0 +1,72 @@
+"""The simulated WooCommerce, as the rules of quality use it."""
+
+from collections.abc import Sequence
+
+from trueup.contract.connector import Intent
+from trueup.sandbox.clock import ManualClock
+from trueup.sandbox.twin import Heard, Twin, VendorTwin
+from trueup.sandbox.woocommerce.shop import KEY, SECRET, WooShop
+
+_SKU = "TWIN-LAMP"
+
+
+class WooCommerceTwin(VendorTwin[WooShop]):
+    """One shop with a lamp to be counted."""
+
+    def __init__(self) -> None:
+        super().__init__(WooShop(ManualClock()))
+        self.settings = {"shop_url": self.host}
+        self.secrets = {
+            "consumer_key": KEY,
+            "consumer_secret": SECRET,
+            "webhook_secret": "a-secret-of-the-twin",
+        }
+        self._lamp = self.vendor.add_item(_SKU, stock=50)
+
+    def happen(self, count: int) -> None:
+        """Let so many people come, buy, and some have their orders completed or refunded."""
+        shop = self.vendor
+        for number in range(count):
+            self.advance(60)
+            parent = shop.add_item(f"SHIRT-{len(shop.items)}", stock=None)
+            sku = f"SHIRT-{len(shop.items)}-S"
+            shop.add_item(sku, parent=parent.id, price="10.00")
+            customer = shop.add_customer(f"rui{number}@example.pt")
+            order = shop.order({sku: 1 + number % 3}, customer_id=customer if number % 2 else 0)
+            self.advance(5)
+            if number % 3 == 0:
+                shop.change(order, "completed")
+                self.advance(5)
+                shop.refund(order, {sku: 1}, restock=number % 2 == 0)
+            elif number % 3 == 1:
+                shop.change(order, "cancelled")
+            self.advance(5)
+            shop.count(sku, 7)
+
+    def heard(self) -> Sequence[Heard]:
+        """Return the webhooks that came since; the pings are turned away as everywhere."""
+        return [each for each in super().heard() if "json" in each.headers["content-type"]]
+
+    def intent(self, value: int, expected: int | None) -> Intent:
+        """Return the wish to set the stock of the lamp."""
+        ref = str(self._lamp.id)
+        target = {"sku": _SKU, "item_ref": ref, "variant_ref": ref, "product_ref": ref}
+        target["location_ref"] = ""
+        return Intent(kind="stock.set", key=_SKU, value=value, expected=expected, target=target)
+
+    def level(self) -> int:
+        """Return how many lamps the shop counts."""
+        return self._lamp.stock or 0
+
+    def meddle(self, delta: int) -> None:
+        """Let somebody else change that number."""
+        self.vendor.count(_SKU, self.level() + delta)
+
+    def writes(self) -> int:
+        """Return how many times stock was set."""
+        return self.vendor.worked("stock")
+
+
+def open_twin() -> Twin:
+    """Open a fresh shop."""
+    return WooCommerceTwin()
