@@ -55,6 +55,7 @@ class Hub:
     Attributes:
         seen: external ids that are in the log.
         records: newest version by entity.
+        issues, ignored: codes of issues, and reasons, of what was not a repeat.
         events: how many were not repeats.
     """
 
@@ -64,6 +65,7 @@ class Hub:
         self.seen: set[tuple[str, bytes]] = set()
         self.records: dict[str, tuple[tuple[datetime, datetime], Record]] = {}
         self.issues: list[str] = []
+        self.ignored: list[str] = []
         self.events = 0
 
     async def pull(self, resource: str, since: datetime | None = None) -> Page:
@@ -83,13 +85,20 @@ class Hub:
     async def take(self, piece: Piece) -> Mapped:
         """Map a piece, keep its records by their versions, and read what it hints at."""
         now = self.vendor.now()
-        source = Source(topic=piece.topic, body=piece.body, received_at=now, raised_at=now)
+        source = Source(
+            topic=piece.topic,
+            body=piece.body,
+            received_at=now,
+            raised_at=now,
+            settings=self.caller.settings,
+        )
         mapped = self.folder.mapping.map_source(source)
         if (piece.topic, piece.body) in self.seen:
             return mapped
         self.seen.add((piece.topic, piece.body))
         self.events += 1
         self.issues += [issue.code for issue in mapped.issues]
+        self.ignored += [mapped.ignored] if mapped.ignored else []
         for record in mapped.records:
             version = (record.updated_at, now)
             known = self.records.get(record.entity())

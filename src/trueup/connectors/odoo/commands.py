@@ -59,10 +59,10 @@ def command_receipt(command: Command, reply: Reply) -> Receipt:
     try:
         made = msgspec.json.decode(reply.body, type=list[int] | int)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return Receipt(state=ReceiptState.UNKNOWN, code="odoo.reply_unreadable")
+        return Receipt(state=ReceiptState.UNKNOWN, code="reply_unreadable")
     ids = [made] if isinstance(made, int) else made
     if len(ids) != 1:
-        return Receipt(state=ReceiptState.UNKNOWN, code="odoo.reply_unreadable")
+        return Receipt(state=ReceiptState.UNKNOWN, code="reply_unreadable")
     return Receipt(state=ReceiptState.SUBMITTED, vendor_ref=str(ids[0]))
 
 
@@ -85,11 +85,11 @@ def found(command: Command, idempotency_key: str, reply: Reply) -> Receipt:
     try:
         moves = [msgspec.json.decode(raw, type=_State) for raw in records_of(reply)]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return Receipt(state=ReceiptState.UNKNOWN, code="odoo.reply_unreadable")
+        return Receipt(state=ReceiptState.UNKNOWN, code="reply_unreadable")
     if not moves:
         answered_at = _date(reply)
         if answered_at is None or (answered_at - command.wanted_at).total_seconds() < SETTLED_S:
-            return Receipt(state=ReceiptState.UNKNOWN, code="odoo.maybe_at_work")
+            return Receipt(state=ReceiptState.UNKNOWN, code="maybe_at_work")
         return Receipt(state=ReceiptState.LATER)
     return _standing(command, moves[0])
 
@@ -108,7 +108,7 @@ def confirmed(command: Command, reply: Reply) -> Receipt:
         return Receipt(state=ReceiptState.DONE)
     error = error_of(reply)
     if error is not None and "draft" in error.message:
-        return Receipt(state=ReceiptState.UNKNOWN, code="odoo.no_draft")
+        return Receipt(state=ReceiptState.UNKNOWN, code="no_draft")
     return _refused(reply)
 
 
@@ -178,7 +178,7 @@ def _standing(command: Command, first: _State) -> Receipt:
     return Receipt(
         state=ReceiptState.REFUSED,
         vendor_ref=ref,
-        code="odoo.cancelled",
+        code="cancelled",
         message="Somebody cancelled the journal in Odoo",
     )
 
@@ -188,14 +188,14 @@ def _loaded(reply: Reply) -> Receipt:
     try:
         loaded = msgspec.json.decode(reply.body, type=_Loaded)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return Receipt(state=ReceiptState.UNKNOWN, code="odoo.reply_unreadable")
+        return Receipt(state=ReceiptState.UNKNOWN, code="reply_unreadable")
     if isinstance(loaded.ids, list) and len(loaded.ids) == 1:
         return Receipt(state=ReceiptState.DONE, vendor_ref=str(loaded.ids[0]))
     told = [bytes(each.get("message", msgspec.Raw(b'""'))) for each in loaded.messages]
     message = "; ".join(_plain(each) for each in told)[:_MESSAGE_CHARS_MAX]
     return Receipt(
         state=ReceiptState.REFUSED,
-        code="odoo.import_refused",
+        code="import_refused",
         message=f"Odoo did not take the order: {message or 'it does not say why'}",
     )
 
@@ -203,7 +203,7 @@ def _loaded(reply: Reply) -> Receipt:
 def _refused(reply: Reply) -> Receipt:
     error = error_of(reply)
     if error is None:
-        return Receipt(state=ReceiptState.UNKNOWN, code="odoo.reply_unreadable")
+        return Receipt(state=ReceiptState.UNKNOWN, code="reply_unreadable")
     message = f"Odoo refused: {error.message}"[:_MESSAGE_CHARS_MAX]
     return Receipt(state=ReceiptState.REFUSED, code=error.name[:80], message=message)
 

@@ -62,7 +62,7 @@ def command_receipt(command: Command, reply: Reply) -> Receipt:  # noqa: ARG001 
     try:
         made = msgspec.json.decode(reply.body, type=_Answer).entry
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return Receipt(state=ReceiptState.UNKNOWN, code="quickbooks.reply_unreadable")
+        return Receipt(state=ReceiptState.UNKNOWN, code="reply_unreadable")
     return Receipt(state=ReceiptState.DONE, vendor_ref=made.id)
 
 

@@ -62,7 +62,7 @@ def currency_missing(ref: str) -> Issue:
         pointer="/CurrencyRef",
         expected="a currency",
         found="none",
-        how_to_fix="Switch multicurrency on in QuickBooks, or read the amounts as home currency.",
+        how_to_fix="Fill in the home currency of the connection, then put the event back.",
         ref=ref,
     )
 

@@ -20,8 +20,8 @@ _STATES: Final = {"Open": PurchaseState.SENT, "Closed": PurchaseState.RECEIVED}
 _UNDATED: Final = invalid("/MetaData/LastUpdatedTime", "an instant with its zone")
 
 
-def map_item(body: bytes) -> Mapped:
-    """Return the item as a product with one variant; prices lack their currency, and stay out."""
+def map_item(body: bytes, home: str) -> Mapped:
+    """Return the item as a product with one variant; its prices are in the home currency."""
     shape = msgspec.json.decode(body, type=ItemShape)
     at = updated_at(shape)
     if at is None:
@@ -35,6 +35,8 @@ def map_item(body: bytes) -> Mapped:
         item_ref=shape.id,
         title=title,
         sku=shape.sku or None,
+        price=money(shape.unit_price, home) if home else None,
+        cost=money(shape.purchase_cost, home) if home else None,
         stocked=stocked,
         requires_shipping=shape.type != "Service",
     )
@@ -49,7 +51,7 @@ def map_item(body: bytes) -> Mapped:
     return Mapped(records=(product,))
 
 
-def map_level(body: bytes) -> Mapped:
+def map_level(body: bytes, home: str) -> Mapped:  # noqa: ARG001 - called as the others are
     """Return how many of an item there are in the whole company."""
     shape = msgspec.json.decode(body, type=ItemShape)
     at = updated_at(shape)
@@ -72,7 +74,7 @@ def map_level(body: bytes) -> Mapped:
     return Mapped(records=(level,), issues=tuple(issues))
 
 
-def map_purchase(body: bytes) -> Mapped:
+def map_purchase(body: bytes, home: str) -> Mapped:
     """Return the purchase order; QuickBooks tells neither what came in nor SKUs."""
     shape = msgspec.json.decode(body, type=DocumentShape)
     at = updated_at(shape)
@@ -80,7 +82,7 @@ def map_purchase(body: bytes) -> Mapped:
         return Mapped(issues=(_UNDATED,))
     issues: list[Issue] = []
     entity = f"purchase_order/{shape.id}"
-    code = currency_of(shape.currency_ref, entity, issues)
+    code = currency_of(shape.currency_ref, home, entity, issues)
     word = shape.po_status or ""
     state = _STATES.get(word, PurchaseState.UNKNOWN)
     if state is PurchaseState.UNKNOWN:

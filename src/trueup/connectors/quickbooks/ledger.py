@@ -16,14 +16,14 @@ from trueup.kernel.money import Money, total
 _SIGNS: Final = {"Debit": 1, "Credit": -1}
 
 
-def map_journal(body: bytes) -> Mapped:
+def map_journal(body: bytes, home: str) -> Mapped:
     """Return the journal; a line that is neither debit nor credit leaves no journal."""
     shape = msgspec.json.decode(body, type=DocumentShape)
     at = updated_at(shape)
     if at is None or shape.txn_date is None:
         return Mapped(issues=(invalid("/TxnDate", "a day, and an instant of the last change"),))
     issues: list[Issue] = []
-    code = currency_of(shape.currency_ref, f"journal/{shape.id}", issues)
+    code = currency_of(shape.currency_ref, home, f"journal/{shape.id}", issues)
     lines = []
     for place, line in enumerate(shape.line):
         if line.detail_type == "DescriptionOnly":

@@ -62,17 +62,20 @@ def _entity(source: Source) -> Mapped:
     name = source.topic.rpartition("/")[2]
     if msgspec.json.decode(source.body, type=_Head).status == "Deleted":
         return map_deleted(name, source.body, source.raised_at or source.received_at)
+    home = source.settings.get("home_currency", "")
     read = _READERS.get(name)
     if read is not None:
-        return read(source.body)
+        return read(source.body, home)
     if name in _DOCUMENTS:
-        return map_document(name, source.body)
+        return map_document(name, source.body, home)
     return Mapped(ignored="an entity that is not read here")
 
 
 def _hint(source: Source) -> Mapped:
     """Return the wish to read what an event names: the event itself tells no more than its id."""
     event = msgspec.json.decode(source.body, type=EventShape)
+    if source.settings.get("realm_id", event.intuitaccountid) != event.intuitaccountid:
+        return Mapped(ignored="it is about another company that uses the same app")
     word = entity_in(event.type)
     entity = BY_PATH.get(word)
     if entity is None:
@@ -96,7 +99,7 @@ def _ignored(word: str, told: str) -> Mapped:
 
 
 _DOCUMENTS = frozenset(("Invoice", "SalesReceipt", "CreditMemo", "RefundReceipt", "Bill"))
-_READERS: dict[str, Callable[[bytes], Mapped]] = {
+_READERS: dict[str, Callable[[bytes, str], Mapped]] = {
     "Item": map_item,
     LEVEL: map_level,
     "PurchaseOrder": map_purchase,

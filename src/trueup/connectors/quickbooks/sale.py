@@ -41,7 +41,7 @@ _UNDATED: Final = invalid("/MetaData/LastUpdatedTime", "an instant with its zone
 _NOBODY: Final = InvoicePerson()
 
 
-def map_document(name: str, body: bytes) -> Mapped:
+def map_document(name: str, body: bytes, home: str) -> Mapped:
     """Return the document as an invoice, or as what stands in for one."""
     shape = msgspec.json.decode(body, type=DocumentShape)
     at, kind = updated_at(shape), KINDS[name]
@@ -49,7 +49,7 @@ def map_document(name: str, body: bytes) -> Mapped:
         return Mapped(issues=(_UNDATED,))
     issues: list[Issue] = []
     entity = f"invoice/{shape.id}"
-    code = currency_of(shape.currency_ref, entity, issues)
+    code = currency_of(shape.currency_ref, home, entity, issues)
     total = money(shape.total_amt, code)
     if total is None:
         return Mapped(issues=(invalid("/TotalAmt", "an amount"),))
@@ -74,14 +74,14 @@ def map_document(name: str, body: bytes) -> Mapped:
     return Mapped(records=(invoice,), issues=tuple(issues))
 
 
-def map_payment(body: bytes) -> Mapped:
+def map_payment(body: bytes, home: str) -> Mapped:
     """Return a customer's payment as the books have it."""
     shape = msgspec.json.decode(body, type=DocumentShape)
     at = updated_at(shape)
     if at is None:
         return Mapped(issues=(_UNDATED,))
     issues: list[Issue] = []
-    code = currency_of(shape.currency_ref, f"payment/{shape.id}", issues)
+    code = currency_of(shape.currency_ref, home, f"payment/{shape.id}", issues)
     total = money(shape.total_amt, code)
     if total is None:
         return Mapped(issues=(invalid("/TotalAmt", "an amount"),))

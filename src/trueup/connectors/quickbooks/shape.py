@@ -147,3 +147,5 @@ class ItemShape(EntityShape, frozen=True, kw_only=True):
     type: Text = None
     active: bool = True
     qty_on_hand: Number = None
+    unit_price: Number = None
+    purchase_cost: Number = None

@@ -39,10 +39,17 @@ def money(value: Number, currency: str) -> Money | None:
     return None if found is None else Money(found, currency)
 
 
-def currency_of(ref: RefShape | None, entity: str, issues: list[Issue]) -> str:
-    """Return the currency's code; a company with one currency may not tell it."""
-    code = ref.value if ref else None
-    if code and len(code) == 3 and code.isascii() and code.isupper():
+def currency_of(ref: RefShape | None, home: str, entity: str, issues: list[Issue]) -> str:
+    """Return the currency's code; a company with one currency may not tell it.
+
+    Args:
+        ref: as the document tells it.
+        home: the company's own, where the connection's settings have it.
+        entity: what an issue is about.
+        issues: is added to.
+    """
+    code = (ref.value if ref else None) or home
+    if len(code) == 3 and code.isascii() and code.isupper():
         return code
     issues.append(currency_missing(entity))
     return NO_CURRENCY

@@ -10,6 +10,7 @@ import pytest
 from trueup.canon.command import DraftPurchase
 from trueup.canon.journal import Invoice, InvoiceState, Journal
 from trueup.canon.payment import Payment, PaymentKind
+from trueup.canon.product import Product
 from trueup.canon.purchase import PurchaseOrder, PurchaseState
 from trueup.connectors.quickbooks import api, auth, commands, mapping, pull, webhook
 from trueup.contract.connector import (
@@ -41,6 +42,24 @@ SETTINGS = {"client_id": "c"}
 def mean(topic: str, body: object) -> Mapped:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     return mapping.map_source(Source(topic=topic, body=raw, received_at=AT))
+
+
+def test_the_home_currency_counts_where_nothing_else_is_told() -> None:
+    bill = document(CurrencyRef=None)
+    item = {"Id": "2", "MetaData": META, "UnitPrice": 12.90, "PurchaseCost": 4.355}
+    for home, code, price in (("EUR", "EUR", "EUR"), ("", "XXX", None)):
+        settings = {"home_currency": home}
+        sources = [
+            Source(topic=t, body=json.dumps(b).encode(), received_at=AT, settings=settings)
+            for t, b in (("pull/Bill", bill), ("pull/Item", item))
+        ]
+        (record,) = mapping.map_source(sources[0]).records
+        (product,) = mapping.map_source(sources[1]).records
+        assert isinstance(record, Invoice)
+        assert isinstance(product, Product)
+        assert record.currency == code
+        cost = product.variants[0].cost
+        assert (cost.currency if cost else None) == price
 
 
 def document(**more: Any) -> dict[str, Any]:
