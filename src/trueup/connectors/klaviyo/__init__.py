@@ -1,0 +1,1 @@
+"""Klaviyo: profiles, consent and what customers did, in both directions."""

@@ -1,0 +1,1 @@
+"""The simulated Klaviyo: one account with profiles, events, jobs that take their time, webhooks."""
