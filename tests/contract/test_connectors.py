@@ -8,6 +8,7 @@ import pytest
 
 import trueup
 from trueup.contract.loader import load_connector
+from trueup.quality.branches import read_measured
 from trueup.quality.check import RULES, Checked, check_connector, read_sign_offs
 from trueup.quality.floor import read_floors
 from trueup.quality.rule import Level, Rule, is_at_least, level_of
@@ -56,5 +57,6 @@ def test_who_does_nothing_at_the_vendor_is_at_most_silver(name: str) -> None:
     assert acts or not is_at_least(checked(name).level, Level.GOLD)
 
 
-def test_each_sign_off_is_of_a_connector() -> None:
+def test_each_sign_off_and_each_figure_is_of_a_connector() -> None:
     assert {each.connector for each in read_sign_offs()} <= set(CONNECTORS)
+    assert set(read_measured()) <= set(CONNECTORS)

@@ -14,6 +14,7 @@ from trueup.cli.connectors import connectors
 from trueup.contract.loader import ConnectorFolder, load_connector
 from trueup.errors import ConfigError, InvariantBroken
 from trueup.quality.blank import write_connector
+from trueup.quality.branches import Measured, judge_measured, own_tests
 from trueup.quality.check import (
     RULES,
     SIGN_OFF_DAYS_MAX,
@@ -283,14 +284,40 @@ def test_who_does_nothing_at_the_vendor_is_not_trusted_to_act(blank: Path) -> No
 
 def test_a_sign_off_counts_for_a_year(blank: Path) -> None:
     signed = SignOff(
-        connector="fern_stock", rule="branches-covered", on=TODAY, by="ines", found="97 %"
+        connector="fern_stock", rule="operator-reviewed", on=TODAY, by="ines", found="read"
     )
-    rule = BY_ID["branches-covered"]
+    rule = BY_ID["operator-reviewed"]
     assert run_rule(rule, subject_of(blank), [signed]).outcome == "signed_off"
     late = subject_of(blank, TODAY + timedelta(days=SIGN_OFF_DAYS_MAX + 1))
     assert run_rule(rule, late, [signed]).outcome == "failed"
-    other = SignOff(connector="other", rule="branches-covered", on=TODAY, by="i", found="97 %")
+    other = SignOff(connector="other", rule="operator-reviewed", on=TODAY, by="i", found="read")
     assert run_rule(rule, subject_of(blank), [other]).outcome == "failed"
+
+
+@pytest.mark.parametrize(
+    ("measured", "words"),
+    [
+        (None, "nobody has measured it"),
+        (Measured(on=TODAY, taken=94, branches=100), "94.0%, wanted 95%"),
+        (Measured(on=TODAY - timedelta(days=366), taken=9, branches=9), "more than a year ago"),
+    ],
+)
+def test_branches_that_no_test_takes_cost_silver(measured: Measured | None, words: str) -> None:
+    found = judge_measured(measured, TODAY)
+    assert (found.outcome, words in found.found) == ("failed", True)
+
+
+def test_branches_that_are_taken_are_told() -> None:
+    found = judge_measured(Measured(on=TODAY, taken=95, branches=100), TODAY)
+    assert found.outcome == "passed"
+    assert found.found == "95 of 100 branches, 95.0%, measured on 2026-11-21"
+    assert judge_measured(Measured(on=TODAY, taken=0, branches=0), TODAY).outcome == "passed"
+
+
+def test_a_connectors_own_tests_are_found() -> None:
+    names = {path.name for path in own_tests("stripe")}
+    assert {"stripe", "test_stripe_bodies.py", "test_stripe_twin.py"} <= names
+    assert not {"test_quality.py", "test_connectors.py", "test_smtp_sandbox.py"} & names
 
 
 def test_at_most_a_fifth_of_the_rules_are_signed_off_and_each_signs_a_rule() -> None:

@@ -139,14 +139,39 @@ def submitted_told_apart(subject: Subject) -> Verdict:
         if receipt.state is not ReceiptState.SUBMITTED:
             faults.append(f"{action.name}: taken in, and told as {receipt.state}")
             continue
-        if _confirmed(porter, receipt) == "done":
-            faults.append(f"{action.name}: done before the vendor has done it")
-        exchange.twin.settle()
-        if (after := _confirmed(porter, receipt)) != "done":
-            faults.append(f"{action.name}: once the vendor has done it, it is {after}")
+        judge = _completed if _completes(porter, receipt) else _done_later
+        if why := judge(porter, receipt):
+            faults.append(f"{action.name}: {why}")
     if not told and not faults:
         return exempt("each reply says that it was done")
     return verdict(faults, f"{'; '.join(told)}, then done")
+
+
+def _done_later(porter: Porter, receipt: Receipt) -> str:
+    """Return what is wrong where the vendor takes its time; empty where nothing is."""
+    if _confirmed(porter, receipt) == "done":
+        return "done before the vendor has done it"
+    porter.exchange.twin.settle()
+    after = _confirmed(porter, receipt)
+    return "" if after == "done" else f"once the vendor has done it, it is {after}"
+
+
+def _completed(porter: Porter, receipt: Receipt) -> str:
+    """Return what is wrong where to confirm is the second half of the work; it is made twice."""
+    ends = {_confirmed(porter, receipt), _confirmed(porter, receipt)}
+    if "unknown" in ends:
+        ends = {*ends - {"unknown"}, str(porter.find_out().state)}
+    done = porter.exchange.twin.done(porter.action.name)
+    right = ends == {"done"} and done == 1
+    return "" if right else f"completed twice, it is {', '.join(sorted(ends))}, {done} times done"
+
+
+def _completes(porter: Porter, receipt: Receipt) -> bool:
+    """Tell whether the call that confirms a command changes something itself."""
+    if porter.action.confirm != "ask":
+        return False
+    commands = porter.exchange.folder.commands
+    return commands.confirm_request(porter.command, receipt.vendor_ref or "").writes
 
 
 def _confirmed(porter: Porter, receipt: Receipt) -> str:

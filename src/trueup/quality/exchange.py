@@ -217,6 +217,24 @@ class Exchange:
         intent = self.twin.intent(value, expected)
         return self.carried(intent, key, self.patient(self._actions.request([intent], key)))
 
+    def written(self, intent: Intent, key: str) -> tuple[Request, list[Reply]]:
+        """Return the call that changes the level, and the replies to the looks before it."""
+        action = self.folder.manifest.action(intent.kind)
+        request: Request | None = self._actions.request([intent], key)
+        replies: list[Reply] = []
+        while action is not None and action.steps and request is not None and not request.writes:
+            replies.append(self.patient(request))
+            request = self._actions.next_request([intent], key, replies)
+        invariant(request is not None, "a level is set by a call that writes")
+        assert request is not None  # noqa: S101 - for the type checker; the invariant decides
+        return request, replies
+
+    def rewritten(self, intent: Intent, key: str, replies: Sequence[Reply]) -> Request | None:
+        """Return the call that `written` returned, made anew from the same replies."""
+        if not replies:
+            return self._actions.request([intent], key)
+        return self._actions.next_request([intent], key, replies)
+
     def carried(self, intent: Intent, key: str, first: Reply) -> Receipt:
         """Go on after the first reply, step by step; what is submitted is then done."""
         action = self.folder.manifest.action(intent.kind)

@@ -62,7 +62,7 @@ class Porter:
                 receipt = self.send()
             elif receipt.state is ReceiptState.UNKNOWN and self.action.idempotency != "none":
                 self.exchange.twin.advance(receipt.after_s or _BETWEEN_S)
-                receipt = self._found_out()
+                receipt = self.find_out()
             else:
                 break
         return receipt
@@ -71,7 +71,7 @@ class Porter:
         """Make the call once."""
         return self._asked(self.request(), over_line=over_line)
 
-    def _found_out(self) -> Receipt:
+    def find_out(self) -> Receipt:
         """Do what helps where nobody knows what came of a call."""
         if self.action.idempotency != "lookup":
             return self.send()

@@ -3,6 +3,7 @@
 from typing import Final
 
 from trueup.quality import acting, facts, history, line, meaning, privacy
+from trueup.quality.branches import branches_covered
 from trueup.quality.rooms import held_by
 from trueup.quality.rule import Level, Rule
 
@@ -186,7 +187,8 @@ SILVER: Final = (
         id="branches-covered",
         level=Level.SILVER,
         why="A branch that no test takes is a guess.",
-        how="Signed off with the measured figure: at least 95 % of the branches of the connector's "
-        "code are taken by its tests.",
+        how="At least 95 % of the branches of the connector's code are taken by its own tests, as "
+        "was measured within a year (`branches.toml`).",
+        check=branches_covered,
     ),
 )
