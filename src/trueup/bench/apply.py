@@ -103,6 +103,7 @@ async def _prove(session: Session) -> None:
 
 _SAME = {
     "bench_record": "SELECT * FROM records.record WHERE kind = 'order'",
+    "bench_link": "SELECT l.* FROM records.link l JOIN bench_record USING (record_id)",
     "bench_version": "SELECT v.* FROM records.version v JOIN bench_record USING (record_id)",
     "bench_transaction": "SELECT t.* FROM ledger.transaction t JOIN bench_record USING (record_id)",
     "bench_posting": "SELECT p.* FROM ledger.posting p JOIN bench_record USING (record_id)",
@@ -110,6 +111,7 @@ _SAME = {
 }
 _LIKE = {
     "bench_record": "records.record",
+    "bench_link": "records.link",
     "bench_version": "records.version",
     "bench_transaction": "ledger.transaction",
     "bench_posting": "ledger.posting",

@@ -88,7 +88,10 @@ def found(command: Command, idempotency_key: str, reply: Reply) -> Receipt:
         return Receipt(state=ReceiptState.UNKNOWN, code="reply_unreadable")
     if not moves:
         answered_at = _date(reply)
-        if answered_at is None or (answered_at - command.wanted_at).total_seconds() < SETTLED_S:
+        if (
+            answered_at is None
+            or (answered_at - (command.sent_at or command.wanted_at)).total_seconds() < SETTLED_S
+        ):
             return Receipt(state=ReceiptState.UNKNOWN, code="maybe_at_work")
         return Receipt(state=ReceiptState.LATER)
     return _standing(command, moves[0])
