@@ -223,7 +223,10 @@ def _parameter_problems(
         if place not in given or (place == "header" and name.lower() in _HEADERS_APART):
             continue
         wanted = name.lower() if place == "header" else name
-        used, raw = parameter_value(parameter, wanted, given[place], is_swagger=spec.is_swagger)
+        whole = parameter
+        if "schema" in parameter:  # it may stand elsewhere in the document
+            whole = parameter | {"schema": spec.at(spec.follow(f"{pointer}/schema"))}
+        used, raw = parameter_value(whole, wanted, given[place], is_swagger=spec.is_swagger)
         known |= used if place == "query" else set()
         if raw is None:
             if parameter.get("required"):

@@ -115,11 +115,14 @@ class BigStore(Vendor):
     def add_customer(self, email: str) -> int:
         """Let somebody make an account."""
         ref = self.new_id()
+        self._last_id += 1
         own = {
             "first_name": "Ida",
             "last_name": "Holm",
             "address1": "1 Harbour Road",
             "city": "Aarhus",
+            "state_or_province": "",
+            "postal_code": "8000",
             "country_code": "DK",
         }
         self.customers[ref] = {
@@ -131,7 +134,7 @@ class BigStore(Vendor):
             "notes": "",
             "date_created": new_time(self.now()),
             "date_modified": new_time(self.now()),
-            "addresses": [own],
+            "addresses": [own | {"id": ref + 1, "customer_id": ref}],
         }
         self.hint("store/customer/created", type="customer", id=ref)
         return ref
@@ -274,7 +277,6 @@ class BigStore(Vendor):
                 "status": "ok",
                 "test": False,
                 "date_created": new_time(self.now()),
-                "reference_transaction_id": None,
             }
         )
         return ref
