@@ -5,6 +5,7 @@
 """
 
 import re
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import UnionType
@@ -17,6 +18,7 @@ from tests.tidy.tree import ROOT
 from trueup import errors
 from trueup.cli.main import main
 from trueup.config import ENVIRONMENT_PREFIX, Config, render_default
+from trueup.contract.loader import find_connectors
 from trueup.contract.signature_scheme import (
     Asymmetric,
     BodyHmac,
@@ -152,11 +154,51 @@ def write_errors() -> str:
     return "\n".join(["| code | says by itself | fate |", "|---|---|---|", *rows]) + "\n"
 
 
+def write_connectors() -> str:
+    """Return what each connector reads, hears and does, and the level below which it may not fall."""
+    floors = tomllib.loads((ROOT / "tests/contract/levels.toml").read_text(encoding="utf-8"))
+    rows = []
+    for folder in find_connectors().values():
+        manifest = folder.manifest
+        heard = "" if manifest.webhook is None else _heard(manifest.webhook)
+        reads = ", ".join(each.resource.replace("_", " ") for each in manifest.pull)
+        files = ", ".join(f"`{each.format}`" for each in manifest.files)
+        does = "<br>".join(
+            f"`{each.name}` ({_ONCE[each.idempotency]})" for each in manifest.actions
+        )
+        until = f", until {manifest.api.sunset_on}" if manifest.api.sunset_on else ""
+        rows.append(
+            f"| [{manifest.name}](../../src/trueup/connectors/{folder.id}/README.md) "
+            f"| {manifest.kind} | {floors.get(folder.id, '')} | {reads or files} | {heard} | {does} "
+            f"| {manifest.api.version}{until} |"
+        )
+    head = "| system | kind | level | reads | hears | does | interface |"
+    return "\n".join([head, "|---|---|---|---|---|---|---|", *rows]) + "\n"
+
+
+def _heard(webhook: Any) -> str:
+    schemes = (
+        webhook.signature if isinstance(webhook.signature, list | tuple) else [webhook.signature]
+    )
+    names = [each if isinstance(each, str) else _FAMILIES[type(each)] for each in schemes]
+    return ", ".join(f"`{name}`" for name in names)
+
+
+_ONCE = {
+    "key": "the vendor keeps our key",
+    "absolute": "sets a value",
+    "compare": "the vendor compares first",
+    "lookup": "looked for before a repeat",
+    "none": "never repeated by itself",
+}
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "config": write_config,
     "signatures": write_signatures,
     "commands": write_commands,
     "errors": write_errors,
+    "connectors": write_connectors,
 }
 
 

@@ -16,7 +16,9 @@ MIGRATIONS = SOURCE / "db" / "migrations"
 _BARE = SOURCE / "bench"
 
 _SCHEMA = re.compile(r"^CREATE SCHEMA (?:IF NOT EXISTS )?(\w+)", re.MULTILINE)
-_TABLE = re.compile(r"^CREATE (?:UNLOGGED )?TABLE (?:IF NOT EXISTS )?(\w+)\.(\w+)(?! PARTITION)", re.MULTILINE)
+_TABLE = re.compile(
+    r"^CREATE (?:UNLOGGED )?TABLE (?:IF NOT EXISTS )?(\w+)\.(\w+)(?! PARTITION)", re.MULTILINE
+)
 _PARTITION = re.compile(r"^CREATE TABLE (\w+)\.(\w+) PARTITION OF", re.MULTILINE)
 
 
