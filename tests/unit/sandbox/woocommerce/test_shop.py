@@ -49,9 +49,10 @@ async def test_a_delivery_that_fails_is_lost_and_after_too_many_the_webhook_is_o
         shop.order({"TEE": 1})
         assert len(await delivered(shop, 302 if number == 0 else 500)) == 1
     shop.order({"TEE": 1})
-    shop.order({"TEE": 1})
     assert len(await delivered(shop, 500)) == 1
     assert shop.hooks[1].status == "disabled"
+    shop.order({"TEE": 1})
+    assert await delivered(shop, 500) == []
     (listed,) = (await call(shop, "GET", "/webhooks")).json()
     assert listed["status"] == "disabled"
 
