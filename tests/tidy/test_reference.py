@@ -54,13 +54,12 @@ def test_every_code_has_its_page() -> None:
 
 
 def _fits(code: str, explained: str) -> bool:
-    """Tell whether a page is about a code; `<field>` in the source stands for several."""
-    if code == explained:
-        return True
-    pattern = re.sub(
-        r"<\w+>", "[a-z0-9_]+", re.escape(code).replace(r"\<", "<").replace(r"\>", ">")
-    )
-    return "<" in code and re.fullmatch(pattern, explained) is not None
+    """Tell whether a page is about a code; `<field>` in either stands for any word."""
+    return bool(_pattern(code).fullmatch(explained) or _pattern(explained).fullmatch(code))
+
+
+def _pattern(code: str) -> re.Pattern[str]:
+    return re.compile("[a-z0-9_<>]+".join(map(re.escape, re.split(r"<\w+>", code))))
 
 
 def test_every_code_says_what_why_and_how() -> None:

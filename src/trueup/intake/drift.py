@@ -232,15 +232,10 @@ def _gone(
 
 
 def _issue(drift: Drift, reader: str | None, name_of: NameOf) -> Issue:
-    codes = {
-        "new": "drift.field_new",
-        "retyped": "drift.field_retyped",
-        "missing": "drift.field_missing",
-    }
     severity = Severity.NOTE if reader is None else Severity.WARNING
     where = f"read at {reader}" if reader else "nothing reads it"
     return Issue(
-        code=codes[drift.change],
+        code=f"drift.field_{drift.change}",
         severity=severity,
         pointer=drift.path,
         expected=drift.expected,
