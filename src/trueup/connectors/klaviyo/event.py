@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 import msgspec
 
@@ -116,10 +116,7 @@ def _value_of(properties: _Properties, place: str, issues: list[Issue]) -> Money
             )
         )
         return None
-    try:
-        return Money(Decimal(amount[1].decode()), currency[1].decode())
-    except InvalidOperation:
-        return None
+    return Money(Decimal(amount[1].decode()), currency[1].decode())
 
 
 def _order_of(properties: _Properties) -> str | None:

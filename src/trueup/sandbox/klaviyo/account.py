@@ -14,6 +14,7 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}")
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
 _IDENTIFIERS = ("email", "phone_number", "external_id")
 _PLAIN = ("first_name", "last_name", "organization", "locale", "title", "image", "location")
+_PLACE = ("address1", "address2", "city", "country", "region", "zip", "timezone", "ip")
 _CHANNELS = {"email": "email", "sms": "sms", "whatsapp": "whatsapp", "push": "mobile_push"}
 _CONSENT_METRICS = {
     ("email", True): "Subscribed to Email Marketing",
@@ -135,7 +136,7 @@ class Account:
         ref = f"01{self._new_code(24)}"
         attributes: Body = dict.fromkeys((*_IDENTIFIERS, *_PLAIN))
         attributes |= {"created": self.stamp(), "updated": self.stamp(), "properties": {}}
-        attributes |= {"last_event_date": None}
+        attributes |= {"last_event_date": None, "location": dict.fromkeys(_PLACE)}
         self.profiles[ref] = {
             "type": "profile",
             "id": ref,

@@ -12,6 +12,7 @@ from trueup.contract.delivery import Secret
 from trueup.contract.signing import sign
 from trueup.contract.vendor_signature import VENDOR_SIGNATURES
 from trueup.sandbox.clock import Clock
+from trueup.sandbox.faults import ApiFault
 from trueup.sandbox.klaviyo.account import Account, Body
 from trueup.sandbox.klaviyo.listing import page_of
 from trueup.sandbox.klaviyo.refusal import Refusal
@@ -124,6 +125,12 @@ class KlaviyoVendor(Vendor):
         except (KeyError, TypeError, AttributeError):
             reply = self._no(Refusal(400, "invalid", "Invalid input.", pointer="/data"))
         return reply, reply.status < 300
+
+    def _struck(self, asked: Asked, scope: str, fault: ApiFault, bucket: Bucket | None) -> Reply:
+        reply = super()._struck(asked, scope, fault, bucket)
+        if reply.status == 401 and isinstance(bucket, Windows):
+            bucket.give_back()  # who is not let in spends nothing
+        return reply
 
     def _no(self, refusal: Refusal) -> Reply:
         return _reply(refusal.status, refusal.body(self.new_uuid()))

@@ -36,6 +36,11 @@ class Windows(Bucket):
         self._in_minute += 1
         return True
 
+    def give_back(self) -> None:
+        """Undo the last `take`."""
+        self._in_second -= 1
+        self._in_minute -= 1
+
     def wait_s(self, now: datetime) -> float:
         """Return how many whole seconds it is until the next window."""
         if self.left(now) >= 1:
