@@ -16,7 +16,7 @@ import psycopg
 import structlog
 
 from trueup.canon.issue import Issue, Severity
-from trueup.contract.manifest import Resource
+from trueup.contract.capability import Resource
 from trueup.db.pool import connect, translate_errors
 from trueup.errors import AuthExpired, DatabaseUnavailable, HubError, RateLimited
 from trueup.hub import Hub

@@ -13,9 +13,10 @@ import msgspec
 import pytest
 
 from trueup import connectors
+from trueup.contract.capability import Limit
 from trueup.contract.connector import Budget
 from trueup.contract.loader import load_connector
-from trueup.contract.manifest import Limit, Manifest
+from trueup.contract.manifest import Manifest
 from trueup.db.database import prepare_database
 from trueup.db.pool import connect
 from trueup.errors import RateLimited

@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from trueup.canon.command import command_contents
+from trueup.contract.capability import Action, Limit, Resource, Section, check
 from trueup.contract.manifest_fault import config_error
 from trueup.contract.signature_scheme import QueuePull, SignatureScheme, Unsigned
 from trueup.contract.vendor_signature import VENDOR_SIGNATURES
@@ -33,24 +33,16 @@ Kind = Literal[
     "ads",
     "files",
 ]
-Mode = Literal["shadow", "ask", "auto"]
-"""shadow: only noted; ask: a person approves; auto: done at once (only at the gold level)."""
-
 OAUTH_SCHEMES = frozenset(("oauth2", "oauth2_client"))
 """Schemes by which tokens are handed out: to a person who agreed, to the client itself."""
 
 _ID = re.compile(r"[a-z][a-z0-9_]{1,39}")
-_ACTION = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 _MEDIA_TYPE = re.compile(r"[a-z0-9.+-]+/[a-z0-9.+*-]+")
 _HEADER = re.compile(r"[a-z0-9_.-]+")
 _PERSONAL_PATH = re.compile(r"\$(\.\.?[A-Za-z_][A-Za-z0-9_-]*|\[\*\])+")
 
 
-class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table of the manifest: unknown fields are refused, so that a typing error is found."""
-
-
-class Api(_Section, frozen=True, kw_only=True):
+class Api(Section, frozen=True, kw_only=True):
     """Which interface of the vendor the connector speaks.
 
     Attributes:
@@ -72,7 +64,7 @@ class Api(_Section, frozen=True, kw_only=True):
             raise ValueError("docs_url is an https address")
 
 
-class Auth(_Section, frozen=True, kw_only=True):
+class Auth(Section, frozen=True, kw_only=True):
     """How the vendor knows us: the names of the schemes the connector offers, best first."""
 
     schemes: tuple[
@@ -84,7 +76,7 @@ class Auth(_Section, frozen=True, kw_only=True):
             raise ValueError('schemes names at least one scheme; "none" where nothing is needed')
 
 
-class ConfigField(_Section, frozen=True, kw_only=True):
+class ConfigField(Section, frozen=True, kw_only=True):
     """One field of the connection's form.
 
     Attributes:
@@ -107,9 +99,9 @@ class ConfigField(_Section, frozen=True, kw_only=True):
     choices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        _check(_ID.fullmatch(self.key), f"key {self.key!r} is not snake_case")
-        _check(self.label, "a field needs a label")
-        _check(
+        check(_ID.fullmatch(self.key), f"key {self.key!r} is not snake_case")
+        check(self.label, "a field needs a label")
+        check(
             (self.type == "choice") == bool(self.choices),
             "a field of the type choice, and no other, has choices",
         )
@@ -125,7 +117,7 @@ class ConfigField(_Section, frozen=True, kw_only=True):
         return self.secret or self.type == "secret"
 
 
-class Topic(_Section, frozen=True, kw_only=True):
+class Topic(Section, frozen=True, kw_only=True):
     """One kind of delivery.
 
     Attributes:
@@ -144,13 +136,13 @@ class Topic(_Section, frozen=True, kw_only=True):
     sample: str = ""
 
     def __post_init__(self) -> None:
-        _check(self.topic, "a topic has a name")
-        _check(_ID.fullmatch(self.kind), f"kind {self.kind!r} is not snake_case")
-        _check(_ID.fullmatch(self.entity), f"entity {self.entity!r} is not snake_case")
-        _check(_is_inside(self.sample), f"sample {self.sample!r} leaves the connector's folder")
+        check(self.topic, "a topic has a name")
+        check(_ID.fullmatch(self.kind), f"kind {self.kind!r} is not snake_case")
+        check(_ID.fullmatch(self.entity), f"entity {self.entity!r} is not snake_case")
+        check(_is_inside(self.sample), f"sample {self.sample!r} leaves the connector's folder")
 
 
-class Webhook(_Section, frozen=True, kw_only=True):
+class Webhook(Section, frozen=True, kw_only=True):
     """How deliveries arrive.
 
     Attributes:
@@ -183,24 +175,24 @@ class Webhook(_Section, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         known = ", ".join(sorted(VENDOR_SIGNATURES))
         for named in _listed(self.signature):
-            _check(
+            check(
                 not isinstance(named, str) or named in VENDOR_SIGNATURES,
                 f"signature {named!r} is not known; known: {known}",
             )
-        _check(self.schemes, "signature names at least one scheme")
+        check(self.schemes, "signature names at least one scheme")
         _check_unique("signature", [repr(scheme) for scheme in self.schemes])
         # Beside one that takes everything, or nothing, the others would mean nothing.
-        _check(
+        check(
             len(self.schemes) == 1
             or not any(isinstance(each, Unsigned | QueuePull) for each in self.schemes),
             "unsigned and queue_pull stand alone",
         )
-        _check(self.media_types, "media_types names at least one content type")
+        check(self.media_types, "media_types names at least one content type")
         for media_type in self.media_types:
-            _check(_MEDIA_TYPE.fullmatch(media_type), f"{media_type!r} is not a content type")
-        _check(1 <= self.body_bytes_max <= 20_000_000, "body_bytes_max is 1 to 20000000")
+            check(_MEDIA_TYPE.fullmatch(media_type), f"{media_type!r} is not a content type")
+        check(1 <= self.body_bytes_max <= 20_000_000, "body_bytes_max is 1 to 20000000")
         for header in (*self.external_id_headers, *filter(None, [self.topic_header])):
-            _check(_HEADER.fullmatch(header), f"{header!r} is not a header name in lower case")
+            check(_HEADER.fullmatch(header), f"{header!r} is not a header name in lower case")
         _check_unique("topic", [topic.topic for topic in self.topics])
 
     @property
@@ -217,107 +209,7 @@ class Webhook(_Section, frozen=True, kw_only=True):
         return self.schemes[0]
 
 
-class Resource(_Section, frozen=True, kw_only=True):
-    """What is pulled page by page since a cursor.
-
-    Attributes:
-        cursor: the vendor's field that only grows, such as `updated_at`; empty for a snapshot
-            without one.
-        page_size_max: the most the vendor gives in one page.
-        interval_s: how often it is pulled when hooks are healthy.
-        overlap_s: how far behind its cursor a pull starts again, for what committed late.
-        snapshot: the whole state can be read at once, which reconciliation needs.
-        bulk: the vendor prepares a whole export for us.
-        needs: a config field without which it is not pulled, such as the address of a queue.
-    """
-
-    resource: str
-    page_size_max: int
-    interval_s: int
-    cursor: str = ""
-    overlap_s: int = 0
-    snapshot: bool = False
-    bulk: bool = False
-    needs: str = ""
-
-    def __post_init__(self) -> None:
-        _check(_ID.fullmatch(self.resource), f"resource {self.resource!r} is not snake_case")
-        _check(self.page_size_max >= 1, "page_size_max is at least 1")
-        _check(self.interval_s >= 1, "interval_s is at least 1")
-        _check(self.overlap_s >= 0, "overlap_s is at least 0")
-        _check(self.cursor or self.snapshot, "a resource has a cursor, or is a snapshot, or both")
-
-
-class Limit(_Section, frozen=True, kw_only=True):
-    """One budget of calls.
-
-    Attributes:
-        scope: which calls it covers; `all`, or a resource or action of the manifest.
-        kind: `cost`: each call has its own cost; `requests`: each call costs one.
-        capacity: the most that may be spent at once.
-        refill_per_s: how fast the budget comes back.
-        concurrency_max: calls in flight at once.
-        source: the vendor's page the figures are from.
-    """
-
-    kind: Literal["cost", "requests"]
-    capacity: float
-    refill_per_s: float
-    scope: str = "all"
-    concurrency_max: int = 1
-    source: str = ""
-
-    def __post_init__(self) -> None:
-        _check(self.capacity >= 1, "capacity is at least 1")
-        _check(self.refill_per_s > 0, "refill_per_s is above 0")
-        _check(self.concurrency_max >= 1, "concurrency_max is at least 1")
-
-
-class Action(_Section, frozen=True, kw_only=True):
-    """One thing that can be done at the vendor.
-
-    Attributes:
-        name: the intent's name, such as `stock.set`.
-        idempotency: what keeps a repeat from acting twice: `key`: the vendor keeps a key that we
-            send; `absolute`: the call sets a value; `compare`: the vendor compares before it
-            writes; `lookup`: we must look before we repeat; `none`: a repeat acts again.
-        reversible: a later action can undo it.
-        risk: what a wrong call costs.
-        default_mode: how it starts out on a new connection.
-        bulk_max: the most targets in one call.
-        confirmed_by: webhook topics that report the change back.
-        form: `level`: an absolute value that a newer one replaces (`actions.py`); `command`: a
-            thing that is done once (`commands.py`).
-        steps: one carrying out takes several calls; `actions.next_request` gives the later ones.
-        per_location: a level stands at one of the vendor's locations.
-        confirm: `reply`: the reply says that it was done; `webhook`: it is only submitted, and a
-            record of the same id says later what came of it; `ask`: `confirm_request` asks.
-    """
-
-    name: str
-    idempotency: Literal["key", "absolute", "compare", "lookup", "none"]
-    reversible: bool
-    risk: Literal["low", "medium", "high"]
-    default_mode: Mode = "shadow"
-    bulk_max: int = 1
-    confirmed_by: tuple[str, ...] = ()
-    form: Literal["level", "command"] = "level"
-    steps: bool = False
-    per_location: bool = True
-    confirm: Literal["reply", "webhook", "ask"] = "reply"
-
-    def __post_init__(self) -> None:
-        if self.form == "command":
-            _check(self.name in command_contents(), f"no command {self.name!r} in canon/command.py")
-        _check(_ACTION.fullmatch(self.name), f"name {self.name!r} is not like stock.set")
-        _check(self.bulk_max >= 1, "bulk_max is at least 1")
-        _check(
-            self.default_mode != "auto" or (self.reversible and self.risk != "high"),
-            "an action that is high in risk or can not be undone does not start in the mode auto",
-        )
-
-
-class Conventions(_Section, frozen=True, kw_only=True):
+class Conventions(Section, frozen=True, kw_only=True):
     """How the vendor writes money and time.
 
     Attributes:
@@ -332,7 +224,7 @@ class Conventions(_Section, frozen=True, kw_only=True):
     time_zone: str = "UTC"
 
 
-class FileFormat(_Section, frozen=True, kw_only=True):
+class FileFormat(Section, frozen=True, kw_only=True):
     """One kind of file that can be imported."""
 
     format: str
@@ -340,14 +232,14 @@ class FileFormat(_Section, frozen=True, kw_only=True):
     help: str = ""
 
     def __post_init__(self) -> None:
-        _check(
+        check(
             re.fullmatch(r"[a-z][a-z0-9-]+", self.format),
             f"format {self.format!r} is not like shopify-orders-csv",
         )
-        _check(_MEDIA_TYPE.fullmatch(self.media_type), f"{self.media_type!r} is not a content type")
+        check(_MEDIA_TYPE.fullmatch(self.media_type), f"{self.media_type!r} is not a content type")
 
 
-class Manifest(_Section, frozen=True, kw_only=True):
+class Manifest(Section, frozen=True, kw_only=True):
     """All facts about one connector.
 
     Attributes:
@@ -373,31 +265,31 @@ class Manifest(_Section, frozen=True, kw_only=True):
     files: tuple[FileFormat, ...] = ()
 
     def __post_init__(self) -> None:
-        _check(_ID.fullmatch(self.id), f"id {self.id!r} is not snake_case")
-        _check(self.name and self.owner, "name and owner are not empty")
+        check(_ID.fullmatch(self.id), f"id {self.id!r} is not snake_case")
+        check(self.name and self.owner, "name and owner are not empty")
         _check_unique("config key", [field.key for field in self.config])
         _check_unique("resource", [resource.resource for resource in self.pull])
         _check_unique("limit scope", [limit.scope for limit in self.limits])
         _check_unique("action", [action.name for action in self.actions])
         _check_unique("file format", [entry.format for entry in self.files])
         for path in self.personal:
-            _check(_PERSONAL_PATH.fullmatch(path), f"personal path {path!r} is not like $.a.b[*].c")
+            check(_PERSONAL_PATH.fullmatch(path), f"personal path {path!r} is not like $.a.b[*].c")
         topics = {topic.topic for topic in self.webhook.topics} if self.webhook else set()
         for action in self.actions:
             unknown = sorted(set(action.confirmed_by) - topics)
-            _check(not unknown, f"action {action.name} is confirmed by unknown topics {unknown}")
+            check(not unknown, f"action {action.name} is confirmed by unknown topics {unknown}")
         scopes = {"all", *(r.resource for r in self.pull), *(a.name for a in self.actions)}
         for limit in self.limits:
-            _check(
+            check(
                 limit.scope in scopes,
                 f"limit scope {limit.scope!r} is neither all nor a resource nor an action",
             )
         if self.webhook and isinstance(self.webhook.scheme, QueuePull):
-            _check(self.pull, "deliveries that are pulled from a queue need a pull resource")
+            check(self.pull, "deliveries that are pulled from a queue need a pull resource")
         fields = {field.key for field in self.config}
         for resource in self.pull:
             known = not resource.needs or resource.needs in fields
-            _check(known, f"resource {resource.resource} needs {resource.needs!r}, no config field")
+            check(known, f"resource {resource.resource} needs {resource.needs!r}, no config field")
 
     def pulled(self, settings: Mapping[str, str]) -> tuple[Resource, ...]:
         """Return the resources that a connection with these settings pulls."""
@@ -489,11 +381,6 @@ def _found(raw: object, field: str) -> str:
     return str(value) if isinstance(value, str | int | float | date) else "the value there"
 
 
-def _check(condition: object, message: str) -> None:
-    if not condition:
-        raise ValueError(message)
-
-
 def _listed(
     signature: str | SignatureScheme | tuple[str | SignatureScheme, ...],
 ) -> tuple[str | SignatureScheme, ...]:
@@ -502,7 +389,7 @@ def _listed(
 
 def _check_unique(what: str, names: list[str]) -> None:
     repeated = sorted({name for name in names if names.count(name) > 1})
-    _check(not repeated, f"{what} appears twice: {', '.join(repeated)}")
+    check(not repeated, f"{what} appears twice: {', '.join(repeated)}")
 
 
 def _is_inside(relative: str) -> bool:

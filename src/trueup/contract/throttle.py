@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from random import Random
 from typing import Final, Self
 
-from trueup.contract.manifest import Limit
+from trueup.contract.capability import Limit
 from trueup.errors import Fate, invariant
 
 RETRY_DELAYS_S: Final = (

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from trueup.contract.manifest import Action, Mode
+from trueup.contract.capability import Action, Mode
 
 
 class Level(StrEnum):

@@ -12,8 +12,9 @@ from typing import Any, LiteralString, Protocol
 
 import psycopg
 
+from trueup.contract.capability import Limit
 from trueup.contract.connector import Budget
-from trueup.contract.manifest import Limit, Manifest
+from trueup.contract.manifest import Manifest
 from trueup.contract.throttle import CostBucket
 from trueup.db.pool import WORKER_ROLE, connect, translate_errors
 from trueup.db.queries import load_queries

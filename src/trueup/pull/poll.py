@@ -7,7 +7,7 @@ connection without webhooks lives on polls alone, and one with webhooks heals it
 
 from datetime import datetime, timedelta
 
-from trueup.contract.manifest import Resource
+from trueup.contract.capability import Resource
 from trueup.errors import ConfigError
 from trueup.intake.cursors import PullCursor, read_cursor, write_cursor
 from trueup.pull.access import Access

@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 
 import trueup
+from trueup.errors import ConfigError
 from trueup.quality.rule import Verdict, verdict
 from trueup.quality.subject import Subject
 
@@ -73,12 +74,16 @@ def measure(connector: str, root: Path = _ROOT) -> Measured:
     """Run a connector's own tests and count; those that run for all connectors do not count.
 
     Raises:
+        ConfigError: it has no tests of its own.
         subprocess.CalledProcessError: a test fails, or `coverage` is not installed.
     """
+    found = own_tests(connector, root)
+    if not found:
+        raise ConfigError("The connector has no tests of its own yet.", connector=connector)
     with tempfile.TemporaryDirectory() as folder:
         kept, told = f"--data-file={folder}/data", Path(folder) / "told.json"
         source = f"--source=src/trueup/connectors/{connector}"
-        tests = [str(path.relative_to(root)) for path in own_tests(connector, root)]
+        tests = [str(path.relative_to(root)) for path in found]
         run = ["run", "--branch", kept, source, "-m", "pytest", "-q", "-p", "no:randomly", *tests]
         for arguments in (run, ["json", "-q", kept, "-o", str(told)]):
             subprocess.run(  # noqa: S603 - our own tests, with our own arguments
@@ -111,6 +116,6 @@ def own_tests(connector: str, root: Path = _ROOT) -> list[Path]:
 
 if __name__ == "__main__":
     for name in sys.argv[1:]:
-        found = measure(name)
-        line = f"{name} = {{ on = {found.on}, taken = {found.taken}, branches = {found.branches} }}"
+        counted = measure(name)
+        line = f"{name} = {{ on = {counted.on}, taken = {counted.taken}, branches = {counted.branches} }}"
         sys.stdout.write(line + "\n")

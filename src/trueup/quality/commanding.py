@@ -5,8 +5,8 @@ from typing import Final
 
 import msgspec
 
+from trueup.contract.capability import Action
 from trueup.contract.connector import Receipt, ReceiptState
-from trueup.contract.manifest import Action
 from trueup.outbox.model import CommandState
 from trueup.outbox.outcome import told_by_record
 from trueup.quality.closed import closed_world

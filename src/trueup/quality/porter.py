@@ -8,8 +8,8 @@ import asyncio
 from typing import Final
 
 from trueup.canon.command import CommandContent
+from trueup.contract.capability import Action
 from trueup.contract.connector import Command, Receipt, ReceiptState, Request
-from trueup.contract.manifest import Action
 from trueup.errors import AuthExpired, ConnectorError, OutcomeUnknown, RateLimited
 from trueup.quality.exchange import Exchange
 

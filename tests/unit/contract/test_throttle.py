@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trueup.contract.manifest import Limit
+from trueup.contract.capability import Limit
 from trueup.contract.throttle import (
     RETRY_DELAYS_S,
     CostBucket,

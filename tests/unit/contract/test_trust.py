@@ -4,7 +4,7 @@ from typing import Literal
 
 import pytest
 
-from trueup.contract.manifest import Action, Mode
+from trueup.contract.capability import Action, Mode
 from trueup.contract.trust import Level, is_at_least, may_act_alone, mode_allowed
 
 Kept = Literal["key", "absolute", "compare", "lookup", "none"]

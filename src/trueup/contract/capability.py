@@ -1,0 +1,128 @@
+"""What a connector can do, as its manifest declares it: read, spend calls, act."""
+
+import re
+from typing import Literal
+
+import msgspec
+
+from trueup.canon.command import command_contents
+
+Mode = Literal["shadow", "ask", "auto"]
+"""shadow: only noted; ask: a person approves; auto: done at once (only at the gold level)."""
+
+_ID = re.compile(r"[a-z][a-z0-9_]{1,39}")
+_ACTION = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the manifest: unknown fields are refused, so that a typing error is found."""
+
+
+def check(condition: object, message: str) -> None:
+    """Refuse a manifest that does not hold to a rule; `message` says which.
+
+    Raises:
+        ValueError: the condition does not hold; told with file and field by the loader.
+    """
+    if not condition:
+        raise ValueError(message)
+
+
+class Resource(Section, frozen=True, kw_only=True):
+    """What is pulled page by page since a cursor.
+
+    Attributes:
+        cursor: the vendor's field that only grows, such as `updated_at`; empty for a snapshot
+            without one.
+        page_size_max: the most the vendor gives in one page.
+        interval_s: how often it is pulled when hooks are healthy.
+        overlap_s: how far behind its cursor a pull starts again, for what committed late.
+        snapshot: the whole state can be read at once, which reconciliation needs.
+        bulk: the vendor prepares a whole export for us.
+        needs: a config field without which it is not pulled, such as the address of a queue.
+    """
+
+    resource: str
+    page_size_max: int
+    interval_s: int
+    cursor: str = ""
+    overlap_s: int = 0
+    snapshot: bool = False
+    bulk: bool = False
+    needs: str = ""
+
+    def __post_init__(self) -> None:
+        check(_ID.fullmatch(self.resource), f"resource {self.resource!r} is not snake_case")
+        check(self.page_size_max >= 1, "page_size_max is at least 1")
+        check(self.interval_s >= 1, "interval_s is at least 1")
+        check(self.overlap_s >= 0, "overlap_s is at least 0")
+        check(self.cursor or self.snapshot, "a resource has a cursor, or is a snapshot, or both")
+
+
+class Limit(Section, frozen=True, kw_only=True):
+    """One budget of calls.
+
+    Attributes:
+        scope: which calls it covers; `all`, or a resource or action of the manifest.
+        kind: `cost`: each call has its own cost; `requests`: each call costs one.
+        capacity: the most that may be spent at once.
+        refill_per_s: how fast the budget comes back.
+        concurrency_max: calls in flight at once.
+        source: the vendor's page the figures are from.
+    """
+
+    kind: Literal["cost", "requests"]
+    capacity: float
+    refill_per_s: float
+    scope: str = "all"
+    concurrency_max: int = 1
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        check(self.capacity >= 1, "capacity is at least 1")
+        check(self.refill_per_s > 0, "refill_per_s is above 0")
+        check(self.concurrency_max >= 1, "concurrency_max is at least 1")
+
+
+class Action(Section, frozen=True, kw_only=True):
+    """One thing that can be done at the vendor.
+
+    Attributes:
+        name: the intent's name, such as `stock.set`.
+        idempotency: what keeps a repeat from acting twice: `key`: the vendor keeps a key that we
+            send; `absolute`: the call sets a value; `compare`: the vendor compares before it
+            writes; `lookup`: we must look before we repeat; `none`: a repeat acts again.
+        reversible: a later action can undo it.
+        risk: what a wrong call costs.
+        default_mode: how it starts out on a new connection.
+        bulk_max: the most targets in one call.
+        confirmed_by: webhook topics that report the change back.
+        form: `level`: an absolute value that a newer one replaces (`actions.py`); `command`: a
+            thing that is done once (`commands.py`).
+        steps: one carrying out takes several calls; `actions.next_request` gives the later ones.
+        per_location: a level stands at one of the vendor's locations.
+        confirm: `reply`: the reply says that it was done; `webhook`: it is only submitted, and a
+            record of the same id says later what came of it; `ask`: `confirm_request` asks.
+    """
+
+    name: str
+    idempotency: Literal["key", "absolute", "compare", "lookup", "none"]
+    reversible: bool
+    risk: Literal["low", "medium", "high"]
+    default_mode: Mode = "shadow"
+    bulk_max: int = 1
+    confirmed_by: tuple[str, ...] = ()
+    form: Literal["level", "command"] = "level"
+    steps: bool = False
+    per_location: bool = True
+    confirm: Literal["reply", "webhook", "ask"] = "reply"
+
+    def __post_init__(self) -> None:
+        if self.form == "command":
+            check(self.name in command_contents(), f"no command {self.name!r} in canon/command.py")
+        check(_ACTION.fullmatch(self.name), f"name {self.name!r} is not like stock.set")
+        check(self.bulk_max >= 1, "bulk_max is at least 1")
+        check(
+            self.default_mode != "auto" or (self.reversible and self.risk != "high"),
+            "an action that is high in risk or can not be undone does not start in the mode auto",
+        )
