@@ -38,8 +38,9 @@ def test_a_rule_up_to_the_floor_holds(name: str, rule: Rule) -> None:
     assert found.found
 
 
-def test_every_floor_is_of_a_connector_and_each_connector_has_one() -> None:
-    assert set(FLOORS.levels) == set(CONNECTORS)
+def test_every_floor_is_of_a_connector() -> None:
+    """One without a floor is new, and is held to bronze."""
+    assert set(FLOORS.levels) <= set(CONNECTORS)
     assert is_at_least(FLOORS.floor_of("shopify"), Level.GOLD)
 
 

@@ -14,7 +14,7 @@ from trueup.cli.connectors import connectors
 from trueup.contract.loader import ConnectorFolder, load_connector
 from trueup.errors import ConfigError, InvariantBroken
 from trueup.quality.blank import write_connector
-from trueup.quality.branches import Measured, judge_measured, own_tests
+from trueup.quality.branches import Measured, judge_measured, measure, own_tests
 from trueup.quality.check import (
     RULES,
     SIGN_OFF_DAYS_MAX,
@@ -318,6 +318,8 @@ def test_a_connectors_own_tests_are_found() -> None:
     names = {path.name for path in own_tests("stripe")}
     assert {"stripe", "test_stripe_bodies.py", "test_stripe_twin.py"} <= names
     assert not {"test_quality.py", "test_connectors.py", "test_smtp_sandbox.py"} & names
+    with pytest.raises(ConfigError):
+        measure("fern_stock")
 
 
 def test_at_most_a_fifth_of_the_rules_are_signed_off_and_each_signs_a_rule() -> None:

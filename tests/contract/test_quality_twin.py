@@ -297,6 +297,6 @@ def test_every_rule_about_the_line_or_the_vendor_has_a_connector_that_errs() -> 
         *ERRING_COMMANDS,
         "timeouts-told-apart",  # these two are the hub's own, for all alike
         "human-asked-once",
-    }  # that one is the hub's own, for all alike
+    }
     about = {rule.id for rule in RULES if {"api", "twin"} & set(rule.needs)}
     assert about <= shown

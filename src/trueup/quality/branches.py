@@ -117,5 +117,5 @@ def own_tests(connector: str, root: Path = _ROOT) -> list[Path]:
 if __name__ == "__main__":
     for name in sys.argv[1:]:
         counted = measure(name)
-        line = f"{name} = {{ on = {counted.on}, taken = {counted.taken}, branches = {counted.branches} }}"
-        sys.stdout.write(line + "\n")
+        figures = f"taken = {counted.taken}, branches = {counted.branches}"
+        sys.stdout.write(f"{name} = {{ on = {counted.on}, {figures} }}\n")
