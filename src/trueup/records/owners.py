@@ -16,8 +16,11 @@ from trueup.canon.product import Product, Variant
 from trueup.canon.record import decode
 from trueup.db.queries import load_queries
 from trueup.intake.issues import close_issues, open_issues
+from trueup.kernel.money import Money
 
 _queries = load_queries("trueup.records")
+
+_NO_CURRENCY = "XXX"  # of ISO 4217: no currency is told
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "product_identity": ("title",),
@@ -75,11 +78,19 @@ def merge_tellings(
             told = [(t.connection_id, v) for t in by_age if (v := t.value(field)) is not None]
             chosen = [pair for pair in told if pair[0] == owners.get(group)] or told
             owner, value = chosen[0] if chosen else (None, None)
-            others = tuple(pair for pair in told if pair[1] != value)
+            others = tuple(pair for pair in told if _is_other(pair[1], value))
             merged.append(
                 OwnedField(field=field, group=group, owner=owner, value=value, others=others)
             )
     return tuple(merged)
+
+
+def _is_other(told: object, value: object) -> bool:
+    """Whether two values differ; an amount without a currency is the same in any."""
+    if isinstance(told, Money) and isinstance(value, Money):
+        untold = _NO_CURRENCY in {told.currency, value.currency}
+        return told.amount != value.amount if untold else told != value
+    return told != value
 
 
 async def read_tellings(

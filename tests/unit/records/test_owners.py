@@ -11,8 +11,10 @@ from trueup.records.owners import OwnedField, Telling, merge_tellings
 _AT = datetime(2026, 3, 2, tzinfo=UTC)
 
 
-def _telling(connection_id: int, *, title: str, price: str, barcode: str | None) -> Telling:
-    variant = Variant(ref="1", sku="MUG", price=Money(Decimal(price), "EUR"), barcode=barcode)
+def _telling(
+    connection_id: int, *, title: str, price: str, barcode: str | None, currency: str = "EUR"
+) -> Telling:
+    variant = Variant(ref="1", sku="MUG", price=Money(Decimal(price), currency), barcode=barcode)
     product = Product(ref="9", updated_at=_AT, title=title, variants=(variant,))
     return Telling(connection_id=connection_id, sku="MUG", product=product, variant=variant)
 
@@ -54,3 +56,11 @@ def test_what_the_owner_does_not_tell_comes_from_the_oldest_that_does() -> None:
 
 def test_one_telling_differs_from_nobody() -> None:
     assert all(field.others == () for field in merge_tellings(_TELLINGS[:1], {}))
+
+
+def test_a_price_without_a_currency_is_the_same_in_any() -> None:
+    untold = _telling(2, title="Mug", price="9.9", barcode=None, currency="XXX")
+    dearer = _telling(3, title="Mug", price="12.00", barcode=None, currency="XXX")
+    foreign = _telling(4, title="Mug", price="9.90", barcode=None, currency="USD")
+    fields = merge_tellings((_TELLINGS[0], untold, dearer, foreign), {})
+    assert [number for number, _ in _field(fields, "price").others] == [3, 4]
