@@ -10,6 +10,7 @@ from rich.table import Table
 
 from trueup.cli.options import ConfigOption, JsonOption
 from trueup.cli.session import DONE, FOUND_PROBLEMS, out, print_json, run
+from trueup.contract.loader import ConnectorFolder
 from trueup.errors import ConfigError
 from trueup.intake.connections import find_account, load_accounts
 from trueup.pull.access import open_access, what_lacks
@@ -19,6 +20,7 @@ from trueup.reconcile.report import Report
 from trueup.session import Session
 
 _WAIT_S = 60.0
+LEVELS = "inventory_levels"
 
 
 class Check(StrEnum):
@@ -70,13 +72,22 @@ async def _stock(session: Session, name: str | None) -> list[Report]:
     reports = []
     for account in accounts:
         folder = session.hub.connectors.get(account.connection.connector)
-        if folder is None or not folder.has("actions") or what_lacks(folder, account):
+        if folder is None or not _tells_levels(folder) or what_lacks(folder, account):
             continue
         async with open_access(session.conninfo, session.hub, account, wait_s=_WAIT_S) as access:
             reports.append(await check_levels(access))
     if not reports:
         raise ConfigError("There is no channel whose stock could be read: trueup connect.")
     return reports
+
+
+def _tells_levels(folder: ConnectorFolder) -> bool:
+    """Whether a channel takes our stock and lists what stands there, so that both can be compared.
+
+    Where it does not list it, each number that was sent is looked at again by the line itself.
+    """
+    resources = {resource.resource for resource in folder.manifest.pull}
+    return folder.has("actions") and LEVELS in resources
 
 
 def _joined(check: str, reports: list[Report]) -> Report:
