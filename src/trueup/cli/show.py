@@ -14,12 +14,13 @@ from rich.table import Table
 from trueup.cli.options import ConfigOption, JsonOption
 from trueup.cli.plain import open_row, plain_record
 from trueup.cli.session import FOUND_PROBLEMS, fail, out, print_json, run
+from trueup.db.rows import Row
 from trueup.govern.persons import read_keys
 from trueup.intake.claim import load_events
 from trueup.intake.model import Event
 from trueup.intake.reads import fates_of_events, issues_of_events, issues_of_ref
 from trueup.ledger.reads import list_balances, list_movements, list_sites, postings_of_events
-from trueup.outbox.command import list_commands
+from trueup.outbox.followed import commands_about, messages_sent
 from trueup.outbox.reads import calls_of_sku, list_intents
 from trueup.records.customers import find_customer
 from trueup.records.listings import list_listings
@@ -106,7 +107,7 @@ async def timeline(
     conn: Conn,
     session: Session,
     row: Mapping[str, Any],
-    near: Sequence[Mapping[str, Any]],
+    near: Sequence[Row],
     *,
     masked: bool,
 ) -> Found:
@@ -120,6 +121,8 @@ async def timeline(
         masked: leave out what is personal.
     """
     connection_id = row["connection_id"]
+    commands = await commands_about(conn, near)
+    near = [*near, *await messages_sent(conn, commands, near)]
     records = [
         {"connection": _name(session, each["connection_id"])}
         | await open_row(conn, session, each, masked=masked)
@@ -145,14 +148,13 @@ async def timeline(
         | {"connection": _name(session, events[event_id].connection_id)}
         for event_id in event_ids
     ]
-    keys = sorted({f"{each['kind']}/{each['ref']}" for each in near})
     return {
         "connection": _name(session, connection_id),
         "entity": row["entity"],
         "records": records,
         "timeline": sorted(moments, key=lambda moment: (moment["at"], moment["event_id"])),
         "calls": calls,
-        "commands": [c for key in keys for c in await list_commands(conn, key=key)],
+        "commands": commands,
         "issues": issues,
     }
 

@@ -22,6 +22,7 @@ from trueup.db.rows import Row
 from trueup.intake import reads as intake
 from trueup.ledger import reads as ledger
 from trueup.outbox import reads as outbox
+from trueup.outbox.followed import commands_about, messages_sent
 from trueup.records import reads as records
 from trueup.records.listings import list_listings
 
@@ -190,6 +191,7 @@ async def read_order(session: Session, connection: str, ref: str) -> OrderPage |
         return None
     order = msgspec.convert(decode(Order.kind, row["body"]), Order)
     near = await records.related_records(session, [row["record_id"]])
+    near += await messages_sent(session, await commands_about(session, near), near)
     timeline = await _timeline(session, number, entity, near, names)
     skus = sorted({line.sku for line in order.lines if line.sku})
     calls: tuple[Call, ...] = ()
