@@ -17,7 +17,7 @@ from trueup.canon.issue import Issue
 from trueup.canon.order import Order
 from trueup.canon.privacy import PrivacyKind, PrivacyRequest
 from trueup.canon.product import Product
-from trueup.canon.record import Record
+from trueup.canon.record import Record, encode
 from trueup.errors import DatabaseUnavailable
 from trueup.govern.persons import open_keys, read_keys
 from trueup.hub import Hub
@@ -52,13 +52,14 @@ from trueup.outbox.enqueue import (
 from trueup.outbox.outcome import told_by_record
 from trueup.records.entities import RecordId, changed_entities, claims_of
 from trueup.records.erasure import find_traces, forget
-from trueup.records.links import Names, digests_of
+from trueup.records.links import Names, digests_of, name_record
 from trueup.records.listings import replace_listings
 from trueup.records.merge import Outcome, merge, take_apart
 from trueup.records.model import Stored, Version
 from trueup.records.owners import note_differences
 from trueup.records.people import people_names
 from trueup.records.personas import Personas, last_seen, personas_of
+from trueup.records.sealed import open_stored, seal_version
 from trueup.records.store import (
     EntityKey,
     RecordKey,
@@ -304,12 +305,15 @@ class _Batch:
             persona = personas.get((event.event_id, record.kind, record.ref))
             person = None if persona is None else persona.person
             stored, outcome, links = self._merge_record(understood, record, person, keys)
-            if outcome in {Outcome.CREATED, Outcome.CHANGED}:
+            has_news = outcome in {Outcome.CREATED, Outcome.CHANGED}
+            if has_news or record.unites:
                 whose = persona or personas.get((event.event_id, "", ""))
                 # Of a person who was erased meanwhile no name is kept.
                 named = whose is None or whose.person in keys
                 links += people_names(record, self.hub.keys)
-                stored.links = digests_of(self.hub.vault, sorted({*links})) if named else ()
+                digests = digests_of(self.hub.vault, sorted({*links})) if named else ()
+                name_record(stored, digests)
+            if has_news:
                 moved[entity] = self.entities[entity]
                 if isinstance(stored.body, Product):
                     self.products[event.connection_id, record.ref] = stored.body
@@ -331,8 +335,11 @@ class _Batch:
         event = understood.event
         records = self.entities[event.connection_id, record.entity()]
         parts = take_apart(record, understood.source)
+        current = records.get((record.kind, record.ref))
+        if current is not None and current.sealed is not None:
+            open_stored(self.hub.vault, current, keys)
         stored, outcome = merge(
-            records.get((record.kind, record.ref)),
+            current,
             parts,
             record_id=self.record_ids[-1],
             connection_id=event.connection_id,
@@ -343,17 +350,16 @@ class _Batch:
             self.record_ids.pop()
             records[record.kind, record.ref] = stored
         if outcome is not Outcome.SAME:
-            personal = None
-            if parts.personal is not None and person is not None and person in keys:
-                identity = f"{event.connection_id}\x1f{record.kind}\x1f{record.ref}".encode()
-                personal = self.hub.vault.seal_personal(parts.personal, keys[person], identity)
+            body, personal = parts.body, parts.personal
+            if record.unites:
+                body, personal = encode(stored.body), stored.personal
             self.versions.append(
                 Version(
                     record_id=stored.record_id,
                     event_id=event.event_id,
                     stale=outcome is Outcome.STALE,
-                    body=parts.body,
-                    personal=personal,
+                    body=body,
+                    personal=seal_version(self.hub.vault, stored, personal, person, keys),
                 )
             )
         return stored, outcome, parts.links

@@ -1,12 +1,12 @@
 """What every canonical record has in common."""
 
 from datetime import UTC, datetime
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import msgspec
 
 from trueup.canon.link import Link
-from trueup.errors import invariant
+from trueup.errors import InvariantBroken, invariant
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -33,12 +33,14 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         ref: the vendor's id of the thing, as text.
         updated_at: the vendor's own last-change stamp; with `ref` it orders versions.
         order_ref: the order it belongs to; records of one order are handled together, in order.
+        unites: versions are united, because each may tell a part; of others the newest counts.
         deleted: the vendor says that the thing is gone.
         links: its names in other systems; at rest they are digests, and no part of its body.
         person: everything personal, and nothing else; sealed under the person's key.
     """
 
     kind: ClassVar[str] = ""
+    unites: ClassVar[bool] = False
 
     ref: str
     updated_at: datetime
@@ -52,6 +54,14 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         if self.order_ref is not None:
             return f"order/{self.order_ref}"
         return f"{self.kind}/{self.ref}"
+
+    def united(self, other: Self) -> Self:  # noqa: ARG002 - for records that unite
+        """Return what two versions tell together, the same for every order; where it `unites`.
+
+        In any grouping, too, and with itself a version stays what it is: what a record is may not
+        depend on what came first.
+        """
+        raise InvariantBroken(f"versions of {self.kind} are not united")
 
 
 _KINDS: dict[str, type[Record]] = {}

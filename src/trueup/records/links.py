@@ -30,6 +30,8 @@ def digests_of_name(vault: Vault, name: str) -> Digests:
 async def store_links(conn: psycopg.AsyncConnection[Any], changed: Sequence[Stored]) -> None:
     """Note the links of the current versions; those that a version no longer names are gone.
 
+    Of a kind whose versions are united no name is ever gone: a version tells a part of them.
+
     Args:
         conn: in the transaction of the batch.
         changed: records as they stand after it; those without `links` keep what they had.
@@ -39,9 +41,18 @@ async def store_links(conn: psycopg.AsyncConnection[Any], changed: Sequence[Stor
     if fresh:
         await conn.execute(_queries.insert_links, _columns(fresh), prepare=True)
     if moved:
-        record_ids = [stored.record_id for stored in moved]
+        record_ids = [stored.record_id for stored in moved if not stored.body.unites]
         columns = _columns(moved) | {"moved": record_ids}
         await conn.execute(_queries.replace_links, columns, prepare=True)
+
+
+def name_record(stored: Stored, digests: Digests) -> None:
+    """Note how an arriving version names a record; of a kind that unites, one name more."""
+    if not stored.body.unites:
+        stored.links = digests
+    elif digests:
+        stored.links = tuple(sorted({*(stored.links or ()), *digests}))
+        stored.touched = True
 
 
 def _columns(records: Sequence[Stored]) -> dict[str, list[Any]]:

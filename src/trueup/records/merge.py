@@ -1,6 +1,12 @@
-"""Decide what a record that arrives changes. Pure, and the same for every order of arrival."""
+"""Decide what a record that arrives changes. Pure, and the same for every order of arrival.
 
+Of most kinds the newest version counts, whole. Versions of kinds that unite are told in parts: what
+is stored is what all of them tell together, and its stamp is that of all of them together.
+"""
+
+from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from hashlib import blake2b
 
 import msgspec
@@ -39,6 +45,26 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 
 def take_apart(record: Record, source: Source) -> Parts:
     """Separate what is personal, and stamp the version."""
+    return _parts(record, source.raised_at or BEGINNING)
+
+
+def unite(current: Stored | None, parts: Parts) -> Parts:
+    """Return what the current version and an arriving one tell together.
+
+    Its stamp is the greatest of both with a digest of what they tell together. `links` are those
+    that arrived: those of the versions before are known, and none of them is forgotten.
+    """
+    arriving = _whole(parts.record, parts.personal)
+    known = arriving if current is None else _whole(current.body, current.personal)
+    told_at = parts.stamp.updated_at, parts.stamp.raised_at
+    if current is not None:
+        told_at = max(told_at, (current.stamp.updated_at, current.stamp.raised_at))
+    united = _parts(known.united(arriving), told_at[1])
+    stamp = Stamp(*told_at, united.stamp.digest)
+    return msgspec.structs.replace(united, stamp=stamp, links=parts.links)
+
+
+def _parts(record: Record, raised_at: datetime) -> Parts:
     personal = None if record.person is None else encode(record.person)
     links = normal_links(record.links) if record.links else ()
     bare = record
@@ -48,10 +74,23 @@ def take_apart(record: Record, source: Source) -> Parts:
     digest = blake2b(body, digest_size=16)
     if personal is not None:
         digest.update(personal)
-    for link in links:
-        digest.update("\x1f".join(link).encode())
-    stamp = Stamp(record.updated_at, source.raised_at or BEGINNING, digest.digest())
+    if not record.unites:  # the links of united versions are not at hand, and only grow
+        for link in links:
+            digest.update("\x1f".join(link).encode())
+    stamp = Stamp(record.updated_at, raised_at, digest.digest())
     return Parts(record=bare, body=body, personal=personal, stamp=stamp, links=links)
+
+
+def _whole(bare: Record, personal: bytes | None) -> Record:
+    if personal is None:
+        return bare
+    return msgspec.structs.replace(bare, person=_person_decoder(type(bare)).decode(personal))
+
+
+@cache
+def _person_decoder(record_type: type[Record]) -> msgspec.json.Decoder[msgspec.Struct]:
+    fields = msgspec.structs.fields(record_type)
+    return msgspec.json.Decoder(next(each.type for each in fields if each.name == "person"))
 
 
 def judge(current: Stored | None, stamp: Stamp) -> Outcome:
@@ -77,7 +116,13 @@ def merge(
     `record_id` counts only where the record is new. A stored record is changed in place: it is
     the batch's own.
     """
+    personal: bytes | None = None
+    if parts.record.unites:
+        parts = unite(current, parts)
+        personal = parts.personal
     outcome = judge(current, parts.stamp)
+    if outcome is Outcome.STALE and parts.record.unites:
+        outcome = Outcome.CHANGED  # of the same instant, and it tells more
     if current is None:
         created = Stored(
             record_id=record_id,
@@ -87,6 +132,7 @@ def merge(
             stamp=parts.stamp,
             body=parts.record,
             person=person,
+            personal=personal,
             event_id=event_id,
             fresh=True,
             touched=True,
@@ -96,6 +142,7 @@ def merge(
         current.stamp = parts.stamp
         current.body = parts.record
         current.person = person or current.person
+        current.personal = personal
         current.event_id = event_id
         current.versions += 1
         current.touched = True

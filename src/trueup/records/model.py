@@ -20,7 +20,10 @@ class Stored(msgspec.Struct, kw_only=True):
 
     Attributes:
         body: the current version without what is personal.
-        links: (namespace, digest) of the current version; None where they are as stored.
+        links: (namespace, digest) of the current version; None where they are as stored. Of a kind
+            that unites: those that came to the stored ones.
+        sealed: what is personal of the current version as it is stored; of a kind that unites.
+        personal: the same, opened; of a kind that unites.
         fresh: it was not in the database when the batch began.
         versions, stale: how many there are, those of this batch included.
     """
@@ -36,6 +39,8 @@ class Stored(msgspec.Struct, kw_only=True):
     links: tuple[tuple[str, bytes], ...] | None = None
     versions: int = 1
     stale: int = 0
+    sealed: bytes | None = None
+    personal: bytes | None = None
     fresh: bool = False
     touched: bool = False
 

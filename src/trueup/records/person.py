@@ -47,7 +47,7 @@ def persona_of(
         person = vault.index("guest", email)
     elif phone_index is not None:
         person = vault.index("guest", phone)
-    elif record.person is not None:
+    elif record.person is not None or record.unites:
         person = vault.index("entity", f"{connection_id}\x1f{record.entity()}")
     else:
         return None

@@ -2,17 +2,19 @@
 -- Loads all records of some entities with their current versions; and without a body those of the
 -- claimed records that are stored under another entity.
 -- Parameters: connection_ids, entities: arrays of equal length; claimed_connections, claimed_kinds,
--- claimed_refs, claimed_entities: arrays of equal length.
+-- claimed_refs, claimed_entities: arrays of equal length; uniting: kinds of which what is personal
+-- is wanted too.
 -- Rows: many.
 -- Index: record_entity, version primary key, record (connection_id, kind, ref).
 SELECT r.record_id, r.connection_id, r.kind, r.ref, r.entity, r.updated_at, r.raised_at, r.digest,
-  r.person, r.event_id, r.versions, r.stale, v.body::text AS body
+  r.person, r.event_id, r.versions, r.stale, v.body::text AS body,
+  CASE WHEN r.kind = ANY(%(uniting)s::text[]) THEN v.personal END AS personal
 FROM unnest(%(connection_ids)s::int[], %(entities)s::text[]) AS w (connection_id, entity)
 JOIN records.record r USING (connection_id, entity)
 JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
 UNION ALL
 SELECT r.record_id, r.connection_id, r.kind, r.ref, r.entity, r.updated_at, r.raised_at, r.digest,
-  r.person, r.event_id, r.versions, r.stale, NULL
+  r.person, r.event_id, r.versions, r.stale, NULL, NULL
 FROM unnest(%(claimed_connections)s::int[], %(claimed_kinds)s::text[], %(claimed_refs)s::text[],
   %(claimed_entities)s::text[]) AS c (connection_id, kind, ref, entity)
 JOIN records.record r ON r.connection_id = c.connection_id AND r.kind = c.kind AND r.ref = c.ref

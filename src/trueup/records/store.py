@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 
 from trueup.canon.order import Order
-from trueup.canon.record import Record, decode
+from trueup.canon.record import Record, decode, kinds
 from trueup.db.queries import load_queries
 from trueup.errors import invariant
 from trueup.records.links import store_links
@@ -16,6 +16,7 @@ from trueup.records.model import Stamp, Stored, Version
 _queries = load_queries("trueup.records")
 
 _BLOCK = 1000
+_UNITING = [kind for kind, record_type in kinds().items() if record_type.unites]
 
 EntityKey = tuple[int, str]
 RecordKey = tuple[str, str]
@@ -82,12 +83,13 @@ async def load_claimed(
             "claimed_kinds": [kind for (_, kind, _), _ in claimed],
             "claimed_refs": [ref for (_, _, ref), _ in claimed],
             "claimed_entities": [entity for _, entity in claimed],
+            "uniting": _UNITING,
         },
         prepare=True,
     )
     for row in await cursor.fetchall():
         record_id, connection_id, kind, ref, entity, updated_at, raised_at, digest = row[:8]
-        person, event_id, versions, stale, body = row[8:]
+        person, event_id, versions, stale, body, sealed = row[8:]
         if body is None:
             elsewhere[connection_id, kind, ref] = entity
             continue
@@ -102,6 +104,7 @@ async def load_claimed(
             event_id=event_id,
             versions=versions,
             stale=stale,
+            sealed=None if sealed is None else bytes(sealed),
         )
     return found, elsewhere
 

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from trueup.canon.customer import Address
 from trueup.canon.issue import Issue
 from trueup.canon.link import Link, LinkSpace
-from trueup.canon.parcel import Parcel, ParcelPerson, Scan
+from trueup.canon.parcel import Parcel, ParcelPerson, Scan, history_of
 from trueup.connectors.delhivery.clock import day_of, instant_of
 from trueup.connectors.delhivery.fault import undated_scan, unknown_scan
-from trueup.connectors.delhivery.history import history_of
 from trueup.connectors.delhivery.shape import (
     ConsigneeShape,
     DetailShape,

@@ -9,22 +9,30 @@ import msgspec
 from trueup.canon.customer import Address
 from trueup.canon.issue import Issue
 from trueup.canon.link import Link, LinkSpace
-from trueup.canon.parcel import FINAL_STATUSES, Parcel, ParcelPerson, ParcelStatus, Scan
+from trueup.canon.parcel import (
+    FINAL_STATUSES,
+    WORDS,
+    History,
+    Parcel,
+    ParcelPerson,
+    ParcelStatus,
+    Scan,
+    Word,
+    history_of,
+    standing,
+)
 from trueup.connectors.easypost.fault import (
     delivered_back,
     status_differs,
     undated_scan,
     unknown_scan,
 )
-from trueup.connectors.easypost.history import History, history_of
 from trueup.connectors.easypost.shape import PlaceShape, ShipmentShape, TrackerShape
 from trueup.connectors.easypost.status import status_of
 
 _OUNCE_G: Final = Decimal("28.349523125")
 _WEIGHT_OZ_MAX: Final = 10_000_000
 _NOBODY: Final = ParcelPerson()
-# No scan tells these: the label is void, or the parcel turns round.
-_OWN_WORDS: Final = frozenset((ParcelStatus.CANCELLED, ParcelStatus.RETURNING))
 
 
 def parcel_of(
@@ -40,23 +48,25 @@ def parcel_of(
     ref = f"parcel/{shape.id}"
     scans = _scans_of(shape, ref, issues)
     history = _turned(history_of(scans), ref, issues)
-    status, code = _status_of(shape, history, ref, issues)
+    word = _word_of(shape, history, ref, issues)
+    stands = standing(history.newest, word)
     detail = shape.carrier_detail
     return Parcel(
         ref=shape.id,
         updated_at=shape.updated_at.astimezone(UTC),
         links=_links_of(shape, shipment),
-        status=status,
-        status_code=code,
+        status=stands.status,
+        status_code=stands.code,
         carrier=shape.carrier or None,
         service=(detail.service if detail else None) or None,
         scans=history.scans,
         attempts=history.attempts,
-        returning=history.returning or status is ParcelStatus.RETURNING,
+        returning=history.returning or stands.status is ParcelStatus.RETURNING,
         expected_on=_expected_on(shape),
         shipped_at=history.shipped_at,
         delivered_at=history.delivered_at,
         weight_g=_weight_g(shape.weight),
+        word=word if history.scans and word.status in WORDS else None,
         person=_person_of(shape),
     )
 
@@ -101,22 +111,17 @@ def _turned(history: History, ref: str, issues: list[Issue]) -> History:
     return history_of(scans)
 
 
-def _status_of(
-    shape: TrackerShape, history: History, ref: str, issues: list[Issue]
-) -> tuple[ParcelStatus, str]:
-    """Return the newest scan's status, or the tracker's own where no scan could tell it."""
+def _word_of(shape: TrackerShape, history: History, ref: str, issues: list[Issue]) -> Word:
+    """Return the tracker's own status; where the newest scan tells another, that is noted."""
     own, known = status_of(shape.status, shape.status_detail)
-    own_code = _code(shape.status, shape.status_detail)
-    newest = history.newest
+    code, newest = _code(shape.status, shape.status_detail), history.newest
     if not known:
-        issues.append(unknown_scan("/status", own_code, ref))
-    if newest is None:
-        return own, own_code
-    if own in _OWN_WORDS and newest.status not in FINAL_STATUSES:
-        return own, own_code
-    if known and own is not newest.status and newest.status is not ParcelStatus.RETURNED:
-        issues.append(status_differs(own.value, newest.status.value, ref))
-    return newest.status, newest.code
+        issues.append(unknown_scan("/status", code, ref))
+    elif newest is not None and newest.status not in {own, ParcelStatus.RETURNED}:
+        counts = own in WORDS and newest.status not in FINAL_STATUSES
+        if not counts:
+            issues.append(status_differs(own.value, newest.status.value, ref))
+    return Word(status=own, code=code)
 
 
 def _code(status: str | None, detail: str | None) -> str:

@@ -8,10 +8,9 @@ from typing import Final
 from trueup.canon.customer import Address
 from trueup.canon.issue import Issue
 from trueup.canon.link import Link, LinkSpace
-from trueup.canon.parcel import Parcel, ParcelPerson, Scan
+from trueup.canon.parcel import History, Parcel, ParcelPerson, Scan, history_of
 from trueup.connectors.shiprocket.clock import day_of, instant_of
 from trueup.connectors.shiprocket.fault import undated_scan, unknown_scan
-from trueup.connectors.shiprocket.history import History, history_of
 from trueup.connectors.shiprocket.shape import (
     PushShape,
     ScanShape,
