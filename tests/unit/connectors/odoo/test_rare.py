@@ -14,7 +14,7 @@ from trueup.canon.command import (
     PostJournalLine,
     SendMessage,
 )
-from trueup.canon.journal import Invoice, InvoiceState
+from trueup.canon.journal import Invoice, InvoiceKind, InvoiceState
 from trueup.canon.product import Product
 from trueup.connectors.odoo import api, commands, mapping, pull
 from trueup.contract.connector import Command, Fetch, Mapped, ReceiptState, Reply, Source
@@ -247,3 +247,41 @@ def test_replies_to_what_was_ordered(
 def test_what_a_lookup_finds(rows: list[dict[str, Any]], state: ReceiptState) -> None:
     reply = Reply(status=200, headers={}, body=json.dumps({"records": rows}).encode())
     assert commands.found(order(journal()), "key", reply).state is state
+
+
+def test_a_kind_of_move_that_nobody_knows_is_unknown_and_names_nothing() -> None:
+    told = mean("pull/invoice", invoice(move_type="in_barter", ref="1001", invoice_origin="S1"))
+    (record,) = told.records
+    assert isinstance(record, Invoice)
+    assert record.invoice is InvoiceKind.UNKNOWN
+    assert record.links == ()
+    assert [issue.code for issue in told.issues] == ["odoo.state_unknown"]
+
+
+def test_a_line_without_an_amount_is_told_and_a_note_is_none() -> None:
+    lines = [
+        {"id": 5, "display_type": "line_note", "name": "thanks"},
+        {"id": 6, "display_type": "product", "price_subtotal": False, "quantity": 1},
+        {"id": 7, "display_type": "product", "price_subtotal": 1.5, "quantity": 1},
+    ]
+    told = mean("pull/invoice", invoice(invoice_line_ids=lines))
+    (record,) = told.records
+    assert isinstance(record, Invoice)
+    assert [line.ref for line in record.lines] == ["7"]
+    (issue,) = told.issues
+    assert issue.pointer == "/invoice_line_ids/1/price_subtotal"
+
+
+def test_a_state_of_a_purchase_that_nobody_knows_is_unknown() -> None:
+    body = {"id": 3, "name": "P3", "write_date": STAMP, "state": "haggling", "currency_id": EUR}
+    told = mean("pull/purchase_order", body)
+    assert [record.state.value for record in told.records] == ["unknown"]  # type: ignore[attr-defined] - a purchase
+    assert "odoo.state_unknown" in [issue.code for issue in told.issues]
+
+
+@pytest.mark.parametrize("body", [b'{"id": "\\u0000"}', b"[]", b"\xff", b"{" * 5_000])
+def test_a_body_that_is_none_is_told_as_malformed(body: bytes) -> None:
+    told = mean("pull/invoice", body)
+    assert told.records == ()
+    assert told.issues
+    assert mean("pull/nothing", b'{"id": 1}').ignored
