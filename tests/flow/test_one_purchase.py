@@ -7,6 +7,7 @@ records by the rooms' public reads and orders commands by refs that make a repea
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ from trueup.canon.record import Record, decode
 from trueup.canon.shipment import Shipment, ShipmentState
 from trueup.canon.ticket import Ticket, TicketStatus
 from trueup.cli.plain import open_row
+from trueup.console.pages import read_order
 from trueup.outbox.enqueue import want_commands
 from trueup.outbox.model import WantedCommand
 from trueup.records.reads import (
@@ -263,13 +265,22 @@ async def test_one_timeline_holds_what_every_system_tells_of_the_order(calm: End
     assert [scan["status"] for scan in parcel["scans"]] == [
         *("created", "picked_up", "in_transit", "in_transit", "out_for_delivery", "delivered")
     ]
-    instants = [moment["at"] for moment in calm.shown["timeline"]]
+    instants = [datetime.fromisoformat(moment["at"]) for moment in calm.shown["timeline"]]
     assert instants == sorted(instants)
     systems = {moment["connection"] for moment in calm.shown["timeline"]}
     assert systems == {connection for connection, _ in told}
     assert {each["ref"] for each in calm.shown["commands"]} == {
         ref for ref in calm.commands if not ref.startswith("shipped/")
     }
+
+
+async def test_the_console_tells_of_the_same_systems_on_the_orders_page(calm: End) -> None:
+    (order,) = (key[2] for key in calm.records if key[:2] == ("shopify", "order"))
+    page = await read_order(calm.purchase.brand.conn, "shopify", order)
+    assert page is not None
+    told = Counter((each["connection"], each["kind"]) for each in calm.shown["records"])
+    told.subtract([("shopify", "order")])
+    assert Counter((each.connection, each.kind) for each in page.elsewhere) == +told
 
 
 async def test_one_customer_is_known_at_every_system_by_declared_keys(calm: End) -> None:

@@ -413,7 +413,7 @@ class Purchase:
         now = self.brand.clock.now()
         for name in NAMES:
             access = await self.access(name)
-            for each in access.folder.manifest.pull:
+            for each in access.folder.manifest.pulled(access.connection.settings):
                 last = self.polled_at.get((name, each.resource))
                 if last is None or (now - last).total_seconds() >= (each.interval_s or 0):
                     self.polled_at[name, each.resource] = now
