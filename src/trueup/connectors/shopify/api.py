@@ -24,6 +24,7 @@ class _Extension(msgspec.Struct, gc=False):
 class _Error(msgspec.Struct, gc=False):
     message: str = ""
     extensions: _Extension | None = None
+    path: list[str | int] | None = None
 
 
 class _Throttle(msgspec.Struct, gc=False, rename="camel"):
@@ -116,6 +117,13 @@ def _judge_errors(envelope: _Envelope) -> None:
     codes = {error.extensions.code or "" for error in errors if error.extensions}
     if "THROTTLED" in codes:
         raise RateLimited(after_s=_after_s(envelope))
+    if codes & _AUTH_CODES and all(_is_optional(error) for error in errors):
+        # One scope that a shop need not grant is no reason to stop all other calls.
+        raise Refused(
+            "Shopify denied access to Shopify Payments. To read payouts, grant the app "
+            f"{', '.join(sorted(PAYMENTS_SCOPES))}, and install it anew.",
+            codes=",".join(codes),
+        )
     if codes & _AUTH_CODES:
         raise AuthExpired("Shopify denied access; the app lacks a scope", codes=",".join(codes))
     if codes & _DOWN_CODES:
@@ -189,6 +197,15 @@ SCOPES = frozenset(
     )
 )
 """What the app must be granted; older orders than 60 days need read_all_orders as well."""
+
+
+PAYMENTS_SCOPES = frozenset(("read_shopify_payments_accounts", "read_shopify_payments_payouts"))
+"""What payouts need besides; a shop may leave them out, and is connected all the same."""
+
+
+def _is_optional(error: _Error) -> bool:
+    """Tell whether what was denied is Shopify Payments alone."""
+    return (error.path or [])[:1] == ["shopifyPaymentsAccount"]
 
 
 def _implied(scopes: list[str]) -> set[str]:

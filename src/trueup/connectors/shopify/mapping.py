@@ -29,6 +29,14 @@ from trueup.connectors.shopify.inventory import (
     map_location,
 )
 from trueup.connectors.shopify.order import map_order
+from trueup.connectors.shopify.payout import (
+    DisputeShape,
+    EntryShape,
+    PayoutShape,
+    map_dispute,
+    map_entry,
+    map_payout,
+)
 from trueup.connectors.shopify.privacy import PrivacyShape, map_privacy
 from trueup.connectors.shopify.product import ProductShape, deleted_product, map_product
 from trueup.connectors.shopify.pulled import map_node
@@ -110,6 +118,9 @@ _REFUND = msgspec.json.Decoder(RefundShape)
 _TRANSACTION = msgspec.json.Decoder(TransactionShape)
 _PRIVACY = msgspec.json.Decoder(PrivacyShape)
 _GONE = msgspec.json.Decoder(_GoneShape)
+_PAYOUT = msgspec.json.Decoder(PayoutShape)
+_ENTRY = msgspec.json.Decoder(EntryShape)
+_DISPUTE = msgspec.json.Decoder(DisputeShape)
 
 
 def _order(source: Source) -> Mapped:
@@ -215,12 +226,9 @@ _IGNORED = {
     "collections": "a collection sorts products; nothing in the hub depends on it",
     "themes": "a theme is not commerce",
     "tender_transactions": "the order's own transactions tell the same money with more detail",
-    "disputes": "disputes are not kept yet; the payment provider's connector reads them",
     "subscription_contracts": "a contract is not an order; each renewal comes as an order",
     "shop": "the shop's settings are read by the check of the connection",
     "bulk_operations": "the backfill asks for the state of its export itself",
-    "payout_transactions": "an entry of a payout; the payouts of a provider are read by its own "
-    "connector",
     "customer_saved_search": "a saved search is not commerce",
     "graphql": "a reply of the API in which no record is told whole: only parts were asked for",
     "locales": "a language of the storefront is not commerce",
@@ -239,6 +247,18 @@ def _customer(source: Source) -> Mapped:
 
 def _privacy(source: Source) -> Mapped:
     return map_privacy(_PRIVACY.decode(source.body), source)
+
+
+def _payout(source: Source) -> Mapped:
+    return map_payout(_PAYOUT.decode(source.body), source)
+
+
+def _entry(source: Source) -> Mapped:
+    return map_entry(_ENTRY.decode(source.body), source)
+
+
+def _dispute(source: Source) -> Mapped:
+    return map_dispute(_DISPUTE.decode(source.body), source)
 
 
 def _level(source: Source) -> Mapped:
@@ -313,6 +333,10 @@ _HANDLERS: dict[str, Handler] = {
     ),
     "locations/delete": _gone(deleted_location),
     "app/uninstalled": _uninstalled,
+    "payouts/read": _payout,
+    "payout_transactions/read": _entry,
+    "disputes/create": _dispute,
+    "disputes/update": _dispute,
     "file/order": _order,
     "file/product": _product,
 }

@@ -30,6 +30,8 @@ _WRAPPERS = {
     "inventory_level": "inventory_levels/update",
     "location": "locations/update",
     "variant": "variants/in_stock",
+    "payout": "payouts/read",
+    "dispute": "disputes/update",
 }
 _TOPIC_OF = {**_WRAPPERS, **{f"{name}s": topic for name, topic in _WRAPPERS.items()}}
 
@@ -56,6 +58,11 @@ NODES = {
     "Refund": ("refund", ("refundLineItems", "order")),
     "OrderTransaction": ("transaction", ("kind", "status", "amountSet", "order")),
     "Return": ("return", ("status", "returnLineItems", "order")),
+    "ShopifyPaymentsPayout": ("payout", ("issuedAt", "status", "net")),
+    "ShopifyPaymentsBalanceTransaction": (
+        "balance_transaction",
+        ("transactionDate", "type", "amount", "fee", "net"),
+    ),
 }
 
 

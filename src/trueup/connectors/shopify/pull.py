@@ -15,6 +15,7 @@ from trueup.connectors.shopify.documents import document
 from trueup.connectors.shopify.export import fold
 from trueup.connectors.shopify.node import Connection, CountNode, PointerNode
 from trueup.connectors.shopify.refs import gid, ref_of
+from trueup.connectors.shopify.shape import Instant
 from trueup.contract.connector import BulkState, Fetch, Page, Piece, Reply, Request
 from trueup.errors import ContractBroken, Refused, invariant
 
@@ -30,6 +31,8 @@ class Walk(msgspec.Struct, frozen=True, kw_only=True):
         size: records in one page; chosen so that the page stays below 1,000 points.
         cost: the points a page is expected to take, before its reply tells.
         gid: the type in its global ids.
+        since: the search field by which changes are found.
+        stamp: the node's field that `since` is about.
     """
 
     field: str
@@ -37,6 +40,8 @@ class Walk(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     cost: float
     gid: str
+    since: str = "updated_at"
+    stamp: str = "updatedAt"
 
 
 WALKS = {
@@ -54,7 +59,26 @@ WALKS = {
     "fulfillments": Walk(
         field="fulfillment", noun="fulfillment", size=1, cost=60, gid="Fulfillment"
     ),
+    "payouts": Walk(
+        field="payouts",
+        noun="payout",
+        size=50,
+        cost=100,
+        gid="ShopifyPaymentsPayout",
+        since="issued_at",
+        stamp="issuedAt",
+    ),
+    "balance_transactions": Walk(
+        field="balanceTransactions",
+        noun="balance_transaction",
+        size=50,
+        cost=300,
+        gid="ShopifyPaymentsBalanceTransaction",
+        since="processed_at",
+        stamp="transactionDate",
+    ),
 }
+_OF_PAYMENTS = frozenset(("payouts", "balance_transactions"))
 _LINES_PAGE = 25
 _LISTS_PAGE = 5
 _LINES_ONE = 100
@@ -68,7 +92,7 @@ def page_request(resource: str, since: datetime | None, cursor: str | None) -> R
     walk = _walk(resource)
     variables: dict[str, Any] = {"first": walk.size, "after": cursor}
     if resource != "locations":
-        variables["query"] = _since(since)
+        variables["query"] = _since(since, walk.since)
     if resource == "orders":
         variables |= {"lines": _LINES_PAGE, "lists": _LISTS_PAGE}
     if resource == "inventory_levels":
@@ -86,13 +110,21 @@ def page(resource: str, reply: Reply) -> Page:
     walk = _walk(resource)
     if resource == "inventory_levels":
         return _levels(reply)
-    connection = needed(reply, walk.field, _Nodes)
+    if resource in _OF_PAYMENTS:
+        account = answer(reply, "shopifyPaymentsAccount", dict[str, _Nodes])
+        if account is None:
+            return Page(pieces=())  # a shop without Shopify Payments
+        if walk.field not in account:
+            raise ContractBroken("Shopify's reply lacks what was asked for", field=walk.field)
+        connection = account[walk.field]
+    else:
+        connection = needed(reply, walk.field, _Nodes)
     nodes = connection.all()
     bodies = _returns(nodes) if resource == "returns" else [bytes(node) for node in nodes]
     return Page(
         pieces=tuple(Piece(topic=f"pull/{walk.noun}", body=body) for body in bodies),
         next_cursor=_next(connection),
-        latest_at=_latest(bytes(node) for node in nodes),
+        latest_at=_latest((bytes(node) for node in nodes), walk.stamp),
     )
 
 
@@ -274,16 +306,22 @@ def _next(connection: _Nodes) -> str | None:
     return info.end_cursor if info is not None and info.has_next_page else None
 
 
-def _latest(nodes: Iterable[bytes]) -> datetime | None:
-    stamps = (msgspec.json.decode(node, type=PointerNode).updated_at for node in nodes)
+class _Stamps(msgspec.Struct, gc=False):
+    updatedAt: Instant | None = None  # noqa: N815 - the API's own spelling, looked up by it
+    issuedAt: Instant | None = None  # noqa: N815 - as above
+    transactionDate: Instant | None = None  # noqa: N815 - as above
+
+
+def _latest(nodes: Iterable[bytes], name: str = "updatedAt") -> datetime | None:
+    stamps = [getattr(msgspec.json.decode(node, type=_Stamps), name) for node in nodes]
     return max((stamp.astimezone(UTC) for stamp in stamps if stamp), default=None)
 
 
-def _since(since: datetime | None) -> str | None:
+def _since(since: datetime | None, field: str = "updated_at") -> str | None:
     """Return Shopify's search for what changed since; seconds are the finest it knows."""
     if since is None:
         return None
-    return f"updated_at:>='{since.astimezone(UTC).strftime('%Y-%m-%dT%H:%M:%SZ')}'"
+    return f"{field}:>='{since.astimezone(UTC).strftime('%Y-%m-%dT%H:%M:%SZ')}'"
 
 
 def _walk(resource: str) -> Walk:
@@ -293,4 +331,4 @@ def _walk(resource: str) -> Walk:
 
 _NULL = msgspec.Raw(b"null")
 _SINGULAR = {resource: walk.noun for resource, walk in WALKS.items()}
-_ROOT = {"inventory_item": "inventoryItem"}
+_ROOT = {"inventory_item": "inventoryItem", "payout": "node", "balance_transaction": "node"}

@@ -38,7 +38,14 @@ from trueup.connectors.shopify.node_other import (
     ProductNode,
     ReturnNode,
 )
+from trueup.connectors.shopify.node_payment import (
+    EntryNode,
+    PayoutNode,
+    entry_shape,
+    payout_shape,
+)
 from trueup.connectors.shopify.order import map_order
+from trueup.connectors.shopify.payout import map_entry, map_payout
 from trueup.connectors.shopify.product import map_product
 from trueup.connectors.shopify.refs import ref_of
 from trueup.connectors.shopify.refund import refund_of
@@ -57,6 +64,8 @@ _FULFILLMENT = msgspec.json.Decoder(FulfillmentNode)
 _REFUND = msgspec.json.Decoder(RefundNode)
 _TRANSACTION = msgspec.json.Decoder(TransactionNode)
 _RETURN = msgspec.json.Decoder(ReturnNode)
+_PAYOUT = msgspec.json.Decoder(PayoutNode)
+_ENTRY = msgspec.json.Decoder(EntryNode)
 
 
 def map_node(source: Source) -> Mapped:
@@ -135,6 +144,14 @@ def _location(source: Source, alone: bool) -> Mapped:  # noqa: ARG001, FBT001 - 
     return map_location(location_shape(_LOCATION.decode(source.body)), source)
 
 
+def _payout(source: Source, alone: bool) -> Mapped:  # noqa: ARG001, FBT001 - as above
+    return map_payout(payout_shape(_PAYOUT.decode(source.body)), source)
+
+
+def _entry(source: Source, alone: bool) -> Mapped:  # noqa: ARG001, FBT001 - as above
+    return map_entry(entry_shape(_ENTRY.decode(source.body)), source)
+
+
 def _again(resource: str, value: Id, *, alone: bool) -> Mapped:
     ref = str(ref_of(value))
     if not alone:
@@ -161,4 +178,6 @@ _HANDLERS: dict[str, Callable[[Source, bool], Mapped]] = {
     "refund": _refund,
     "transaction": _transaction,
     "return": _return,
+    "payout": _payout,
+    "balance_transaction": _entry,
 }

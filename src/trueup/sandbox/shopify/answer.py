@@ -39,7 +39,7 @@ def load_schema() -> GraphQLSchema:
     texts = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.graphql"))]
     schema = build_schema("\n".join(texts))
     _scalar(schema, "DateTime", _instant_text)
-    for name in ("Decimal", "Money", "URL", "UnsignedInt64", "HTML"):
+    for name in ("Decimal", "Money", "URL", "UnsignedInt64", "BigInt", "HTML"):
         _scalar(schema, name, str)
     for kind in schema.type_map.values():
         if hasattr(kind, "resolve_type"):

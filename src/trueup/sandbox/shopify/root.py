@@ -23,6 +23,7 @@ from trueup.sandbox.shopify.views_catalogue import (
 )
 from trueup.sandbox.shopify.views_customers import CustomerView
 from trueup.sandbox.shopify.views_orders import OrderView
+from trueup.sandbox.shopify.views_payouts import AccountView, BalanceLineView, PayoutView, allow
 
 __all__ = ["MutationRoot", "QueryRoot"]
 
@@ -202,6 +203,13 @@ class QueryRoot:
         """Count customers."""
         return self._count(list(self.ask.shop.customers.values()), _CUSTOMER_FIELDS, args)
 
+    @property
+    def shopify_payments_account(self) -> AccountView | None:
+        """Shopify Payments; None where the shop has it not."""
+        allow(self.ask)
+        account = self.ask.shop.payments
+        return None if account is None else AccountView(self.ask, account)
+
     def return_(self, id: str) -> object:  # noqa: A002 - the vendor's name
         """Return a return by id."""
         return self._one(id, "Return")
@@ -306,6 +314,15 @@ def _held(where: str, view: Callable[[Ask, Any], object]) -> Callable[[Ask, int]
     return find
 
 
+def _paid(where: str, view: Callable[[Ask, Any], object]) -> Callable[[Ask, int], object]:
+    def find(ask: Ask, number: int) -> object:
+        allow(ask)
+        held = {} if ask.shop.payments is None else getattr(ask.shop.payments, where)
+        return view(ask, held[number]) if number in held else None
+
+    return find
+
+
 _FINDERS: dict[str, Callable[[Ask, int], object]] = {
     "Location": _held("locations", LocationView),
     "Product": _held("products", ProductView),
@@ -314,6 +331,8 @@ _FINDERS: dict[str, Callable[[Ask, int], object]] = {
     "Order": _held("orders", OrderView),
     "Customer": _held("customers", CustomerView),
     "BulkOperation": _held("bulk", bulk.BulkView),
+    "ShopifyPaymentsPayout": _paid("payouts", PayoutView),
+    "ShopifyPaymentsBalanceTransaction": _paid("lines", BalanceLineView),
     "Return": lambda ask, it: _in_orders(ask, it, "returns", ReturnView),
     "Refund": lambda ask, it: _in_orders(ask, it, "refunds", RefundView),
     "Fulfillment": lambda ask, it: _in_orders(ask, it, "fulfillments", FulfillmentView),

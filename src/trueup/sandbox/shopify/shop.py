@@ -37,6 +37,7 @@ SCOPES = (
     "read_all_orders", "read_customers", "write_customers", "read_fulfillments",
     "write_fulfillments", "read_inventory", "write_inventory", "read_locations",
     "read_orders", "write_orders", "read_products", "write_products", "read_returns",
+    "read_shopify_payments_accounts", "read_shopify_payments_payouts",
     "read_assigned_fulfillment_orders", "read_merchant_managed_fulfillment_orders",
 )  # fmt: skip
 
@@ -128,6 +129,7 @@ class Shop:
     installed: bool = True
     frozen: int | None = None  # an HTTP status that every API call gets (402, 403, 404, 423)
     privacy_uri: str | None = None
+    payments: Any = None  # the account at Shopify Payments; see payouts.py, which opens it
 
     def __post_init__(self) -> None:
         """Derive ids, chance and desks from the settings; open the locations."""

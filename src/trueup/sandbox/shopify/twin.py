@@ -11,7 +11,7 @@ from trueup.contract.connector import Intent, Reply, Request
 from trueup.sandbox.clock import ManualClock
 from trueup.sandbox.faults import ApiFault
 from trueup.sandbox.sandbox import Sandbox
-from trueup.sandbox.shopify import commands
+from trueup.sandbox.shopify import commands, payouts
 from trueup.sandbox.shopify.catalogue import SkuSeed
 from trueup.sandbox.shopify.checkout import Cart, CartLine
 from trueup.sandbox.shopify.customers import CustomerSeed
@@ -97,6 +97,9 @@ class ShopifyTwin(Twin):
             )
             for command in fates[number % len(fates)]:
                 self._do(command)
+            paid_out = payouts.end_day(self.shop)
+            if paid_out is not None and number % 2:
+                payouts.arrive(self.shop, paid_out, well=number % 3 != 0)
         self._do(commands.ChangeProduct(sku=_SKUS[0], title="Tee, renamed"))
 
     def heard(self) -> list[Heard]:
