@@ -44,6 +44,7 @@ class Lines:
         self._conninfo = conninfo
         self._hub = hub
         self._budgets = Budgets(conninfo)
+        self._down: set[int] = set()
         self._tasks: dict[int, tuple[Account, asyncio.Task[None]]] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -90,18 +91,22 @@ class Lines:
         return folder is not None and (folder.has("actions") or folder.has("commands"))
 
     async def _line(self, account: Account, stop: asyncio.Event) -> None:
+        connection = account.connection
         while not stop.is_set():
             try:
                 with translate_errors():
                     await self._hold(account, stop)
             except (DatabaseUnavailable, ConnectorError) as error:
-                _log.warning("line_down", connection=account.connection.name, reason=error.message)
+                # Said once when it goes down and once when it is back, not at every try.
+                if connection.connection_id not in self._down:
+                    _log.warning("line_down", connection=connection.name, reason=error.message)
+                self._down.add(connection.connection_id)
             except ConfigError as error:
-                _log.error("line_unusable", connection=account.connection.name, reason=str(error))
+                _log.error("line_unusable", connection=connection.name, reason=str(error))
                 return
             except Exception:  # noqa: BLE001 - said below
                 # A bug on one line must not silence it for ever, nor touch the others.
-                _log.exception("line_failed", connection=account.connection.name)
+                _log.exception("line_failed", connection=connection.name)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), TAKEOVER_INTERVAL_S)
 
@@ -112,6 +117,9 @@ class Lines:
         ) as conn:
             if not await hold_connection(conn, connection.connection_id):
                 return
+            if connection.connection_id in self._down:
+                self._down.discard(connection.connection_id)
+                _log.info("line_up", connection=connection.name)
             await _limit_silence(conn)
             folder = self._hub.connectors[connection.connector]
             tokens = open_tokens(self._conninfo, self._hub.vault, folder, account)
