@@ -23,10 +23,10 @@ from trueup.pull.poll import poll
 from trueup.records.reads import count_records
 from trueup.sandbox.clock import ScaledClock
 from trueup.sandbox.control import stock_of
+from trueup.sandbox.faults import ApiFault, WebhookFaults
 from trueup.sandbox.sandbox import Sandbox
 from trueup.sandbox.shopify import day as days
 from trueup.sandbox.shopify.commands import Add
-from trueup.sandbox.faults import ApiFault, WebhookFaults
 from trueup.session import Session
 
 SHOPS = ("north", "south")
