@@ -53,7 +53,7 @@ async def test_polls_are_made_when_they_are_due_and_not_before(database_url: str
         async with scheduling(stage) as clock:
 
             async def polled() -> bool:
-                return len([d for d in await duties(stage, number) if d.startswith("poll.")]) == 7
+                return len([d for d in await duties(stage, number) if d.startswith("poll.")]) == 9
 
             await until(polled)
             first = await duties(stage, number)

@@ -123,7 +123,12 @@ async def fill_gap(access: Access) -> int:
     fresh = 0
     for resource in access.folder.manifest.pull:
         since_at = latest[0] - timedelta(seconds=resource.overlap_s) if latest else None
-        walked = await poll(access, resource.resource, since_at=since_at)
+        try:
+            walked = await poll(access, resource.resource, since_at=since_at)
+        except Refused as error:
+            # Such as for want of a scope; its own poll says so, and the others are read.
+            _log.warning("gap_refused", resource=resource.resource, reason=error.message)
+            continue
         fresh += walked.fresh
     _log.info("gap_filled", connection=access.connection.name, fresh=fresh)
     return fresh
