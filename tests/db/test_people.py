@@ -12,6 +12,7 @@ from tests.support.spine import Spine, open_spine
 from trueup.canon.link import LinkSpace, normal_phone
 from trueup.records.customers import digests_of_person, find_customer
 from trueup.records.people import SHARED_MAX, Joined, cut_name, mend_name
+from trueup.records.reads import records_of_persons
 
 pytestmark = pytest.mark.anyio
 
@@ -141,3 +142,21 @@ async def test_who_is_erased_is_found_by_no_name(database_url: str) -> None:
 )
 def test_a_phone_is_written_in_one_way(phone: str | None, region: str | None, normal: str) -> None:
     assert normal_phone(phone, region) == normal
+
+
+@pytest.mark.parametrize("early", [True, False], ids=["payment first", "order first"])
+async def test_a_payment_is_the_buyers_whether_it_comes_before_its_order_or_after(
+    database_url: str, *, early: bool
+) -> None:
+    async with open_spine(database_url, "north") as spine:
+        paid = {"id": 9, "order_id": 5_000_000_000_001, "kind": "sale", "status": "success"}
+        paid |= {"amount": "20.00", "currency": "USD", "created_at": "2026-03-02T08:00:00-05:00"}
+        order = guest(spine, 1, "north", email="ann@example.com")
+        payment = spine.delivery("north", "order_transactions/create", paid)
+        for event in (payment, order) if early else (order, payment):
+            await spine.take(event)
+        found = await who(spine, "ann@example.com")
+        rows = await records_of_persons(spine.conn, found.persons)
+        assert sorted(row["kind"] for row in rows) == ["order", "payment"]
+        (only,) = await records_of_persons(spine.conn, found.persons, "payment")
+        assert only["ref"] == "9"

@@ -329,15 +329,25 @@ SELECT record_id, event_id, stale FROM records.version
 WHERE record_id = ANY(%(record_ids)s) ORDER BY event_id DESC LIMIT %(count)s;
 
 -- name: records_of_persons
--- The records that belong to some persons.
+-- The records that belong to some persons, and what stands in the orders and tickets of theirs: a
+-- payment that came before its order says nothing of whose it is.
 -- Parameters: persons, kind: text or null.
 -- Rows: many.
--- Index: record_person.
+-- Index: record_person, record_entity.
+WITH own AS (
+  SELECT record_id, connection_id, kind, ref, entity FROM records.record
+  WHERE person = ANY(%(persons)s::bytea[])
+), found AS (
+  SELECT record_id FROM own
+  UNION
+  SELECT r.record_id FROM own o JOIN records.record r USING (connection_id, entity)
+  WHERE o.entity = o.kind || '/' || o.ref
+)
 SELECT r.record_id, r.connection_id, r.kind, r.ref, r.entity, r.number, r.person, r.updated_at,
   r.occurred_at, r.event_id, r.versions, r.stale, r.deleted, v.body::text AS body, v.personal
-FROM records.record r
+FROM found JOIN records.record r USING (record_id)
 JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
-WHERE r.person = ANY(%(persons)s::bytea[]) AND (%(kind)s::text IS NULL OR r.kind = %(kind)s::text)
+WHERE %(kind)s::text IS NULL OR r.kind = %(kind)s::text
 ORDER BY r.occurred_at, r.record_id LIMIT 500;
 
 -- name: tellings_of_skus

@@ -183,5 +183,11 @@ async def version_events(
 async def records_of_persons(
     conn: psycopg.AsyncConnection[Any], persons: Sequence[bytes], kind: str | None = None
 ) -> list[Row]:
-    """Return the records that belong to some persons, oldest first; of one kind where given."""
+    """Return the records of some persons and of their orders and tickets, oldest first.
+
+    Args:
+        conn: any session.
+        persons: whose.
+        kind: of this kind only.
+    """
     return await fetch_rows(conn, _queries.records_of_persons, persons=list(persons), kind=kind)
