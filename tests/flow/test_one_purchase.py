@@ -20,6 +20,7 @@ from tests.support.purchase import (
     BEGINS_AT,
     MIA_PHONE,
     PRICE,
+    SKU,
     UNITS,
     Mishaps,
     Purchase,
@@ -35,6 +36,7 @@ from trueup.canon.command import (
     ReplyToTicket,
     SendMessage,
 )
+from trueup.canon.inventory import InventoryLevel
 from trueup.canon.order import Order
 from trueup.canon.parcel import Parcel, ParcelStatus
 from trueup.canon.payment import Payment, PaymentKind, PaymentState
@@ -50,6 +52,7 @@ from trueup.records.reads import (
     recent_records,
     related_records,
 )
+from trueup.sandbox.amazon import Amazon
 from trueup.sandbox.delhivery.account import Delhivery
 from trueup.sandbox.faults import WebhookFaults
 
@@ -363,7 +366,7 @@ async def test_nothing_is_left_for_a_person(calm: End) -> None:
 # -- where much goes wrong ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+@pytest.mark.parametrize("seed", [1, 5, 8, 9])
 async def test_the_end_is_the_same_whatever_is_lost_repeated_or_late(
     database_url: str, tmp_path: Path, calm: End, seed: int
 ) -> None:
@@ -379,7 +382,8 @@ async def test_the_end_is_the_same_whatever_is_lost_repeated_or_late(
     assert desks["delayed"] + desks["reordered"] > 0
     assert bare(end) == bare(calm)
     assert end.links == calm.links
-    assert (end.balance, end.proof.holds) == (calm.balance, True)
+    assert end.balance == calm.balance
+    assert end.proof.holds
     assert end.commands == calm.commands
     assert end.done == calm.done
     assert (end.customer, end.joined) == (calm.customer, calm.joined)
@@ -389,6 +393,7 @@ async def test_the_end_is_the_same_whatever_is_lost_repeated_or_late(
 
 @pytest.mark.xfail(
     strict=True,
+    raises=AssertionError,
     reason="No room asks a carrier for the parcels that are under way: `batches` of the carriers'"
     " connectors is called by nobody. Delhivery lists no parcels, so a push that is lost and not"
     " followed by another leaves a parcel where it was. Until then the story asks by itself.",
@@ -414,3 +419,31 @@ async def test_a_lost_scan_is_read_later(database_url: str) -> None:
         found = decode("parcel", row["body"])
         assert isinstance(found, Parcel)
         assert found.status is ParcelStatus.DELIVERED
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A number that somebody else wrote at Amazon is told by a notification alone: the list"
+    " of listings goes by when their words changed, and `reconcile stock` needs a list of levels,"
+    " which Amazon does not have. Where the notification is lost, nobody looks again.",
+)
+async def test_a_lost_notification_of_a_number_at_amazon_is_made_up_for(database_url: str) -> None:
+    async with open_brand(database_url) as brand:
+        vendor = Amazon(brand.clock, seed=5)
+        vendor.list_sku(SKU, units=UNITS, price=PRICE)
+        settings = {name: v for name, v in vendor.settings("").items() if name != "api_base"}
+        await brand.connect("amazon", vendor, settings=settings, secrets=vendor.secrets())
+        await brand.poll("amazon")
+        await brand.apply()
+        vendor.lost = 1.0
+        vendor.take_units(SKU, 7, by_amazon=False)
+        for _ in range(3):
+            brand.clock.advance(86_400)
+            await brand.poll("amazon")
+            await brand.work("amazon")
+            await brand.apply()
+        (row,) = await find_records(brand.conn, "inventory_level", f"{SKU}@DEFAULT")
+        level = decode("inventory_level", row["body"])
+        assert isinstance(level, InventoryLevel)
+        assert level.available == vendor.units_of(SKU)
