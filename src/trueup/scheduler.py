@@ -31,6 +31,7 @@ from trueup.ledger.proof import prove_ledger
 from trueup.outbox.budget import Budgets
 from trueup.pull.access import Access, Sleep, open_access, what_lacks
 from trueup.pull.backfill import backfill
+from trueup.pull.follow import FOLLOW_INTERVAL_S, follow
 from trueup.pull.poll import poll
 from trueup.pull.subscriptions import hook_url, tend_hooks
 
@@ -310,6 +311,13 @@ class Scheduler:
         settings, manifest = access.connection.settings, access.folder.manifest
         has_hooks = bool(hook_url(settings, access.connection.name)) or manifest.has_queue(settings)
         for resource in manifest.pulled(settings):
+            if resource.by_ref:
+                name = f"follow.{resource.resource}"
+                tasks.append(
+                    _Task(name=name, do=_follow_of(resource), interval_s=FOLLOW_INTERVAL_S)
+                )
+            if not resource.is_listed:
+                continue
             interval_s = float(resource.interval_s)
             if not has_hooks:
                 share_s = interval_s / POLLING_SHARE
@@ -329,6 +337,7 @@ def _histories(access: Access) -> list[_Task]:
             timeout_s=BACKFILL_TIMEOUT_S,
         )
         for resource in access.folder.manifest.pulled(access.connection.settings)
+        if resource.is_listed
     ]
 
 
@@ -352,6 +361,13 @@ def _backfill_once(resource: Resource) -> _Do:
 def _poll_of(resource: Resource) -> _Do:
     async def do(access: Access) -> object:
         return await poll(access, resource.resource)
+
+    return do
+
+
+def _follow_of(resource: Resource) -> _Do:
+    async def do(access: Access) -> object:
+        return await follow(access, resource.resource)
 
     return do
 

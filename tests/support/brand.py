@@ -36,7 +36,8 @@ from trueup.outbox.enqueue import want_commands
 from trueup.outbox.model import WantedCommand
 from trueup.outbox.tokens import open_tokens
 from trueup.pipeline import Applier
-from trueup.pull.access import open_access
+from trueup.pull.access import Access, open_access
+from trueup.pull.follow import Followed, follow
 from trueup.pull.poll import poll
 
 KEY = bytes(range(32))
@@ -132,8 +133,9 @@ class Brand:
             applied += len(events)
         return applied
 
-    async def poll(self, name: str, *resources: str) -> None:
-        """Poll a connection's resources, all of them where none is named."""
+    @asynccontextmanager
+    async def access(self, name: str) -> AsyncIterator[Access]:
+        """Open a connection for pulling."""
         account = await find_account(self.conn, self.hub.vault, name)
         async with open_access(
             self.url,
@@ -143,6 +145,16 @@ class Brand:
             sleep=self.clock.sleep,
             budgets=self.budgets,
         ) as access:
+            yield access
+
+    async def follow(self, name: str, resource: str = "parcel") -> Followed:
+        """Ask a carrier for the parcels that are due."""
+        async with self.access(name) as access:
+            return await follow(access, resource)
+
+    async def poll(self, name: str, *resources: str) -> None:
+        """Poll a connection's resources, all of them where none is named."""
+        async with self.access(name) as access:
             for resource in resources or [r.resource for r in access.folder.manifest.pull]:
                 await poll(access, resource)
 

@@ -40,6 +40,12 @@ class Resource(Section, frozen=True, kw_only=True):
         snapshot: the whole state can be read at once, which reconciliation needs.
         bulk: the vendor prepares a whole export for us.
         needs: a config field without which it is not pulled, such as the address of a queue.
+        by_ref: single records are followed: asked for by name while they may change
+            (`pull.batches`). A resource without cursor and snapshot is followed alone.
+        batch_max: the most that one call asks for by name.
+        follow_days: after so many days without news one is followed no more.
+        begin_setting: a config field. Where it is "yes" the vendor is told to follow what it does
+            not know of yet (`pull.begin`), because that may cost; otherwise it is left alone.
     """
 
     resource: str
@@ -50,13 +56,28 @@ class Resource(Section, frozen=True, kw_only=True):
     snapshot: bool = False
     bulk: bool = False
     needs: str = ""
+    by_ref: bool = False
+    batch_max: int = 1
+    follow_days: int = 45
+    begin_setting: str = ""
 
     def __post_init__(self) -> None:
         check(_ID.fullmatch(self.resource), f"resource {self.resource!r} is not snake_case")
         check(self.page_size_max >= 1, "page_size_max is at least 1")
         check(self.interval_s >= 1, "interval_s is at least 1")
         check(self.overlap_s >= 0, "overlap_s is at least 0")
-        check(self.cursor or self.snapshot, "a resource has a cursor, or is a snapshot, or both")
+        check(
+            self.cursor or self.snapshot or self.by_ref,
+            "a resource has a cursor, is a snapshot, or is asked for by ref",
+        )
+        check(self.batch_max >= 1, "batch_max is at least 1")
+        check(1 <= self.follow_days <= 365, "follow_days is 1 to 365")
+        check(self.by_ref or not self.begin_setting, "begin_setting goes with by_ref")
+
+    @property
+    def is_listed(self) -> bool:
+        """Tell whether the vendor lists its records, so that they can be polled."""
+        return bool(self.cursor) or self.snapshot
 
 
 class Limit(Section, frozen=True, kw_only=True):

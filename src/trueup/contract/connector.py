@@ -37,8 +37,7 @@ class Identified(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         external_id: the vendor's id of this delivery, the same in every repeat of it.
         topic: the vendor's topic, such as "orders/create".
-        entity: what it is about ("order/1001"); equals `Record.entity()` of what it becomes.
-            Empty where the body can not be read; the event is then kept and parked.
+        entity: as `Record.entity()` of what it becomes ("order/1001"); empty: parked, unread.
         raised_at: when the vendor raised it; orders two changes in one second.
         occurred_at: the record's own last-change stamp, if it could be read cheaply.
     """
@@ -61,9 +60,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     """One event as the mapping sees it.
 
     Attributes:
-        topic: as identified.
+        topic, raised_at: as identified.
         body: the bytes as received.
-        raised_at: as identified.
         received_at: when the hub took it in.
         settings: of the connection, for what its owner declares (stop words, a time zone); never a
             secret. The same body under other settings may mean something else.
@@ -79,8 +77,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 class Fetch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A wish to read one record from the vendor because the event only hints at it.
 
-    Attributes:
-        place: the vendor's cursor or address where one reading takes several calls; never stored.
+    `place` is the vendor's cursor or address where a reading takes several calls; never stored.
     """
 
     resource: str
@@ -109,8 +106,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         method: of HTTP; "SEND" where the manifest's transport is SMTP.
-        path: below the connection's base URL, starting with "/"; or an absolute https URL
-            where the vendor handed one out (bulk results).
+        path: below the connection's base URL, from "/" on; or an https URL that was handed out.
         cost: what the call is expected to cost in the units of the manifest's limit.
         writes: the call changes something at the vendor.
         scope: which of the manifest's limits it counts against.
@@ -393,6 +389,12 @@ class PullModule(Protocol):
 
     def fetched(self, fetch: Fetch, reply: Reply) -> Page:
         """Return the record's pieces; none where the vendor no longer has it."""
+
+    def batches(self, numbers: Sequence[str]) -> Sequence[Fetch]:
+        """Return as few fetches as can ask for all these (tracking) numbers, where `by_ref`."""
+
+    def begin(self, numbers: Sequence[str]) -> Sequence[Fetch]:
+        """Return fetches that begin to follow these and read them, where a `begin_setting` is."""
 
     def count_request(self, resource: str, since: datetime | None) -> Request | None:
         """Return the call that asks how many records there are, if the vendor can tell."""

@@ -239,6 +239,11 @@ def _unneeded_functions(manifest: Manifest) -> set[str]:
         tuple(name for name in pull if name.startswith("bulk_")): any(
             resource.bulk for resource in manifest.pull
         ),
+        ("page_request", "page", "count_request", "count"): any(
+            resource.is_listed for resource in manifest.pull
+        ),
+        ("batches",): any(resource.by_ref for resource in manifest.pull),
+        ("begin",): any(resource.begin_setting for resource in manifest.pull),
         ("authorise_url", "callback_code"): "oauth2" in manifest.auth.schemes,
         ("next_request",): any(action.steps for action in manifest.actions),
         ("find_request", "found"): any(action.idempotency == "lookup" for action in commands),

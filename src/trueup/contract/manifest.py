@@ -245,6 +245,8 @@ class Manifest(Section, frozen=True, kw_only=True):
     Attributes:
         id: the name of its folder.
         owner: who answers for it.
+        carriers: how other systems write the carriers whose parcels this connector follows; case
+            and signs do not count.
         personal: where personal data stands in the vendor's bodies, as paths such as
             `$.customer.email`, `$.line_items[*].name` and `$..phone` (at any depth).
     """
@@ -261,6 +263,7 @@ class Manifest(Section, frozen=True, kw_only=True):
     pull: tuple[Resource, ...] = ()
     limits: tuple[Limit, ...] = ()
     actions: tuple[Action, ...] = ()
+    carriers: tuple[str, ...] = ()
     personal: tuple[str, ...] = ()
     files: tuple[FileFormat, ...] = ()
 
@@ -272,6 +275,12 @@ class Manifest(Section, frozen=True, kw_only=True):
         _check_unique("limit scope", [limit.scope for limit in self.limits])
         _check_unique("action", [action.name for action in self.actions])
         _check_unique("file format", [entry.format for entry in self.files])
+        keys = {field.key for field in self.config}
+        for resource in self.pull:
+            begins = resource.begin_setting
+            check(not begins or begins in keys, f"begin_setting {begins!r} is no config field")
+        is_follower = any(resource.by_ref for resource in self.pull)
+        check(is_follower or not self.carriers, "carriers are for a resource with by_ref")
         for path in self.personal:
             check(_PERSONAL_PATH.fullmatch(path), f"personal path {path!r} is not like $.a.b[*].c")
         topics = {topic.topic for topic in self.webhook.topics} if self.webhook else set()

@@ -116,11 +116,10 @@ async def forget(
         phone_index=vault.index("phone", phone) if phone else None,
     )
     beside, record_ids = await _forget_beside(conn, vault, gone)
-    await forget_links(
-        conn,
-        persons=sorted(persons.union(gone, beside)),
-        record_ids=sorted(traces.record_ids | record_ids),
-    )
+    whose, of = sorted(persons.union(gone, beside)), traces.record_ids | record_ids
+    parcels, parcel_ids = await _forget_parcels(conn, whose, sorted(of))
+    beside += parcels
+    await forget_links(conn, persons=whose, record_ids=sorted(of | parcel_ids))
     await darken_parked(conn, connection_id, traces.entities)
     if traces.entities is not None:
         await _darken_mentions(conn, vault, connection_id, request)
@@ -143,6 +142,18 @@ async def _forget_beside(
     beside = await destroy_keys(conn, persons=sorted(_own_keys(vault, places))) if places else []
     # What is another person's by now stays theirs.
     return beside, {record_id for record_id, *_, person in rows if person is None}
+
+
+async def _forget_parcels(
+    conn: psycopg.AsyncConnection[Any], persons: Sequence[bytes], record_ids: Sequence[int]
+) -> tuple[list[bytes], set[int]]:
+    """Destroy the keys of parcels that carry their goods: no carrier is asked for them any more."""
+    cursor = await conn.execute(
+        _queries.parcels_named_alike, {"persons": list(persons), "record_ids": list(record_ids)}
+    )
+    rows = await cursor.fetchall()
+    gone = await destroy_keys(conn, persons=sorted({bytes(person) for _, person in rows}))
+    return gone, {record_id for record_id, _ in rows}
 
 
 async def _darken_mentions(

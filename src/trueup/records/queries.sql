@@ -451,3 +451,56 @@ JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
 WHERE l.namespace = %(namespace)s AND l.digest = %(digest)s
   AND r.connection_id = %(connection_id)s AND r.kind = 'message' AND NOT r.deleted
 ORDER BY r.occurred_at DESC, r.record_id DESC LIMIT %(count)s;
+
+-- name: shipments_to_follow
+-- Shipments with tracking numbers that no parcel of a connection says the end of.
+-- Parameters: connection_id; carriers: as they are compared; since_at; final: statuses; count.
+-- Rows: many, newest first: connection_id, kind, ref, person, occurred_at, personal, and `open`: the
+-- digests of the numbers that count.
+-- Index: record_recent, version primary key, link_record, link primary key.
+SELECT r.connection_id, r.kind, r.ref, r.person, r.occurred_at, v.personal, o.open
+FROM records.record r
+JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
+CROSS JOIN LATERAL (
+  SELECT array_agg(l.digest) AS open FROM records.link l
+  WHERE l.record_id = r.record_id AND l.namespace = 'tracking' AND NOT EXISTS (
+    SELECT FROM records.link other
+    JOIN records.record p ON p.record_id = other.record_id
+    JOIN records.version pv ON pv.record_id = p.record_id AND pv.event_id = p.event_id
+    WHERE other.namespace = 'tracking' AND other.digest = l.digest AND p.kind = 'parcel'
+      AND p.connection_id = %(connection_id)s AND pv.body->>'status' = ANY(%(final)s::text[]))
+) AS o
+WHERE r.kind = 'shipment' AND r.occurred_at >= %(since_at)s AND NOT r.deleted
+  AND v.personal IS NOT NULL AND o.open IS NOT NULL
+  AND v.body->>'state' NOT IN ('cancelled', 'failed')
+  AND regexp_replace(lower(v.body->>'carrier'), '[^[:alnum:]]', '', 'g')
+    = ANY(%(carriers)s::text[])
+ORDER BY r.occurred_at DESC LIMIT %(count)s;
+
+-- name: parcels_to_follow
+-- Parcels of a connection of which their carrier has not told the end.
+-- Parameters: connection_id, since_at; final: statuses; count.
+-- Rows: many, newest first: connection_id, kind, ref, person, occurred_at, personal, status.
+-- Index: record_recent, version primary key.
+SELECT r.connection_id, r.kind, r.ref, r.person, r.occurred_at, v.personal,
+  v.body->>'status' AS status
+FROM records.record r
+JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
+WHERE r.kind = 'parcel' AND r.connection_id = %(connection_id)s
+  AND r.occurred_at >= %(since_at)s AND NOT r.deleted
+  AND v.body->>'status' <> ALL(%(final)s::text[])
+ORDER BY r.occurred_at DESC LIMIT %(count)s;
+
+-- name: parcels_named_alike
+-- Parcels that have a tracking number of some records, or of records of some persons.
+-- Parameters: persons, record_ids.
+-- Rows: many: record_id, person.
+-- Index: record_person, link_record, link primary key.
+SELECT DISTINCT p.record_id, p.person
+FROM records.link mine
+JOIN records.link other USING (namespace, digest)
+JOIN records.record p ON p.record_id = other.record_id
+WHERE mine.namespace = 'tracking' AND p.kind = 'parcel' AND p.person IS NOT NULL
+  AND mine.record_id IN (
+    SELECT record_id FROM records.record WHERE person = ANY(%(persons)s::bytea[])
+    UNION ALL SELECT unnest(%(record_ids)s::bigint[]));

@@ -245,6 +245,29 @@ def test_a_vendor_may_sign_in_more_than_one_way(tmp_path: Path) -> None:
     assert webhook.scheme == newer
 
 
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ("by_ref = true\nbatch_max = 0", "batch_max"),
+        ("by_ref = true\nfollow_days = 0", "follow_days"),
+        ('begin_setting = "token"', "by_ref"),
+        ('by_ref = true\nbegin_setting = "nowhere"', "nowhere"),
+    ],
+)
+def test_what_can_not_be_followed_is_refused(tmp_path: Path, fields: str, says: str) -> None:
+    text = GOOD.replace("[[pull]]\n", f"[[pull]]\n{fields}\n", 1)
+    assert says in str(refused(tmp_path, text))
+
+
+def test_carriers_are_for_what_is_followed(tmp_path: Path) -> None:
+    text = GOOD.replace('id = "acme"\n', 'id = "acme"\ncarriers = ["Acme"]\n')
+    assert "by_ref" in str(refused(tmp_path, text))
+    followed = text.replace("[[pull]]\n", "[[pull]]\nby_ref = true\nbatch_max = 9\n", 1)
+    manifest = load_manifest(write(tmp_path, followed))
+    assert manifest.pull[0].by_ref
+    assert manifest.carriers == ("Acme",)
+
+
 def test_a_queue_without_a_pull_is_refused(tmp_path: Path) -> None:
     text = GOOD.replace('signature = "shopify"', 'signature = "amazon_sqs"')
     start, end = text.index("[[pull]]"), text.index("[[limits]]")

@@ -1,4 +1,8 @@
-"""Pages of parcels by when they were made, and single ones by id or by tracking number."""
+"""Pages of parcels by when they were made, and single ones by id or by tracking number.
+
+EasyPost tells of a parcel whose label it did not sell once it was told to follow it: a tracker,
+which costs a fee.
+"""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -13,6 +17,7 @@ from trueup.errors import ContractBroken, Refused
 
 PAGE_SIZE = 100
 BATCH_MAX = 100
+_BEGIN = "tracker"
 _BEGINNING = datetime(2012, 1, 1, tzinfo=UTC)
 # Without a first day EasyPost lists the last month only.
 
@@ -54,6 +59,14 @@ def fetch_request(fetch: Fetch) -> Request:
     """
     if fetch.resource == "shipment":
         return Request(method="GET", path=f"/shipments/{quote(fetch.ref, safe='')}")
+    if fetch.resource == _BEGIN:
+        return Request(
+            method="POST",
+            path="/trackers",
+            headers=(("content-type", "application/json"),),
+            body=msgspec.json.encode({"tracker": {"tracking_code": fetch.ref}}),
+            writes=True,
+        )
     _known(fetch.resource)
     if fetch.ref.startswith("trk_"):
         return Request(method="GET", path=f"/trackers/{quote(fetch.ref, safe='')}")
@@ -68,6 +81,8 @@ def fetch_request(fetch: Fetch) -> Request:
 
 def fetched(fetch: Fetch, reply: Reply) -> Page:
     """Return the pieces; `then` asks for the numbers that did not fit into one call."""
+    if fetch.resource == _BEGIN:
+        return Page(pieces=(Piece(topic="fetch/parcel", body=reply.body),))
     if fetch.resource == "shipment" or fetch.ref.startswith("trk_"):
         return Page(pieces=(Piece(topic=f"fetch/{fetch.resource}", body=reply.body),))
     pieces = [Piece(topic="fetch/parcel", body=bytes(raw)) for raw in _trackers(reply).trackers]
@@ -81,6 +96,11 @@ def batches(numbers: Sequence[str]) -> tuple[Fetch, ...]:
     starts = range(0, len(once), BATCH_MAX)
     groups = (once[start : start + BATCH_MAX] for start in starts)
     return tuple(Fetch(resource="parcel", ref=",".join(group)) for group in groups)
+
+
+def begin(numbers: Sequence[str]) -> tuple[Fetch, ...]:
+    """Return one fetch per tracking number, each of which makes EasyPost follow the parcel."""
+    return tuple(Fetch(resource=_BEGIN, ref=number) for number in dict.fromkeys(numbers) if number)
 
 
 def count_request(resource: str, since: datetime | None) -> Request | None:  # noqa: ARG001 - the protocol's shape
