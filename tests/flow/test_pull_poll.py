@@ -218,8 +218,8 @@ async def test_unknown_resources_and_accounts_without_credentials_are_told(
     async with open_shop(database_url) as stage:
         await stage.connect_shop()
         async with stage.access() as access:
-            with pytest.raises(ConfigError, match=r"no resource 'payouts'; there are: orders"):
-                await poll(access, "payouts")
+            with pytest.raises(ConfigError, match=r"no resource 'wishes'; there are: orders"):
+                await poll(access, "wishes")
         folder = stage.hub.connectors["shopify"]
         account = await stage.account()
         assert what_lacks(folder, account) == ""
