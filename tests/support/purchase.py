@@ -60,6 +60,7 @@ NAMES = (
 _MANAGED = ("shopify", "stripe", "easypost", "gorgias")
 _ROUNDS = 3
 _PAUSE_S = 40.0
+_LOOKED_AT_S = 130.0
 
 
 class Mishaps(msgspec.Struct, frozen=True, kw_only=True):
@@ -461,6 +462,9 @@ class Purchase:
             self.brand.clock.advance(_PAUSE_S)
         await self.poll_due()
         await self.ask_for_parcels()
+        await self.take_in()
+        # What a vendor took in is looked at after two minutes, as a hub that runs does.
+        self.brand.clock.advance(_LOOKED_AT_S)
         await self.take_in()
 
 

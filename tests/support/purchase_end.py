@@ -18,8 +18,6 @@ from trueup.sandbox.quickbooks.vendor import REALM
 
 ACTED_AT = frozenset(("amazon", "gorgias", "quickbooks", "stripe", "whatsapp"))
 """Where the hub does something, and its hour depends on when it learnt of it."""
-UNREAD = ("amazon", "inventory_level")
-"""What a lost notification leaves behind; what stands at Amazon is compared there."""
 
 
 class End(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,5 +110,4 @@ def bare(end: End) -> dict[tuple[str, str, str], dict[str, Any]]:
             if key[0] not in ACTED_AT or not name.endswith("_at")
         }
         for key, record in end.records.items()
-        if key[:2] != UNREAD
     }
