@@ -1,8 +1,7 @@
 """What a connector is: pure functions over bytes, requests and replies.
 
-A connector never opens a socket and never sees the database. It says how a delivery is
-recognised, what a body means, which request to send next and what a reply means; the rooms do the
-rest. That makes every line of a connector testable against recorded traffic.
+A connector never opens a socket and never sees the database: it says what a body means, which
+request to send next and what a reply means, testable against recorded traffic; rooms do the rest.
 
 Modules of a connector folder and the protocols they satisfy:
 
@@ -16,6 +15,7 @@ Modules of a connector folder and the protocols they satisfy:
 `actions.py`              `ActionsModule`: intents to requests, replies to receipts
 `commands.py`             `CommandsModule`: commands to requests, replies to receipts
 `files.py`                `FilesModule`: imported files to records
+`bodies.py`               `FORMS` (`contract.envelope`): what else a person may hand in
 ========================  ==============================================================
 """
 

@@ -16,6 +16,7 @@ import msgspec
 
 from trueup import connectors
 from trueup.contract import connector
+from trueup.contract.envelope import Forms
 from trueup.contract.manifest import OAUTH_SCHEMES, Manifest, load_manifest
 from trueup.contract.manifest_fault import config_error
 from trueup.errors import ConfigError
@@ -54,11 +55,13 @@ class ConnectorFolder(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         folder: where its files lie.
         modules: the loaded modules by their name; use the accessors, which are typed.
+        forms: what a person may hand in; None where the folder has no `bodies.py`.
     """
 
     manifest: Manifest
     folder: Path
     modules: Mapping[str, ModuleType]
+    forms: Forms | None = None
 
     @property
     def id(self) -> str:
@@ -157,7 +160,12 @@ def load_connector(folder: Path, package: str = "trueup.connectors") -> Connecto
         name: _load_module(folder, package, name, _wanted_functions(name, manifest))
         for name in sorted(declared)
     }
-    return ConnectorFolder(manifest=manifest, folder=folder, modules=MappingProxyType(modules))
+    return ConnectorFolder(
+        manifest=manifest,
+        folder=folder,
+        modules=MappingProxyType(modules),
+        forms=_load_forms(folder, package),
+    )
 
 
 def declared_modules(manifest: Manifest) -> frozenset[str]:
@@ -197,6 +205,17 @@ def _check_file_set(folder: Path, declared: frozenset[str]) -> None:
                 "one",
                 fix=f"declare the capability in the manifest, or remove {name}.py",
             )
+
+
+def _load_forms(folder: Path, package: str) -> Forms | None:
+    """Return `FORMS` of `bodies.py`, which a connector may have and need not declare."""
+    file = folder / "bodies.py"
+    if not file.is_file():
+        return None
+    forms = getattr(_load_module(folder, package, "bodies", frozenset()), "FORMS", None)
+    if not isinstance(forms, Forms):
+        raise config_error(file, "FORMS", "the forms of contract.envelope", "none")
+    return forms
 
 
 def _load_module(folder: Path, package: str, name: str, wanted: frozenset[str]) -> ModuleType:

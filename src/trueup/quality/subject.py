@@ -11,7 +11,7 @@ import msgspec
 from trueup.canon.record import encode
 from trueup.contract.connector import Identified, Mapped, Piece, Source
 from trueup.contract.loader import ConnectorFolder
-from trueup.contract.recognition import identify_piece, split_body
+from trueup.contract.recognition import identify_piece, split_delivery
 from trueup.errors import invariant
 from trueup.quality.twin import Twin, twin_of
 
@@ -126,7 +126,7 @@ class Subject:
 
     def walk(self, case: Case) -> list[Told]:
         """Take a sample the whole way: split, identify, map."""
-        pieces = split_body(self.folder, case.topic, case.body)
+        pieces = split_delivery(self.folder, case.topic, case.body)
         return [self.tell(piece) for piece in pieces]
 
     def tell(self, piece: Piece, raised_at: datetime = RAISED_AT) -> Told:

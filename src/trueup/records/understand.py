@@ -7,6 +7,7 @@ import msgspec
 from trueup.canon.issue import Issue, Severity
 from trueup.contract.connector import Mapped, Source
 from trueup.contract.loader import ConnectorFolder
+from trueup.contract.recognition import map_source
 from trueup.govern.vault import Vault
 from trueup.intake.model import Event, event_identity
 
@@ -65,7 +66,7 @@ def understand(
         settings=settings or {},
     )
     return Understood(
-        event=event, source=source, mapped=folder.mapping.map_source(source), event_key=key
+        event=event, source=source, mapped=map_source(folder, source), event_key=key
     )
 
 

@@ -77,7 +77,7 @@ def page(resource: str, reply: Reply) -> Page:
     stamps = [_decode(raw, _Stamps) for raw in raws]
     pieces = [Piece(topic=model.topic, body=bytes(raw)) for raw in raws]
     if resource == "inventory_levels":
-        pieces = [piece for raw in raws for piece in _levels(raw, _read_at(reply))]
+        pieces = [piece for raw in raws for piece in levels_of(raw, _read_at(reply))]
     seen = [at for each in stamps if (at := _latest(each)) is not None]
     return Page(
         pieces=tuple(pieces),
@@ -142,7 +142,7 @@ def records_of(reply: Reply) -> list[msgspec.Raw]:
         raise ContractBroken("Odoo's reply is no page of records") from fault
 
 
-def _levels(raw: msgspec.Raw, read_at: str | None) -> list[Piece]:
+def levels_of(raw: msgspec.Raw | bytes, read_at: str | None = None) -> list[Piece]:
     """Return one piece per place at which a product lies."""
     shape = _decode(raw, _Levels)
     places: dict[int, list[msgspec.Raw]] = {}
@@ -218,7 +218,7 @@ def _read_at(reply: Reply) -> str | None:
     return _text(at) if at.tzinfo else None
 
 
-def _decode(raw: msgspec.Raw, shape: type[_T]) -> _T:
+def _decode(raw: msgspec.Raw | bytes, shape: type[_T]) -> _T:
     try:
         return msgspec.json.decode(raw, type=shape)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:

@@ -76,7 +76,7 @@ def page(resource: str, reply: Reply) -> Page:
     found = read(reply, _Export)
     rows = (found.tickets if resource == "tickets" else found.users) or []
     if resource == "tickets":
-        users = _by_id(found.users)
+        users = users_by_id(found.users)
         bodies = [ticket_body(raw, users) for raw in rows]
     else:
         bodies = [bytes(raw) for raw in rows]
@@ -104,7 +104,7 @@ def fetched(fetch: Fetch, reply: Reply) -> Page:
     """Return the pieces of a reply, and what must be read after it."""
     if fetch.resource == "comments":
         found = read(reply, _Comments)
-        users = _by_id(found.users)
+        users = users_by_id(found.users)
         pieces = [comment_body(raw, fetch.ref, users) for raw in found.comments]
         cursor = found.meta.after_cursor if found.meta.has_more else None
         return Page(
@@ -114,7 +114,7 @@ def fetched(fetch: Fetch, reply: Reply) -> Page:
     one = read(reply, _One)
     if fetch.resource == "users":
         return Page(pieces=(Piece(topic="fetch/user", body=bytes(one.user)),))
-    body = ticket_body(one.ticket, _by_id(one.users))
+    body = ticket_body(one.ticket, users_by_id(one.users))
     then = Fetch(resource="comments", ref=fetch.ref)
     return Page(pieces=(Piece(topic="fetch/ticket", body=body),), then=then)
 
@@ -149,7 +149,8 @@ def comment_body(comment: msgspec.Raw, ticket_ref: str, users: Mapping[int, msgs
     return b'{"ticket_id":%b,"comment":%b,"users":[%b]}' % (ticket_ref.encode(), comment, who)
 
 
-def _by_id(users: Iterable[msgspec.Raw] | None) -> dict[int, msgspec.Raw]:
+def users_by_id(users: Iterable[msgspec.Raw] | None) -> dict[int, msgspec.Raw]:
+    """Return users by their id; what has none is left out."""
     named = [(_names(raw).id, raw) for raw in users or ()]
     return {user_id: raw for user_id, raw in named if user_id is not None}
 

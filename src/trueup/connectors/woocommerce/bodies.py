@@ -1,0 +1,65 @@
+"""What a person may hand in: deliveries, lists and single records of the API, the stock report.
+
+A record of the API has its own address in `_links`; of one without, the topic says what it is.
+"""
+
+import re
+from collections.abc import Sequence
+
+from trueup.contract.connector import Piece
+from trueup.contract.envelope import Fields, Forms, as_given, fields_of, items_of, text_of
+
+_HOOKED = ("order", "product", "customer", "coupon")
+_ADDRESS = re.compile(r"/wc/v[0-9]/([a-z]{1,30})/[0-9]+(?:/([a-z]{1,30})/[0-9]+)?/?$")
+
+
+def _tell(topic: str, fields: Fields, body: bytes) -> Sequence[Piece] | None:
+    if {"order_id", "refund"} <= fields.keys():
+        return (Piece(topic="fetch/refund", body=body),)
+    if {"product", "variations"} <= fields.keys():
+        return (Piece(topic="fetch/product", body=body),)
+    noun = _noun_in(fields) or FORMS.noun_of(topic)
+    if noun == "inventory_level" and "id" in fields:
+        return (Piece(topic="pull/inventory_level", body=b'{"level":%b}' % body),)
+    if noun is None or (topic in FORMS.topics and _about(topic) == noun):
+        return as_given(FORMS, topic, body) if noun else None
+    if noun in FORMS.nouns:
+        return FORMS.of_noun(noun, body, topic)
+    return (Piece(topic=f"pull/{noun}", body=body),)
+
+
+def _noun_in(fields: Fields) -> str:
+    """Return what the record's own address says it is; a variation is a product."""
+    selves = items_of(fields_of(fields.get("_links")).get("self"))
+    address = _ADDRESS.search(text_of(fields_of(selves[0]).get("href")) if selves else "")
+    if address is None:
+        return ""
+    noun = (address[2] or address[1]).removesuffix("s")
+    return "product" if noun == "variation" else noun
+
+
+def _about(topic: str) -> str:
+    return FORMS.noun_of(topic.partition(".")[0]) or topic.partition(".")[0]
+
+
+FORMS = Forms(
+    nouns={
+        "order": ("order.updated",),  # rounded, as the API does by itself
+        "product": ("pull/product",),
+        "customer": ("pull/customer",),
+        "inventory_level": ("pull/inventory_level",),
+        "refund": ("fetch/refund",),
+    },
+    words={
+        **dict.fromkeys(("stock", "reports/stock"), "inventory_level"),
+        **dict.fromkeys(("variation", "variations"), "product"),
+    },
+    topics=frozenset(
+        (
+            *(f"{n}.{v}" for n in _HOOKED for v in ("created", "updated", "deleted", "restored")),
+            *(f"{way}/{n}" for way in ("pull", "fetch") for n in _HOOKED[:3]),
+            *("pull/inventory_level", "fetch/refund"),
+        )
+    ),
+    tell=_tell,
+)
