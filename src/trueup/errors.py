@@ -6,6 +6,7 @@ HubError
 │   ├── AuthExpired             connector.auth_expired      ask the human once
 │   ├── RateLimited             connector.rate_limited      after_s
 │   ├── Unavailable             connector.unavailable       later
+│   │   └── Resting             connector.resting           later: nobody asks for a while
 │   ├── Refused                 connector.refused           never
 │   └── ContractBroken          connector.contract_broken   never: the vendor broke its own words
 ├── IntakeError                 intake.*
@@ -100,6 +101,16 @@ class Unavailable(ConnectorError):
 
     code = "connector.unavailable"
     fate = "later"
+
+
+class Resting(Unavailable):
+    """The vendor failed too often; nothing was asked, and nobody asks until a pause is over."""
+
+    code = "connector.resting"
+
+    def __init__(self, message: str = "", /, *, after_s: float, **context: object) -> None:
+        super().__init__(message, after_s=after_s, **context)
+        self.after_s = after_s
 
 
 class Refused(ConnectorError):

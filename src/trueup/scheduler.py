@@ -29,6 +29,7 @@ from trueup.intake.refuse import trim_refusals
 from trueup.kernel.clock import Clock, SystemClock
 from trueup.ledger.proof import prove_ledger
 from trueup.outbox.budget import Budgets
+from trueup.outbox.enqueue import hasten
 from trueup.pull.access import Access, Sleep, open_access, what_lacks
 from trueup.pull.backfill import backfill
 from trueup.pull.follow import FOLLOW_INTERVAL_S, follow
@@ -290,6 +291,9 @@ class Scheduler:
                 access.conn, connection.connection_id, _failure(connection.name, task.name, error)
             )
         else:
+            if duty is not None and duty.failures:
+                # The vendor answers again: what waits for it in the outbox need not wait longer.
+                await hasten(access.conn, connection.connection_id, self._clock.now())
             await close_issues(access.conn, "duty.failed", [f"duty/{connection.name}/{task.name}"])
             await close_issues(access.conn, AuthExpired.code, [f"connection/{connection.name}"])
         await write_duty(

@@ -20,6 +20,7 @@ from trueup.errors import (
     DatabaseUnavailable,
     OutcomeUnknown,
     RateLimited,
+    Resting,
     Unavailable,
 )
 from trueup.intake.connections import Account
@@ -75,6 +76,7 @@ class Caller:
         self._limiter = limiter or OwnLimiter(folder.manifest, self._clock)
         self.breaker = CircuitBreaker()
         self.calls = 0
+        self._came_back = False
 
     @property
     def settings(self) -> dict[str, str]:
@@ -112,9 +114,10 @@ class Caller:
         return known if access_token is None else known | {"access_token": access_token}
 
     async def _send(self, request: Request, secrets: Mapping[str, str], *, patient: bool) -> Reply:
-        self.breaker, may_go = self.breaker.ask(self._clock.now())
+        now = self._clock.now()
+        self.breaker, may_go = self.breaker.ask(now)
         if not may_go:
-            raise Unavailable("The vendor has failed too often; waiting before the next try.")
+            raise Resting(after_s=self.breaker.wait_s(now))
         await self._limiter.take(request.scope, request.cost, patient=patient)
         authorised = self.folder.api.authorise(request, secrets)
         self.calls += 1
@@ -126,6 +129,11 @@ class Caller:
         await self._learn(request, reply)
         self._judge(request, reply)
         return reply
+
+    def came_back(self) -> bool:
+        """Tell whether the vendor answered again since this was last asked, after a rest."""
+        came_back, self._came_back = self._came_back, False
+        return came_back
 
     async def download(
         self,
@@ -191,8 +199,12 @@ class Caller:
             error.context.setdefault("status", reply.status)
             raise
         except ConnectorError:
-            self.breaker = self.breaker.succeeded()
+            self._answered()
             raise
+        self._answered()
+
+    def _answered(self) -> None:
+        self._came_back = self._came_back or self.breaker.state == "half_open"
         self.breaker = self.breaker.succeeded()
 
 

@@ -23,6 +23,7 @@ from trueup.errors import (
     HubError,
     OutcomeUnknown,
     RateLimited,
+    Resting,
     invariant,
 )
 from trueup.govern.vault import Vault
@@ -221,7 +222,7 @@ class Commander:
         except OutcomeUnknown as error:
             _log.warning("outcome_unknown", command=claimed.ref, reason=error.message)
             await self._settle(claimed, Settled(state=CommandState.UNKNOWN, code=error.code))
-            await self._find_out(claimed)
+            await self._find_out(claimed, just_sent=True)
             return
         except ConnectorError as error:
             await self._settle(claimed, self._after_error(claimed, error))
@@ -261,7 +262,7 @@ class Commander:
             return Settled(state=CommandState.REFUSED, code=error.code)
         if isinstance(error, AuthExpired):
             return Settled(state=CommandState.DUE, delay_s=_AUTH_DELAY_S, code=error.code)
-        if isinstance(error, RateLimited):
+        if isinstance(error, (RateLimited, Resting)):
             delay_s = max(error.after_s, _PAUSE_S)
             return Settled(state=CommandState.DUE, delay_s=delay_s, code=error.code)
         later_s = self._caller.retry_after_s(claimed.attempts, error)
@@ -283,7 +284,7 @@ class Commander:
             return Settled(state=CommandState.UNKNOWN, code=code, given_up=True, delay_s=_FAR_S)
         return Settled(state=CommandState.UNKNOWN, code=code, failed=True, delay_s=delay_s)
 
-    async def _find_out(self, claimed: ClaimedCommand) -> None:
+    async def _find_out(self, claimed: ClaimedCommand, *, just_sent: bool = False) -> None:
         """Find out what came of a command of which nobody knows."""
         command = claimed.command
         if command is None or command.kind not in self._actions:
@@ -294,7 +295,7 @@ class Commander:
             if action.idempotency in {"key", "absolute"}:
                 await self._send_again(claimed, command)
             elif action.idempotency == "lookup":
-                await self._look_up(claimed, command)
+                await self._look_up(claimed, command, just_sent=just_sent)
             else:
                 await self._settle(claimed, self._unknown(claimed, "connector.outcome_unknown"))
         except (ConnectorError, OutcomeUnknown) as error:
@@ -302,7 +303,7 @@ class Commander:
             await self._settle(claimed, self._unfound(claimed, error))
 
     def _unfound(self, claimed: ClaimedCommand, error: HubError) -> Settled:
-        if isinstance(error, RateLimited):
+        if isinstance(error, (RateLimited, Resting)):
             delay_s = max(error.after_s, _PAUSE_S)
             return Settled(state=CommandState.UNKNOWN, code=error.code, delay_s=delay_s)
         return self._unknown(claimed, error.code)
@@ -314,11 +315,15 @@ class Commander:
         reply = await self._caller.send(commands.command_request(command, claimed.idempotency_key))
         await self._judge(claimed, commands.command_receipt(command, reply), reply)
 
-    async def _look_up(self, claimed: ClaimedCommand, command: Command) -> None:
+    async def _look_up(self, claimed: ClaimedCommand, command: Command, *, just_sent: bool) -> None:
         commands = self._caller.folder.commands
         request = commands.find_request(command, claimed.idempotency_key)
         reply = await self._caller.send(request)
-        await self._judge(claimed, commands.found(command, claimed.idempotency_key, reply), None)
+        receipt = commands.found(command, claimed.idempotency_key, reply)
+        if receipt.state is ReceiptState.LATER and not receipt.after_s and not just_sent:
+            # We waited for this word, and have it: it was not done. No need to wait once more.
+            receipt = msgspec.structs.replace(receipt, after_s=_PAUSE_S)
+        await self._judge(claimed, receipt, None)
 
     async def _ask_about(self, claimed: ClaimedCommand) -> None:
         """Ask what became of a command that the vendor took in; silence for days is an issue."""

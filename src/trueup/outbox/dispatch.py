@@ -31,6 +31,7 @@ from trueup.errors import (
     HubError,
     OutcomeUnknown,
     RateLimited,
+    Resting,
 )
 from trueup.govern.vault import Vault
 from trueup.intake.append import append_events
@@ -40,6 +41,7 @@ from trueup.kernel.limits import COMMIT_EVENTS_MAX
 from trueup.outbox.caller import Caller
 from trueup.outbox.claim import claim_call, open_calls, resend_call
 from trueup.outbox.commander import Commander
+from trueup.outbox.enqueue import hasten
 from trueup.outbox.model import Call
 from trueup.outbox.receipt import (
     UNEXPLAINED_PATIENCE_S,
@@ -170,6 +172,8 @@ class Dispatcher:
     async def recover(self) -> int:
         """Find out what came of calls that nobody knows of; returns how many were open."""
         async with self._database:
+            if self._caller.came_back():
+                await hasten(self._conn, self._connection_id, self._now())
             calls = await open_calls(self._conn, self._connection_id)
         open_ = [call for call in calls if call.call_id not in self._in_flight]
         for call in open_:
@@ -297,7 +301,7 @@ class Dispatcher:
             return self._all(call, ReceiptState.REFUSED, error, dead=True)
         if isinstance(error, AuthExpired):
             return self._all(call, ReceiptState.LATER, error, delay_s=_AUTH_DELAY_S)
-        if isinstance(error, RateLimited):
+        if isinstance(error, (RateLimited, Resting)):
             return self._all(call, ReceiptState.LATER, error, delay_s=max(error.after_s, _PAUSE_S))
         verdicts = []
         for claimed in call.claimed:
@@ -414,13 +418,16 @@ class Dispatcher:
         return len(rows)
 
     async def _fetch(self, fetch_id: int, fetch: Fetch, attempts: int) -> None:
-        state, delay_s = "done", 0.0
+        state, delay_s, failed = "done", 0.0, False
         events: list[NewEvent] = []
         try:
             async for page in self._read_whole(fetch):
                 events += page
+        except (RateLimited, Resting) as error:
+            state, delay_s, events = "due", max(error.after_s, _PAUSE_S), []
         except ConnectorError as error:
             later_s = self._caller.retry_after_s(attempts, error)
+            failed = True
             state = "dead" if later_s is None or error.fate == "never" else "due"
             delay_s = later_s or 0.0
             events = []
@@ -432,7 +439,13 @@ class Dispatcher:
                 )
             await self._conn.execute(
                 _queries.end_fetch,
-                {"fetch_id": fetch_id, "state": state, "delay_s": delay_s, "now": self._now()},
+                {
+                    "fetch_id": fetch_id,
+                    "state": state,
+                    "delay_s": delay_s,
+                    "failed": failed,
+                    "now": self._now(),
+                },
             )
 
     async def _read_whole(self, fetch: Fetch) -> AsyncIterator[list[NewEvent]]:

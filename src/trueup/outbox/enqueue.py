@@ -1,6 +1,7 @@
 """Enqueue: what shall stand at the vendors. The only door of the outbox for other rooms."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -8,8 +9,9 @@ import psycopg
 
 from trueup.canon.command import encode_content
 from trueup.contract.connector import Fetch
+from trueup.contract.throttle import JITTER, RETRY_AFTER_S_MAX
 from trueup.db.queries import load_queries
-from trueup.errors import invariant
+from trueup.errors import OutcomeUnknown, Resting, Unavailable, invariant
 from trueup.govern.persons import read_keys
 from trueup.govern.vault import Vault
 from trueup.kernel.limits import UNITS_MAX
@@ -151,3 +153,24 @@ async def want_commands(
         },
     )
     return [ref for (ref,) in await cursor.fetchall()]
+
+
+async def hasten(
+    conn: psycopg.AsyncConnection[Any], connection_id: int, now: datetime | None = None
+) -> None:
+    """Let what waits after failed tries be tried now: the connection's vendor answers again.
+
+    Args:
+        conn: in autocommit, or in the caller's transaction.
+        connection_id: whose vendor it is.
+        now: by the caller's clock; None: the database's.
+    """
+    await conn.execute(
+        _queries.hasten,
+        {
+            "connection_id": connection_id,
+            "now": now,
+            "codes": [Unavailable.code, Resting.code, OutcomeUnknown.code],
+            "wait_s_max": RETRY_AFTER_S_MAX * (1 + JITTER),
+        },
+    )

@@ -284,13 +284,37 @@ ORDER BY due_at, fetch_id LIMIT %(count)s;
 
 -- name: end_fetch
 -- Writes down what came of a fetch.
--- Parameters: fetch_id, state, delay_s, now: instant or null.
+-- Parameters: fetch_id, state, delay_s, failed, now: instant or null.
 -- Rows: none.
 -- Index: fetch primary key.
 UPDATE outbox.fetch
-SET state = %(state)s, attempts = attempts + 1,
+SET state = %(state)s, attempts = attempts + %(failed)s::int,
   due_at = coalesce(%(now)s::timestamptz, now()) + make_interval(secs => %(delay_s)s)
 WHERE fetch_id = %(fetch_id)s;
+
+-- name: hasten
+-- Lets everything of a connection that waits after failed tries be tried now. What a person is
+-- asked about stays with the person. A try that was brought forward does not count, so that a
+-- vendor that comes and goes uses nobody's tries up.
+-- Parameters: connection_id, now: instant or null, wait_s_max: no schedule waits longer; codes: of
+-- the failures that are over.
+-- Rows: none.
+-- Index: intent_due, fetch_due, command_due, command_open.
+WITH instant AS (
+  SELECT coalesce(%(now)s::timestamptz, now()) AS at
+), intents AS (
+  UPDATE outbox.intent SET due_at = instant.at, attempts = attempts - 1 FROM instant
+  WHERE connection_id = %(connection_id)s AND state = 'due' AND attempts > 0
+    AND due_at > instant.at
+), fetches AS (
+  UPDATE outbox.fetch SET due_at = instant.at, attempts = attempts - 1 FROM instant
+  WHERE connection_id = %(connection_id)s AND state = 'due' AND attempts > 0
+    AND due_at > instant.at
+)
+UPDATE outbox.command SET due_at = instant.at, attempts = greatest(0, attempts - 1) FROM instant
+WHERE connection_id = %(connection_id)s AND state IN ('due', 'unknown')
+  AND code = ANY(%(codes)s::text[])
+  AND due_at > instant.at AND due_at <= instant.at + make_interval(secs => %(wait_s_max)s::float8);
 
 -- name: list_intents
 -- What shall stand where, and what is believed to.

@@ -13,7 +13,7 @@ from trueup.contract.connector import Piece, Reply, Request
 from trueup.contract.loader import ConnectorFolder
 from trueup.contract.recognition import identify_piece
 from trueup.db.pool import connect
-from trueup.errors import ConfigError, RateLimited, Unavailable
+from trueup.errors import ConfigError, RateLimited, Resting, Unavailable
 from trueup.hub import Hub
 from trueup.intake.append import append_events
 from trueup.intake.connections import Account
@@ -78,6 +78,8 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
                 if limited > LIMITED_TRIES_MAX:
                     raise
                 await self.sleep(min(max(error.after_s, 0.05), _AFTER_S_MAX))
+            except Resting:
+                raise  # nobody was asked, and asking again so soon is what the rest is against
             except Unavailable:
                 if request.writes or down >= len(DOWN_DELAYS_S):
                     raise

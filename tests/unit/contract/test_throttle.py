@@ -142,6 +142,13 @@ def test_jitter_stays_within_a_fifth(attempt: int, seed: int) -> None:
     assert delay_s == retry_delay_s(attempt, Random(seed))
 
 
+def test_the_schedule_outlasts_a_vendor_that_is_away_for_three_days() -> None:
+    for seed in range(500):
+        rng = Random(seed)
+        waits = [retry_delay_s(attempt, rng) or 0.0 for attempt in range(len(RETRY_DELAYS_S))]
+        assert sum(waits) > 72 * 3_600
+
+
 def test_jitter_spreads() -> None:
     rng = Random(1)
     assert len({retry_delay_s(5, rng) for _ in range(100)}) == 100

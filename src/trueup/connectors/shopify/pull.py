@@ -29,7 +29,7 @@ class Walk(msgspec.Struct, frozen=True, kw_only=True):
         field: the root field of the page.
         noun: the last part of the pieces' topic.
         size: records in one page; chosen so that the page stays below 1,000 points.
-        cost: the points a page is expected to take, before its reply tells.
+        cost: the points that Shopify wants to be there before it answers a page.
         gid: the type in its global ids.
         since: the search field by which changes are found.
         stamp: the node's field that `since` is about.
@@ -45,7 +45,7 @@ class Walk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 WALKS = {
-    "orders": Walk(field="orders", noun="order", size=5, cost=400, gid="Order"),
+    "orders": Walk(field="orders", noun="order", size=5, cost=480, gid="Order"),
     "products": Walk(field="products", noun="product", size=20, cost=200, gid="Product"),
     "customers": Walk(field="customers", noun="customer", size=50, cost=150, gid="Customer"),
     "inventory_items": Walk(
@@ -55,7 +55,7 @@ WALKS = {
         field="locations", noun="inventory_level", size=100, cost=100, gid="InventoryLevel"
     ),
     "locations": Walk(field="locations", noun="location", size=50, cost=20, gid="Location"),
-    "returns": Walk(field="orders", noun="return", size=10, cost=300, gid="Return"),
+    "returns": Walk(field="orders", noun="return", size=10, cost=1180, gid="Return"),
     "fulfillments": Walk(
         field="fulfillment", noun="fulfillment", size=1, cost=60, gid="Fulfillment"
     ),

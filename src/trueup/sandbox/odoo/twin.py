@@ -70,6 +70,7 @@ class OdooTwin(VendorTwin[Odoo]):
 
     def _order(self, number: int) -> Row:
         head: Row = {"name": f"P{number:05}", "state": "purchase", "partner_id": self._supplier}
+        head |= {"origin": False, "partner_ref": False}
         head |= {"currency_id": self.vendor.euro, "date_order": self.vendor.now()}
         return head | {"amount_total": Decimal("43.55")}
 
@@ -77,7 +78,7 @@ class OdooTwin(VendorTwin[Odoo]):
         name = f"Mia Muster {number}"
         place: Row = {"name": name, "email": f"mia{number}@home.example", "street": "Ringweg 7"}
         customer = self.vendor.add("res.partner", place | {"city": "Berlin", "zip": "10115"})
-        head: Row = {"name": f"INV/2026/{number:05}", "move_type": "out_invoice"}
+        head: Row = {"name": f"INV/2026/{number:05}", "move_type": "out_invoice", "ref": False}
         head |= {"state": "posted", "payment_state": "not_paid", "date": date(2026, 11, 2)}
         head |= {"currency_id": self.vendor.euro, "company_currency_id": self.vendor.euro}
         head |= {"amount_total": Decimal("119.99"), "amount_residual": Decimal("119.99")}
@@ -86,7 +87,7 @@ class OdooTwin(VendorTwin[Odoo]):
 
     def _book(self, number: int) -> None:
         head: Row = {"name": f"MISC/{number:05}", "move_type": "entry", "state": "posted"}
-        head |= {"date": date(2026, 11, 2), "company_currency_id": self.vendor.euro}
+        head |= {"ref": False, "date": date(2026, 11, 2), "company_currency_id": self.vendor.euro}
         move = self.vendor.add("account.move", head)
         for account, sign in zip(self._accounts, (1, -1), strict=True):
             line: Row = {"move_id": move, "account_id": account, "name": "payout"}
