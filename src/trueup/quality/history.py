@@ -70,7 +70,10 @@ def _arrived(subject: Subject, history: Sequence[Source]) -> State:
 
 
 def gap_recovered(subject: Subject) -> Verdict:
-    """Lose every webhook of a day and poll: no record is missing, and each says the same."""
+    """Lose every webhook of a day and poll: no record is missing, and each says the same.
+
+    A vendor without a list is asked by reference, as the hub does: what other systems name of it.
+    """
     if isinstance(_scheme(subject), QueuePull):
         return exempt("they lie in a queue that is polled until each is taken out")
     exchange = Exchange(subject)
@@ -80,6 +83,11 @@ def gap_recovered(subject: Subject) -> Verdict:
     polled: list[Meaning] = []
     for resource in subject.folder.manifest.pull:
         pieces = [p for page in exchange.pages(resource.resource) for p in page.pieces]
+        listed = {ref for piece in pieces for ref in _refs(exchange, piece)}
+        unlisted = [ref for _, ref in told if ref not in listed]
+        if resource.by_ref and unlisted:
+            asked = subject.folder.pull.batches(unlisted)
+            pieces += [piece for fetch in asked for piece in exchange.fetch(fetch)]
         polled += [m for piece in pieces for m in exchange.told(exchange.source_of(piece))]
     healed = _fold(polled)
     faults = [
@@ -89,6 +97,11 @@ def gap_recovered(subject: Subject) -> Verdict:
     ]
     faults += [] if told else ["the simulated vendor's webhooks mean nothing"]
     return verdict(faults, f"{len(told)} records of a day's webhooks, all healed by polls")
+
+
+def _refs(exchange: Exchange, piece: Piece) -> list[str]:
+    meanings = exchange.told(exchange.source_of(piece))
+    return [record.ref for _, mapped in meanings for record in mapped.records]
 
 
 def cursor_safe(subject: Subject) -> Verdict:
