@@ -17,7 +17,8 @@ HubError
 │   └── ConnectionUnknown       intake.connection_unknown   404
 ├── LedgerError                 ledger.*
 │   ├── InsufficientStock       ledger.insufficient_stock   commands only, never facts
-│   └── KeyReused               ledger.key_reused           same key, other content
+│   ├── KeyReused               ledger.key_reused           same key, other content
+│   └── ReservationClosed       ledger.reservation_closed   409: it holds nothing any more
 ├── ActionError                 action.*
 │   └── OutcomeUnknown          action.outcome_unknown      read back before any retry
 └── DatabaseError               database.*
@@ -171,6 +172,7 @@ class LedgerError(HubError):
     """The ledger refused a command."""
 
     code = "ledger.error"
+    status: ClassVar[int] = 409
 
 
 class InsufficientStock(LedgerError):
@@ -183,6 +185,12 @@ class KeyReused(LedgerError):
     """The idempotency key was used before with other content."""
 
     code = "ledger.key_reused"
+
+
+class ReservationClosed(LedgerError):
+    """The reservation has ended in another way, so this can not be done with it."""
+
+    code = "ledger.reservation_closed"
 
 
 class ActionError(HubError):

@@ -18,6 +18,7 @@ from trueup.canon.order import Order
 from trueup.canon.privacy import PrivacyKind, PrivacyRequest
 from trueup.canon.product import Product
 from trueup.canon.record import Record, encode
+from trueup.canon.reservation import Reservation
 from trueup.errors import DatabaseUnavailable
 from trueup.govern.persons import open_keys, read_keys
 from trueup.hub import Hub
@@ -32,6 +33,7 @@ from trueup.intake.park import (
     park_events,
     postpone_event,
 )
+from trueup.ledger.holds import replace_holds
 from trueup.ledger.model import Place, Position, Positions, Transaction
 from trueup.ledger.oversell import note_oversells
 from trueup.ledger.post import (
@@ -41,6 +43,7 @@ from trueup.ledger.post import (
     post_transactions,
     posted_of_records,
 )
+from trueup.ledger.reservation import positions_of_reservation
 from trueup.ledger.rules import difference, positions_of_movement, positions_of_order
 from trueup.outbox.channels import levels_written, tell_listings
 from trueup.outbox.command import Told, confirm_commands
@@ -84,14 +87,22 @@ class Applier:
         conn: in autocommit; each batch is one transaction on it.
         hub: vault, connectors and connections.
         watch: looks at bodies for drift.
+        record_numbers: where several appliers share a block of them.
     """
 
-    def __init__(self, conn: Conn, hub: Hub, watch: DriftWatch | None = None) -> None:
+    def __init__(
+        self,
+        conn: Conn,
+        hub: Hub,
+        watch: DriftWatch | None = None,
+        *,
+        record_numbers: RecordNumbers | None = None,
+    ) -> None:
         self._conn = conn
         self._hub = hub
         self._watch = watch
         self._skus = SkuNumbers()
-        self._record_numbers = RecordNumbers()
+        self._record_numbers = record_numbers or RecordNumbers()
 
     async def apply(self, events: Sequence[Event]) -> None:
         """Apply events and take them off the queue; what can not be applied is parked.
@@ -100,7 +111,7 @@ class Applier:
             DatabaseUnavailable: nothing of the batch was applied.
         """
         try:
-            await self._apply_batch(events)
+            await self.apply_now(events)
         except (DatabaseUnavailable, psycopg.OperationalError):
             raise
         except Exception as error:  # noqa: BLE001 - one bad event must not hold up the others
@@ -111,7 +122,8 @@ class Applier:
             for event in events:
                 await self.apply([event])
 
-    async def _apply_batch(self, events: Sequence[Event]) -> None:
+    async def apply_now(self, events: Sequence[Event]) -> None:
+        """Apply events in one transaction, or in the caller's; what fails is raised."""
         batch = _Batch(self._hub)
         batch.understand(events, await self._person_keys(events))
         if self._watch is not None:
@@ -167,6 +179,7 @@ class _Batch:
         self.transactions: list[Transaction] = []
         self.products: dict[tuple[int, str], Product] = {}
         self.levels: list[tuple[int, InventoryLevel]] = []
+        self.reservations: dict[int, Reservation] = {}
         self.told: list[Told] = []
 
     # -- reading -------------------------------------------------------------------------------
@@ -225,7 +238,7 @@ class _Batch:
             stored.record_id
             for records in self.entities.values()
             for stored in records.values()
-            if stored.kind in {Order.kind, StockMovement.kind}
+            if stored.kind in {Order.kind, StockMovement.kind, Reservation.kind}
         ]
 
     def record_count(self) -> int:
@@ -388,6 +401,10 @@ class _Batch:
                 if movement.movement in _OPENING:
                     opens = frozenset((movement.sku,))
                 reason = movement.movement.value
+            elif isinstance(stored.body, Reservation):
+                wanted = positions_of_reservation(stored.body, self.hub.site_of(connection_id))
+                reason = stored.body.kind
+                self.reservations[stored.record_id] = stored.body
             else:
                 continue
             moves = difference(wanted, posted)
@@ -421,6 +438,7 @@ class _Batch:
             skus |= {p.sku for t in self.transactions for p in t.moves}
             await lock_balances(conn, {sku: numbers[sku] for sku in skus})
         changes = await post_transactions(conn, self.transactions, numbers)
+        await replace_holds(conn, self.reservations, numbers)
         await tell_listings(conn, self.hub, listings, numbers)
         await change_stock(conn, changes)
         await note_oversells(conn, changes, self.transactions)
@@ -467,6 +485,9 @@ class _Batch:
 def _skus_of(record: Record) -> Iterable[str]:
     if isinstance(record, Order):
         return (line.sku for line in record.lines if line.sku)
+    if isinstance(record, Reservation):
+        # One that was refused moves nothing: what it names need not be a SKU of ours.
+        return (line.sku for line in record.lines if not record.shortages)
     if isinstance(record, Product):
         return (variant.sku for variant in record.variants if variant.sku)
     return (record.sku,) if isinstance(record, StockMovement) else ()

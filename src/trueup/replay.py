@@ -14,6 +14,7 @@ import psycopg
 
 from trueup.canon.inventory import MovementKind, StockMovement
 from trueup.canon.order import Order
+from trueup.canon.reservation import Reservation
 from trueup.govern.persons import read_keys
 from trueup.hub import Hub
 from trueup.intake.claim import load_events
@@ -22,6 +23,7 @@ from trueup.intake.reads import scan_log
 from trueup.kernel.limits import BATCH_EVENTS_MAX
 from trueup.ledger.model import Positions
 from trueup.ledger.post import posted_of_records
+from trueup.ledger.reservation import positions_of_reservation
 from trueup.ledger.rules import positions_of_movement, positions_of_order
 from trueup.records.merge import merge, take_apart
 from trueup.records.model import Stored
@@ -209,6 +211,8 @@ def _positions(
             found.skipped += 1
             return None
         return positions_of_movement(record.body, 0)
+    if isinstance(record.body, Reservation):
+        return positions_of_reservation(record.body, hub.site_of(connection_id))
     return {}
 
 

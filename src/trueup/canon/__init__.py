@@ -59,6 +59,12 @@ from trueup.canon.product import InventoryItem, Product, Variant
 from trueup.canon.purchase import PurchaseLine, PurchaseOrder, PurchaseState, SupplierItem
 from trueup.canon.record import Record, VersionKey, decode, encode, kind_of
 from trueup.canon.refund import Refund, RefundLine, Restock
+from trueup.canon.reservation import (
+    Reservation,
+    ReservationLine,
+    ReservationState,
+    Shortage,
+)
 from trueup.canon.returns import Return, ReturnLine, ReturnPerson, ReturnState
 from trueup.canon.shipment import Shipment, ShipmentLine, ShipmentPerson, ShipmentState
 from trueup.canon.ticket import Priority, Ticket, TicketPerson, TicketStatus
@@ -129,6 +135,9 @@ __all__ = [
     "RefundLine",
     "RefundPayment",
     "ReplyToTicket",
+    "Reservation",
+    "ReservationLine",
+    "ReservationState",
     "Restock",
     "Return",
     "ReturnLine",
@@ -142,6 +151,7 @@ __all__ = [
     "ShipmentPerson",
     "ShipmentState",
     "ShippingLine",
+    "Shortage",
     "StockMovement",
     "SupplierItem",
     "TaxLine",

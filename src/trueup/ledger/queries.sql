@@ -257,3 +257,50 @@ SELECT s.code AS sku, count(*) AS postings
 FROM (SELECT sku_id FROM ledger.posting ORDER BY event_id DESC, ordinal DESC LIMIT %(postings)s) p
 JOIN ledger.sku s USING (sku_id)
 GROUP BY s.code ORDER BY count(*) DESC, s.code LIMIT %(count)s;
+
+-- name: known_skus
+-- The numbers of SKUs that have one; none is made.
+-- Parameters: codes.
+-- Rows: many: code, sku_id.
+-- Index: sku_code_key.
+SELECT code, sku_id FROM ledger.sku WHERE code = ANY(%(codes)s::text[]);
+
+-- name: replace_holds
+-- Sets what some reservations hold: the lines given, and none of theirs beside.
+-- Parameters: arrays: record_ids of all of them; and lines, of equal length.
+-- Rows: none.
+-- Index: hold primary key.
+WITH gone AS (
+  DELETE FROM ledger.hold h USING (
+    SELECT DISTINCT record_id FROM unnest(%(record_ids)s::bigint[]) AS r (record_id)) r
+  WHERE h.record_id = r.record_id AND NOT EXISTS (
+    SELECT FROM unnest(%(line_records)s::bigint[]) AS l (record_id)
+    WHERE l.record_id = h.record_id)
+)
+INSERT INTO ledger.hold (record_id, ordinal, ref, sku_id, site, units, expires_at)
+SELECT * FROM unnest(%(line_records)s::bigint[], %(ordinals)s::int[], %(refs)s::text[],
+  %(sku_ids)s::int[], %(sites)s::text[], %(units)s::int[], %(expires_ats)s::timestamptz[])
+ON CONFLICT (record_id, ordinal) DO UPDATE
+SET ref = excluded.ref, sku_id = excluded.sku_id, site = excluded.site, units = excluded.units,
+  expires_at = excluded.expires_at;
+
+-- name: left_at_sites
+-- What of a SKU lies at a site and is held for nobody who named the site; the caller holds the
+-- SKU's balance.
+-- Parameters: sku_ids, sites: arrays of equal length.
+-- Rows: many: sku_id, site, units.
+-- Index: site_balance primary key, hold_sku.
+SELECT w.sku_id, w.site, (coalesce(b.on_hand, 0) - coalesce((
+  SELECT sum(h.units) FROM ledger.hold h WHERE h.sku_id = w.sku_id AND h.site = w.site), 0))::bigint
+FROM unnest(%(sku_ids)s::int[], %(sites)s::text[]) AS w (sku_id, site)
+LEFT JOIN ledger.site_balance b ON b.sku_id = w.sku_id AND b.site = w.site;
+
+-- name: due_holds
+-- Reservations whose time is over, the oldest first; of some SKUs where they are given.
+-- Parameters: now_at, sku_ids (null: of all), count.
+-- Rows: many: ref.
+-- Index: hold_expires, hold_sku.
+SELECT ref FROM ledger.hold
+WHERE expires_at <= %(now_at)s
+  AND (%(sku_ids)s::int[] IS NULL OR sku_id = ANY(%(sku_ids)s::int[]))
+GROUP BY ref ORDER BY min(expires_at), ref LIMIT %(count)s;

@@ -12,6 +12,7 @@ from trueup.canon.issue import Issue, Severity
 from trueup.canon.order import Order
 from trueup.canon.privacy import PrivacyRequest
 from trueup.canon.product import InventoryItem, Product
+from trueup.canon.reservation import Reservation
 from trueup.records.understand import Understood
 
 RecordId = tuple[int, str, str]
@@ -21,7 +22,7 @@ RecordId = tuple[int, str, str]
 _ALONE = frozenset(
     (
         *(Order.kind, Customer.kind, Product.kind, InventoryItem.kind, InventoryLevel.kind),
-        *(Location.kind, StockMovement.kind, PrivacyRequest.kind),
+        *(Location.kind, StockMovement.kind, PrivacyRequest.kind, Reservation.kind),
     )
 )
 

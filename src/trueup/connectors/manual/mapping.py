@@ -1,4 +1,4 @@
-"""What a reported movement means: our own form, so that nothing in it is unknown. Pure."""
+"""What our own events mean: our own form, so that nothing in it is unknown. Pure."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -7,6 +7,7 @@ import msgspec
 
 from trueup.canon.inventory import MovementKind, StockMovement
 from trueup.canon.issue import Issue, Severity
+from trueup.connectors.manual import reservation
 from trueup.contract.connector import Mapped, Source
 from trueup.kernel.limits import UNITS_MAX
 from trueup.kernel.money import Money
@@ -40,7 +41,9 @@ _DECODER = msgspec.json.Decoder(MovementShape)
 
 
 def map_source(source: Source) -> Mapped:
-    """Return the movement, or the issue that says what is wrong with it."""
+    """Return the movement or the reservation, or the issue that says what is wrong with it."""
+    if source.topic == reservation.TOPIC:
+        return reservation.map_reservation(source.body)
     if source.topic != TOPIC:
         return Mapped(ignored=f"nothing in the hub reads the topic {source.topic[:60]!r}")
     try:
