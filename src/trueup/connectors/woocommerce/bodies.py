@@ -18,8 +18,12 @@ def _tell(topic: str, fields: Fields, body: bytes) -> Sequence[Piece] | None:
         return (Piece(topic="fetch/refund", body=body),)
     if {"product", "variations"} <= fields.keys():
         return (Piece(topic="fetch/product", body=body),)
+    return _alone(topic, fields, body) if "id" in fields else None
+
+
+def _alone(topic: str, fields: Fields, body: bytes) -> tuple[Piece, ...] | None:
     noun = _noun_in(fields) or FORMS.noun_of(topic)
-    if noun == "inventory_level" and "id" in fields:
+    if noun == "inventory_level":
         return (Piece(topic="pull/inventory_level", body=b'{"level":%b}' % body),)
     if noun is None or (topic in FORMS.topics and _about(topic) == noun):
         return as_given(FORMS, topic, body) if noun else None
