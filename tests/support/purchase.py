@@ -433,6 +433,10 @@ class Purchase:
             if row["connection_id"] == number
         ]
         async with brand.conn.transaction():
+            # A wish is one per event; here the same is wished for again after a while.
+            await brand.conn.execute(
+                "DELETE FROM outbox.fetch WHERE connection_id = %s AND state <> 'due'", (number,)
+            )
             await want_fetches(brand.conn, fetches)
 
     async def take_in(self) -> None:
