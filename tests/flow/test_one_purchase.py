@@ -365,7 +365,7 @@ async def test_nothing_is_left_for_a_person(calm: End) -> None:
 # -- where much goes wrong ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", [1, 5, 8, 9])
+@pytest.mark.parametrize("seed", [1, 5, 8, 32])
 async def test_the_end_is_the_same_whatever_is_lost_repeated_or_late(
     database_url: str, tmp_path: Path, calm: End, seed: int
 ) -> None:
