@@ -119,6 +119,7 @@ def _zendesk() -> list[tuple[str, object, list[str]]]:
         ("x", {"results": [ticket | {"result_type": "ticket"}], "count": 1}, ["ticket"]),
         ("tickets", {"tickets": [], "users": []}, ["ignored"]),
         ("x", {"macros": [{"id": 1}]}, ["ignored"]),
+        ("x", {"id": 1, "url": "https://x.zendesk.com/api/v2/groups/1.json"}, ["ignored"]),
         ("ticket", {"id": "x"}, ["zendesk.field_invalid"]),
         ("x", {"id": 5}, ["ingest.topic_unknown"]),
     ]
@@ -186,6 +187,7 @@ def _gorgias() -> list[tuple[str, object, list[str]]]:
         ("x", message, ["message"]),
         ("x", {"data": [bare]}, ["ingest.topic_unknown"]),
         ("tickets", {"data": []}, ["ignored"]),
+        ("tickets", {"id": 3, "uri": "/api/tags/3/"}, ["ignored"]),
     ]
 
 

@@ -24,13 +24,22 @@ _SHOWN_MAX = 50
 
 def ingest(
     connector: Annotated[str, typer.Argument(help="Id of the connector, such as shopify.")],
-    topic: Annotated[str, typer.Argument(help="The vendor's topic, such as orders/create.")],
-    files: Annotated[list[Path], typer.Argument(help="Files that hold one raw body each.")],
+    topic: Annotated[
+        str,
+        typer.Argument(help="The vendor's topic, such as orders/create, or a word, such as order."),
+    ],
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="Files that hold a raw body each: a webhook, a reply, a record."),
+    ],
     connection: ConnectionOption = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Put raw bodies through the real intake, trusted as local, and show what they became.
+
+    A page of the vendor's API becomes one piece per record. A body that tells by itself what it is
+    needs no right topic; of another with an unknown topic, an issue names the known ones.
 
     Ends with 1 where a body was parked or refused; warnings alone end with 0.
     """

@@ -16,6 +16,9 @@ UNTOLD = "untold/"
 EMPTY = "empty/"
 """Before the topic of a list without anything in it."""
 
+UNREAD = "unread/"
+"""Before the name of a thing that tells what it is, and that nothing in the hub reads."""
+
 Fields = dict[str, msgspec.Raw]
 
 _DEPTH_MAX = 6
@@ -95,6 +98,11 @@ def as_given(forms: Forms, topic: str, body: bytes) -> tuple[Piece, ...]:
 def untold(topic: str, body: bytes) -> tuple[Piece, ...]:
     """Return a piece of which nobody can say what it is; an issue tells what may be done."""
     return (Piece(topic=f"{UNTOLD}{topic[:_WORD_CHARS_MAX]}", body=body),)
+
+
+def unread(name: str, body: bytes) -> tuple[Piece, ...]:
+    """Return a piece of a thing that nothing in the hub reads; it is ignored with that reason."""
+    return (Piece(topic=f"{UNREAD}{name[:_WORD_CHARS_MAX]}", body=body),)
 
 
 def fields_of(raw: bytes | msgspec.Raw | None) -> Fields:

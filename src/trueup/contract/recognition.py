@@ -12,7 +12,7 @@ import msgspec
 
 from trueup.canon.issue import Issue, Severity
 from trueup.contract.connector import Identified, Mapped, Piece, Source
-from trueup.contract.envelope import EMPTY, UNTOLD, split_handed
+from trueup.contract.envelope import EMPTY, UNREAD, UNTOLD, split_handed
 from trueup.contract.loader import ConnectorFolder
 from trueup.kernel.ids import sha256
 
@@ -59,6 +59,9 @@ def map_source(folder: ConnectorFolder, source: Source) -> Mapped:
     """Return what a body means; of one that nobody could say what it is, what may be done."""
     if source.topic.startswith(EMPTY):
         return Mapped(ignored="the list holds nothing")
+    if source.topic.startswith(UNREAD):
+        name = source.topic.removeprefix(UNREAD)
+        return Mapped(ignored=f"nothing in the hub reads {name!r} of {folder.id}")
     if not source.topic.startswith(UNTOLD):
         return folder.mapping.map_source(source)
     known = folder.forms.known() if folder.forms is not None else ()
@@ -73,7 +76,7 @@ def map_source(folder: ConnectorFolder, source: Source) -> Mapped:
 
 
 def _is_nothing(topic: str) -> bool:
-    return topic.startswith((UNTOLD, EMPTY))
+    return topic.startswith((UNTOLD, EMPTY, UNREAD))
 
 
 def _digest(piece: Piece) -> str:

@@ -34,7 +34,7 @@ def _one(topic: str, fields: Fields, body: bytes) -> tuple[Piece, ...] | None:
     noun = "inventory_level" if "identity" in fields else FORMS.noun_of(topic)
     if noun is None:
         return None
-    if noun == "order" and topic != "pull/order" and "id" in fields:
+    if noun == "order" and "id" in fields:
         consignments = fields_of(fields.get("consignments"))
         if not any(way in consignments for way in _WAYS):
             return (Piece(topic="pull/order", body=body),)  # the head alone

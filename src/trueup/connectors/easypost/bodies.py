@@ -15,9 +15,13 @@ from trueup.contract.envelope import (
     items_of,
     joined,
     text_of,
+    unread,
 )
 
 _NOUNS = {"tracker": "parcel", "shipment": "shipment"}
+_EXPLAINED = frozenset(("batch", "claim", "insurance", "payment", "pickup", "refund", "report"))
+"""Things that move no parcel, of which the mapping says why."""
+
 _LISTS = ("trackers", "events", "shipments")
 
 
@@ -49,7 +53,7 @@ def _listed(noun: str, topic: str, item: bytes) -> Sequence[Piece]:
 def _one(told: str, topic: str, body: bytes) -> tuple[Piece, ...]:
     noun = _NOUNS.get(told)
     if noun is None:
-        return (Piece(topic=told, body=body),)
+        return (Piece(topic=told, body=body),) if told in _EXPLAINED else unread(told, body)
     return FORMS.of_noun(noun, body, topic)
 
 

@@ -17,6 +17,7 @@ from trueup.contract.envelope import (
     items_of,
     joined,
     text_of,
+    unread,
 )
 
 _ADDRESS = re.compile(r"/api/(?:tickets/[0-9]+/)?([a-z-]{1,40})/[0-9]+/?(?:\?|$)")
@@ -27,25 +28,24 @@ def _tell(topic: str, fields: Fields, body: bytes) -> Sequence[Piece] | None:
     if event in TOPICS:
         return (Piece(topic=event, body=body),)
     if holds(fields, "data") and "id" not in fields:
-        # A ticket of a list lacks its messages; what is there is kept all the same.
-        word = "ticket" if topic == "pull/ticket" else topic
-        return joined([_one(word, item) for item in items_of(fields["data"])], topic, body)
+        return joined([_one(topic, item) for item in items_of(fields["data"])], topic, body)
     return _one(topic, body) if "id" in fields else None
 
 
 def _one(topic: str, body: bytes) -> tuple[Piece, ...]:
     fields = fields_of(body)
     address = _ADDRESS.search(text_of(fields.get("uri")))
-    if address is not None and (noun := address[1].removesuffix("s")) not in FORMS.nouns:
-        return (Piece(topic=f"pull/{noun}", body=body),)
     told = address[1].removesuffix("s") if address else ""
+    if told and told not in FORMS.nouns:
+        return unread(told, body)
     if not told and "ticket_id" in fields:
         told = "message"
     told = told or FORMS.noun_of(topic) or ""
     if not told:
         return as_given(FORMS, topic, body)
-    pieces = FORMS.of_noun(told, body, topic)
-    if told != "ticket" or topic in FORMS.topics:
+    # A ticket of a list lacks its messages; what is there is kept all the same.
+    pieces = FORMS.of_noun(told, body)
+    if told != "ticket":
         return pieces
     messages = items_of(fields.get("messages"))
     whole = [each for each in messages if {"id", "ticket_id"} <= fields_of(each).keys()]

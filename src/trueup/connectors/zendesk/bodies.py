@@ -23,6 +23,7 @@ from trueup.contract.envelope import (
     items_of,
     joined,
     text_of,
+    unread,
     untold,
 )
 
@@ -30,6 +31,7 @@ _Users = Mapping[int, msgspec.Raw]
 _ADDRESS = re.compile(r"/api/v2/([a-z_]{1,40})/[0-9]+(?:\.json)?(?:\?|$)")
 _OF_TICKET = re.compile(r"tickets?/([0-9]{1,19})/comments?(?:\.json)?(?:\?|$)")
 _PLACES = ("next_page", "previous_page", "next", "prev")
+_NOUNS = {"tickets": "ticket", "users": "user", "comments": "comment"}
 _SIDE = frozenset(("users", "groups", "organizations"))
 _AROUND = frozenset(("links", "meta", "details", "error", "count"))
 _HOOK = msgspec.json.Decoder(HookShape)
@@ -66,7 +68,7 @@ def _listed(topic: str, name: str, fields: Fields, body: bytes) -> tuple[Piece, 
         ticket = _ticket_of(topic, fields)
         parts = [_comment(topic, item, ticket, users) for item in items]
     else:
-        parts = [_of(name.removesuffix("s"), topic, item, users) for item in items]
+        parts = [_of(_NOUNS.get(name, name), topic, item, users) for item in items]
     return joined(parts, topic, body)
 
 
@@ -79,7 +81,7 @@ def _alone(topic: str, body: bytes, users: _Users) -> tuple[Piece, ...]:
     fields = fields_of(body)
     address = _ADDRESS.search(text_of(fields.get("url")))
     if address is not None:
-        return _of(address[1].removesuffix("s"), topic, body, users)
+        return _of(_NOUNS.get(address[1], address[1]), topic, body, users)
     if "author_id" in fields:
         return _comment(topic, body, _ticket_of(topic, fields), users)
     noun = FORMS.noun_of(topic)
@@ -94,7 +96,7 @@ def _of(noun: str, topic: str, item: bytes, users: _Users) -> tuple[Piece, ...]:
         return _comment(topic, item, _ticket_of(topic, fields_of(item)), users)
     if noun in FORMS.nouns:
         return FORMS.of_noun(noun, item, topic)
-    return (Piece(topic=f"pull/{noun[:40]}", body=item),)
+    return unread(noun, item)
 
 
 def _comment(topic: str, item: bytes, ticket: str, users: _Users) -> tuple[Piece, ...]:
