@@ -159,15 +159,29 @@ SET check_at = %(check_at)s,
 WHERE call_id = %(call_id)s;
 
 -- name: unapplied_intents
--- Puts intents back to work whose value the vendor took in and did not apply, unless a newer value
--- was said since.
--- Parameters: connection_id, kind; arrays of equal length: keys, sequences, observed.
--- Rows: many: key.
+-- Takes note of what stands at a vendor where it took another value in, unless a newer one was said
+-- since. A lower level may be a sale that has not been read: it is never raised over that at once.
+-- Parameters: connection_id, kind; arrays of equal length: keys, sequences, observed; now: instant.
+-- Rows: many: key, state ("due": said again at once).
 -- Index: intent primary key.
+WITH seen AS (
+  SELECT * FROM unnest(%(keys)s::text[], %(sequences)s::bigint[], %(observed)s::int[])
+    AS r (key, sequence, observed)
+), locked AS (
+  SELECT i.connection_id, i.kind, i.key, r.observed,
+    i.dropped + greatest(0, i.believed - r.observed) AS dropped,
+    i.risen + greatest(0, r.observed - i.believed) AS risen
+  FROM outbox.intent i JOIN seen r ON r.key = i.key
+  WHERE i.connection_id = %(connection_id)s AND i.kind = %(kind)s AND i.state = 'settled'
+    AND i.confirmed_sequence = r.sequence AND i.believed <> r.observed
+  ORDER BY i.connection_id, i.kind, i.key
+  FOR UPDATE OF i
+)
 UPDATE outbox.intent i
-SET believed = r.observed, state = 'due', due_at = now()
-FROM unnest(%(keys)s::text[], %(sequences)s::bigint[], %(observed)s::int[])
-  AS r (key, sequence, observed)
-WHERE i.connection_id = %(connection_id)s AND i.kind = %(kind)s AND i.key = r.key
-  AND i.state = 'settled' AND i.confirmed_sequence = r.sequence AND i.value <> r.observed
-RETURNING i.key;
+SET believed = l.observed, dropped = l.dropped, risen = l.risen, unexplained_since = %(now)s,
+  value = greatest(0, i.available - l.dropped), due_at = %(now)s,
+  state = CASE WHEN l.observed = greatest(0, i.available - l.dropped) THEN 'settled'
+    ELSE 'due' END
+FROM locked l
+WHERE i.connection_id = l.connection_id AND i.kind = l.kind AND i.key = l.key
+RETURNING i.key, i.state;

@@ -45,8 +45,9 @@ async def settle_submitted(
 ) -> None:
     """Compare what stands at the vendor with what it took in.
 
-    A number that it did not apply is said again once the patience is over, unless a newer one was
-    said since; until then it is looked at again.
+    Once the patience is over, a number that is higher there than was said is said again. A lower
+    one may be a sale that nobody has read yet: it counts as unexplained, as anywhere else, and is
+    raised only when that patience is over too. A newer number said since goes before all of it.
 
     Args:
         conn: in autocommit.
@@ -77,9 +78,10 @@ async def settle_submitted(
                 "keys": [c.intent.key for c, _ in missing],
                 "sequences": [c.sequence for c, _ in missing],
                 "observed": [level for _, level in missing],
+                "now": now,
             },
         )
-        again = {key for (key,) in await cursor.fetchall()}
+        again = {key for key, state in await cursor.fetchall() if state == "due"}
         issues = [
             (
                 None,
