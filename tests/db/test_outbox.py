@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.spine import Spine, open_spine
+from trueup.contract.breaker import CircuitBreaker
 from trueup.contract.connector import Receipt, ReceiptState
 from trueup.contract.throttle import RETRY_DELAYS_S
 from trueup.db.pool import connect
@@ -308,8 +309,11 @@ async def test_what_fails_again_and_again_is_given_up_and_can_be_revived(
         for tried in range(len(RETRY_DELAYS_S)):
             before = await intent(spine)
             assert (before["state"], before["attempts"]) == ("due", tried)
+            # While the breaker rests, nothing is asked and no try counts: let its pause be over.
+            dispatcher._caller.breaker = CircuitBreaker()
             await dispatcher.step()
             await spine.rows("UPDATE outbox.intent SET due_at = now() RETURNING 1")
+        dispatcher._caller.breaker = CircuitBreaker()
         await dispatcher.step()
         assert (await intent(spine))["state"] == "dead"
         assert await spine.open_issues() == ["outbox.given_up"]
