@@ -27,6 +27,8 @@ _LISTS = ("trackers", "events", "shipments")
 
 def _tell(topic: str, fields: Fields, body: bytes) -> Sequence[Piece] | None:
     told = text_of(fields.get("object")).lower()[:40]
+    if told == "event" and not holds(fields, "result"):
+        return unread("event without its object", body)  # as the list of events tells them
     if told == "event":
         return (Piece(topic=text_of(fields.get("description"))[:100], body=body),)
     if told:

@@ -1,15 +1,27 @@
 """What a person may hand in: replies of `web_search_read` and `web_read`, of JSON-RPC, and records.
 
 Records of Odoo do not say what they are, so the topic does: a resource, or the model's own name.
-An entry in the books tells by its type whether it is an invoice or a journal.
+Both ways in which Odoo writes what a record points at are read. An entry in the books tells by its
+type whether it is an invoice or a journal.
 """
 
 from collections.abc import Sequence
 
+import msgspec
+
 from trueup.connectors.odoo.model import MODELS
 from trueup.connectors.odoo.pull import levels_of
 from trueup.contract.connector import Piece
-from trueup.contract.envelope import Fields, Forms, fields_of, holds, items_of, joined, text_of
+from trueup.contract.envelope import (
+    FAULTS,
+    Fields,
+    Forms,
+    fields_of,
+    holds,
+    items_of,
+    joined,
+    text_of,
+)
 from trueup.errors import ContractBroken
 
 _ENTRY = frozenset(("invoice", "journal"))
@@ -32,6 +44,7 @@ def _all(topic: str, items: list[bytes], body: bytes) -> tuple[Piece, ...] | Non
 
 
 def _one(topic: str, fields: Fields, body: bytes) -> tuple[Piece, ...] | None:
+    body = _named(fields, body)
     noun = FORMS.noun_of(topic)
     kind = text_of(fields.get("move_type"))
     if kind and (noun in _ENTRY or noun is None):
@@ -47,6 +60,31 @@ def _one(topic: str, fields: Fields, body: bytes) -> tuple[Piece, ...] | None:
         return pieces or FORMS.of_noun(noun, body)
 
 
+def _named(fields: Fields, body: bytes) -> bytes:
+    """Return a record of `search_read` as `web_search_read` writes it: what it points at is named.
+
+    There a pointer is a pair, such as [8, "WH/Stock"].
+    """
+    pairs = {name: pair for name, raw in fields.items() if (pair := _pair(raw)) is not None}
+    if not pairs:
+        return body
+    named = {
+        name: {"id": number, "display_name": text, "name": text}
+        for name, (number, text) in pairs.items()
+    }
+    return msgspec.json.encode({**fields, **named})
+
+
+def _pair(raw: msgspec.Raw) -> tuple[int, str] | None:
+    if bytes(raw)[:1] != b"[":
+        return None
+    try:
+        return _PAIR.decode(raw)
+    except FAULTS:
+        return None
+
+
+_PAIR = msgspec.json.Decoder(tuple[int, str])
 _NOUNS = {model.topic.partition("/")[2]: (model.topic,) for model in MODELS.values()}
 FORMS = Forms(
     nouns=_NOUNS,
@@ -59,7 +97,7 @@ FORMS = Forms(
         },
         **dict.fromkeys(("journal_entry", "journal_entries"), "journal"),
         **dict.fromkeys(("bill", "bills"), "invoice"),
-        **dict.fromkeys(("stock", "stock.quant"), "inventory_level"),
+        "stock": "inventory_level",
     },
     topics=frozenset((*(topic for (topic,) in _NOUNS.values()), "fetch/inventory_level")),
     tell=_tell,

@@ -7,9 +7,19 @@ import re
 from collections.abc import Sequence
 
 from trueup.contract.connector import Piece
-from trueup.contract.envelope import Fields, Forms, as_given, fields_of, items_of, text_of
+from trueup.contract.envelope import (
+    Fields,
+    Forms,
+    as_given,
+    fields_of,
+    holds,
+    items_of,
+    joined,
+    text_of,
+)
 
 _HOOKED = ("order", "product", "customer", "coupon")
+_BATCH = {"create": "created", "update": "updated", "delete": "deleted"}
 _ADDRESS = re.compile(r"/wc/v[0-9]/([a-z]{1,30})/[0-9]+(?:/([a-z]{1,30})/[0-9]+)?/?$")
 
 
@@ -18,7 +28,21 @@ def _tell(topic: str, fields: Fields, body: bytes) -> Sequence[Piece] | None:
         return (Piece(topic="fetch/refund", body=body),)
     if {"product", "variations"} <= fields.keys():
         return (Piece(topic="fetch/product", body=body),)
-    return _alone(topic, fields, body) if "id" in fields else None
+    if "id" in fields:
+        return _alone(topic, fields, body)
+    noun = FORMS.noun_of(topic)
+    is_batch = fields.keys() <= _BATCH.keys() and all(holds(fields, name) for name in fields)
+    return _batch(noun, fields, body) if noun in _HOOKED and fields and is_batch else None
+
+
+def _batch(noun: str, fields: Fields, body: bytes) -> tuple[Piece, ...]:
+    """Return the pieces of a batch's answer, which holds what was made, changed and deleted."""
+    parts = [
+        (Piece(topic=f"{noun}.{_BATCH[name]}", body=item),)
+        for name in fields
+        for item in items_of(fields[name])
+    ]
+    return joined(parts, noun, body)
 
 
 def _alone(topic: str, fields: Fields, body: bytes) -> tuple[Piece, ...] | None:
