@@ -125,6 +125,21 @@ async def test_what_the_reply_says_wins_less_what_others_have_in_flight(database
             await one.take("all", 150.0, patient=False)
 
 
+async def test_of_two_replies_the_later_call_is_believed(database_url: str) -> None:
+    clock = Hand()
+    async with limiters(database_url, 2, clock, all=(10.0, 0.001)) as (one, other):
+        first = await one.take("all", 1.0, patient=False)
+        clock.advance(1)
+        second = await other.take("all", 1.0, patient=False)
+        few = Budget(available=1.0, capacity=10.0, refill_per_s=0.001)
+        await other.learn("all", 1.0, few, taken_at=second)
+        many = Budget(available=9.0, capacity=10.0, refill_per_s=0.001)
+        await one.learn("all", 1.0, many, taken_at=first)
+        # One was left, less the call that was under way then: nothing, whatever the older reply says.
+        with pytest.raises(RateLimited):
+            await one.take("all", 1.0, patient=False)
+
+
 async def test_after_too_many_nobody_calls_until_the_vendor_said(database_url: str) -> None:
     clock = Hand()
     async with limiters(database_url, 2, clock) as (one, other):

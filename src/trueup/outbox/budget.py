@@ -37,8 +37,8 @@ _TURN_S_MAX = 1.0
 class Limiter(Protocol):
     """Gives out one connection's budget of calls."""
 
-    async def take(self, scope: str, cost: float, *, patient: bool) -> None:
-        """Return once the call may leave.
+    async def take(self, scope: str, cost: float, *, patient: bool) -> datetime | None:
+        """Return once the call may leave, with the instant at which it took its cost.
 
         Args:
             scope: which of the manifest's limits the call counts against.
@@ -51,7 +51,13 @@ class Limiter(Protocol):
         ...
 
     async def learn(
-        self, scope: str, cost: float, budget: Budget | None, blocked_s: float | None = None
+        self,
+        scope: str,
+        cost: float,
+        budget: Budget | None,
+        *,
+        blocked_s: float | None = None,
+        taken_at: datetime | None = None,
     ) -> None:
         """Believe what the reply to a call says; `blocked_s`: the vendor wants no calls so long."""
         ...
@@ -65,7 +71,7 @@ class OwnLimiter:
         self._limits = limits_of(manifest)
         self._buckets = {name: CostBucket.of(limit) for name, limit in self._limits.items()}
 
-    async def take(self, scope: str, cost: float, *, patient: bool) -> None:  # noqa: ARG002 - one caller
+    async def take(self, scope: str, cost: float, *, patient: bool) -> datetime | None:  # noqa: ARG002 - one caller
         """Return once the call may leave."""
         name = scope_of(self._limits, scope)
         wait_s = self._buckets[name].reserve(cost, self._clock.now())
@@ -74,13 +80,16 @@ class OwnLimiter:
             raise RateLimited(after_s=wait_s)
         if wait_s > 0:
             await asyncio.sleep(wait_s)
+        return None
 
     async def learn(
         self,
         scope: str,
         cost: float,  # noqa: ARG002 - nothing else of ours is in flight
         budget: Budget | None,
+        *,
         blocked_s: float | None = None,  # noqa: ARG002 - the one caller knows it from the error
+        taken_at: datetime | None = None,  # noqa: ARG002 - one call at a time
     ) -> None:
         """Believe what the reply says."""
         if budget is not None:
@@ -154,12 +163,12 @@ class SharedLimiter:
         self._limits = limits
         self._opened = False
 
-    async def take(self, scope: str, cost: float, *, patient: bool) -> None:
-        """Return once the call may leave."""
+    async def take(self, scope: str, cost: float, *, patient: bool) -> datetime | None:
+        """Return once the call may leave, with the instant at which it took its cost."""
         name = scope_of(self._limits, scope)
         waited_s = 0.0
         while True:
-            wait_s, taken = await self._ask(name, cost, patient=patient)
+            wait_s, taken, at = await self._ask(name, cost, patient=patient)
             if taken:
                 break
             waited_s += wait_s
@@ -168,9 +177,16 @@ class SharedLimiter:
             await self._budgets.sleep(min(max(wait_s, 0.01), _TURN_S_MAX))
         if wait_s > 0:
             await self._budgets.sleep(wait_s)
+        return at
 
     async def learn(
-        self, scope: str, cost: float, budget: Budget | None, blocked_s: float | None = None
+        self,
+        scope: str,
+        cost: float,
+        budget: Budget | None,
+        *,
+        blocked_s: float | None = None,
+        taken_at: datetime | None = None,
     ) -> None:
         """Believe what the reply says."""
         await self._budgets.run(
@@ -182,9 +198,10 @@ class SharedLimiter:
             capacity=None if budget is None else budget.capacity,
             refill_per_s=None if budget is None else budget.refill_per_s,
             blocked_s=blocked_s,
+            taken_at=taken_at,
         )
 
-    async def _ask(self, name: str, cost: float, *, patient: bool) -> tuple[float, bool]:
+    async def _ask(self, name: str, cost: float, *, patient: bool) -> tuple[float, bool, datetime]:
         if not self._opened:
             await self._open()
         for _ in range(2):
@@ -198,7 +215,7 @@ class SharedLimiter:
                 wait_s_max=WAIT_S_MAX,
             )
             if row is not None:
-                return float(row[0]), bool(row[1])
+                return float(row[0]), bool(row[1]), row[2]
             await self._open()  # the table does not outlive a crash of the server
         raise RateLimited(after_s=1.0)
 

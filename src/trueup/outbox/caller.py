@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import datetime
 from typing import Self
 
 import msgspec
@@ -118,7 +119,7 @@ class Caller:
         self.breaker, may_go = self.breaker.ask(now)
         if not may_go:
             raise Resting(after_s=self.breaker.wait_s(now))
-        await self._limiter.take(request.scope, request.cost, patient=patient)
+        taken_at = await self._limiter.take(request.scope, request.cost, patient=patient)
         authorised = self.folder.api.authorise(request, secrets)
         self.calls += 1
         try:
@@ -126,7 +127,7 @@ class Caller:
         except (Unavailable, OutcomeUnknown):
             self.breaker = self.breaker.failed(self._clock.now())
             raise
-        await self._learn(request, reply)
+        await self._learn(request, reply, taken_at)
         self._judge(request, reply)
         return reply
 
@@ -175,14 +176,16 @@ class Caller:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    async def _learn(self, request: Request, reply: Reply) -> None:
+    async def _learn(self, request: Request, reply: Reply, taken_at: datetime | None) -> None:
         blocked_s = None
         if reply.status == _LIMITED:
             blocked_s = read_retry_after(reply.headers.get("retry-after"), self._clock.now())
         budget = self.folder.api.budget(reply)
         # What the vendor did counts, also where nothing can be written down just now.
         with suppress(DatabaseUnavailable):
-            await self._limiter.learn(request.scope, request.cost, budget, blocked_s)
+            await self._limiter.learn(
+                request.scope, request.cost, budget, blocked_s=blocked_s, taken_at=taken_at
+            )
 
     def _judge(self, request: Request, reply: Reply) -> None:
         try:

@@ -14,7 +14,7 @@ ON CONFLICT DO NOTHING;
 -- capacity to those that can not wait, and never goes into debt.
 -- Parameters: connection_id, scope, cost, patient, share (0 to 1), wait_s_max, now: instant of the
 -- caller's clock or null for the database's.
--- Rows: one: wait_s, taken; none where there is no such budget.
+-- Rows: one: wait_s, taken, at; none where there is no such budget.
 -- Index: budget primary key.
 WITH old AS (
   SELECT b.connection_id, b.scope, b.capacity, b.refill_per_s, b.blocked_until, n.at,
@@ -44,27 +44,37 @@ SET balance = CASE WHEN j.taken THEN j.filled - j.cost ELSE j.filled END,
   counted_at = greatest(b.counted_at, j.at)
 FROM judged j
 WHERE b.connection_id = j.connection_id AND b.scope = j.scope
-RETURNING j.wait_s, j.taken;
+RETURNING j.wait_s, j.taken, j.at;
 
 -- name: learn_budget
 -- Believes what a reply says is left, less what others have in flight; a reply that says nothing
 -- only ends its own call's flight.
+-- Of two replies the one counts whose call was taken later: they may come out of order.
 -- Parameters: connection_id, scope, cost; available, capacity, refill_per_s: numbers or null;
--- blocked_s: how long the vendor wants no calls, or null; now: instant or null.
+-- blocked_s: how long the vendor wants no calls, or null; taken_at: when the call took its cost, or
+-- null; now: instant or null.
 -- Rows: none.
 -- Index: budget primary key.
+WITH told AS (
+  SELECT %(available)s::float8 AS available, %(capacity)s::float8 AS capacity,
+    %(refill_per_s)s::float8 AS refill_per_s, %(taken_at)s::timestamptz AS taken_at,
+    coalesce(%(now)s::timestamptz, clock_timestamp()) AS at
+)
 UPDATE outbox.budget b
 SET in_flight = greatest(0, b.in_flight - %(cost)s::float8),
-  capacity = coalesce(%(capacity)s::float8, b.capacity),
-  refill_per_s = coalesce(%(refill_per_s)s::float8, b.refill_per_s),
-  balance = CASE WHEN %(available)s::float8 IS NULL THEN b.balance
-    ELSE least(%(available)s::float8, coalesce(%(capacity)s::float8, b.capacity))
+  capacity = coalesce(t.capacity, b.capacity),
+  refill_per_s = coalesce(t.refill_per_s, b.refill_per_s),
+  balance = CASE
+    WHEN t.available IS NULL OR t.taken_at < b.learned_at THEN b.balance
+    ELSE least(t.available, coalesce(t.capacity, b.capacity))
       - greatest(0, b.in_flight - %(cost)s::float8) END,
-  counted_at = CASE WHEN %(available)s::float8 IS NULL THEN b.counted_at
-    ELSE coalesce(%(now)s::timestamptz, clock_timestamp()) END,
+  counted_at = CASE
+    WHEN t.available IS NULL OR t.taken_at < b.learned_at THEN b.counted_at ELSE t.at END,
+  learned_at = CASE WHEN t.available IS NULL THEN b.learned_at
+    ELSE greatest(b.learned_at, t.taken_at) END,
   blocked_until = CASE WHEN %(blocked_s)s::float8 IS NULL THEN b.blocked_until
-    ELSE coalesce(%(now)s::timestamptz, clock_timestamp())
-      + make_interval(secs => %(blocked_s)s::float8) END
+    ELSE t.at + make_interval(secs => %(blocked_s)s::float8) END
+FROM told t
 WHERE b.connection_id = %(connection_id)s AND b.scope = %(scope)s;
 
 -- name: list_budgets
