@@ -13,8 +13,9 @@ from typing import Any
 
 import msgspec
 import psycopg
+import structlog
 
-from trueup.canon.record import decode, encode
+from trueup.canon.record import encode
 from trueup.canon.reservation import Reservation, ReservationLine, ReservationState, Shortage
 from trueup.errors import ConfigError, KeyReused, ReservationClosed, invariant
 from trueup.hub import Hub
@@ -28,9 +29,11 @@ from trueup.ledger.holds import due_holds, known_skus, left_at_sites
 from trueup.ledger.post import lock_balances
 from trueup.ledger.reservation import next_state, shortages_of
 from trueup.pipeline import Applier
-from trueup.records.reads import find_records
+from trueup.records.reads import find_reservation
 from trueup.records.store import RecordNumbers
 from trueup.worker import refresh_connections
+
+_log = structlog.get_logger("trueup.reserve")
 
 Conn = psycopg.AsyncConnection[Any]
 
@@ -93,6 +96,7 @@ class Reservations:
         Raises:
             KeyReused: the key was used for another wish.
         """
+        _check_commits(conn)
         ref = stable_uuid("reservation", key)
         request = sha256(msgspec.json.encode(wish)).hex()
         known = await self._answered(conn, ref, request)
@@ -160,7 +164,10 @@ class Reservations:
         """Release what nobody confirmed in time, each once; returns how many there were."""
         refs = await due_holds(conn, self._clock.now(), sku_ids=sku_ids)
         for ref in refs:
-            await self._step(conn, ref, ReservationState.EXPIRED)
+            try:
+                await self._step(conn, ref, ReservationState.EXPIRED)
+            except ConfigError as error:  # it must not hold up the others
+                _log.warning("reservation_stuck", ref=ref, reason=error.message)
         return len(refs)
 
     async def _answered(self, conn: Conn, ref: str, request: str) -> Answer | None:
@@ -176,6 +183,7 @@ class Reservations:
         return Answer(reservation=answer, repeated=True)
 
     async def _step(self, conn: Conn, ref: str, wanted: ReservationState) -> Reservation | None:
+        _check_commits(conn)
         found = await find_reservation(conn, ref)
         if found is None:
             return None
@@ -215,8 +223,7 @@ class Reservations:
         [appended] = await append_events(conn, self._hub.vault, [event])
         if appended.repeated or appended.conflicting:
             return False
-        if connection_id not in self._hub.connections:
-            await refresh_connections(conn, self._hub)
+        await self._know(conn, connection_id)
         events = await load_events(conn, [appended.event_id])
         applier = Applier(conn, self._hub, record_numbers=self._record_numbers)
         await applier.apply_now(events)
@@ -226,6 +233,16 @@ class Reservations:
             "a reservation reads as it was written",
         )
         return True
+
+    async def _know(self, conn: Conn, connection_id: int) -> None:
+        """Make sure that the hub knows the connection, which another process may have made."""
+        if connection_id not in self._hub.connections:
+            await refresh_connections(conn, self._hub)
+        if connection_id not in self._hub.connections:
+            raise ConfigError(
+                "The connection of this reservation was removed, so nothing can be booked for it.",
+                connection_id=connection_id,
+            )
 
     async def _own_connection(self, conn: Conn) -> int:
         """Return the connection of our own events; it is made where there is none."""
@@ -250,13 +267,9 @@ class Reservations:
         return own[0].connection_id if own else None
 
 
-async def find_reservation(conn: Conn, ref: str) -> tuple[int, Reservation] | None:
-    """Return a reservation with the number of its connection, as the last commit left it."""
-    for row in await find_records(conn, Reservation.kind, ref):
-        found = decode(Reservation.kind, row["body"])
-        if isinstance(found, Reservation) and found.ref == ref:
-            return row["connection_id"], found
-    return None
+def _check_commits(conn: Conn) -> None:
+    """Make sure that a transaction here ends with its block: the answer follows the commit."""
+    invariant(conn.autocommit, "reservations need a session in autocommit")
 
 
 async def _look(conn: Conn, wish: Wish, numbers: dict[str, int]) -> tuple[Shortage, ...]:

@@ -35,12 +35,14 @@ from trueup.pull.backfill import backfill
 from trueup.pull.follow import FOLLOW_INTERVAL_S, follow
 from trueup.pull.poll import poll
 from trueup.pull.subscriptions import hook_url, tend_hooks
+from trueup.reserve import Reservations
 
 _log = structlog.get_logger("trueup.scheduler")
 
 HOOKS_INTERVAL_S = 3600.0
 PROOF_INTERVAL_S = 24 * 3600.0
 PROOF_HOUR = 3
+EXPIRY_INTERVAL_S = 2.0
 TRIM_INTERVAL_S = 3600.0
 RETRY_DELAYS_S = (5.0, 30.0, 120.0, 600.0, 1800.0)
 AUTH_DELAY_S = 900.0
@@ -97,6 +99,7 @@ class Scheduler:
         self._sleep = sleep
         self._budgets = Budgets(conninfo)
         self._history = history
+        self._reservations = Reservations(hub, clock=self._clock)
         self._tending: dict[int, tuple[Account, asyncio.Task[None]]] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -159,7 +162,11 @@ class Scheduler:
     # -- the hub's own duties --------------------------------------------------------------------
 
     async def _do_own(self, conn: psycopg.AsyncConnection[Any]) -> None:
-        own = {"ledger.proof": self._prove, "refusals.trim": self._trim}
+        own = {
+            "ledger.proof": self._prove,
+            "refusals.trim": self._trim,
+            "reservations.expire": self._expire,
+        }
         for name, do in own.items():
             duty = await _duty_of(conn, HUB, name)
             now = self._clock.now()
@@ -202,6 +209,11 @@ class Scheduler:
     async def _trim(self, conn: psycopg.AsyncConnection[Any]) -> datetime:
         await trim_refusals(conn)
         return self._clock.now() + timedelta(seconds=TRIM_INTERVAL_S)
+
+    async def _expire(self, conn: psycopg.AsyncConnection[Any]) -> datetime:
+        """Release the reservations that nobody confirmed in time."""
+        await self._reservations.expire_due(conn)
+        return self._clock.now() + timedelta(seconds=EXPIRY_INTERVAL_S)
 
     # -- one connection --------------------------------------------------------------------------
 

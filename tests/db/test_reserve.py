@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 
 import psycopg
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from tests.support.spine import Spine, open_spine
 from trueup.canon.reservation import Reservation, ReservationLine, ReservationState, Shortage
 from trueup.db.pool import connect
-from trueup.errors import KeyReused, ReservationClosed
+from trueup.errors import ConfigError, InvariantBroken, KeyReused, ReservationClosed
+from trueup.hub import Hub
 from trueup.kernel.clock import ManualClock
 from trueup.ledger.proof import prove_ledger
 from trueup.replay import replay_log
@@ -20,6 +22,7 @@ pytestmark = pytest.mark.anyio
 
 RACERS = 50
 ROUNDS = int(os.environ.get("TRUEUP_RACES", "40"))
+"""The figure to hold is 10,000; that takes an hour and more."""
 
 HELD, CONFIRMED, SHIPPED = (
     ReservationState.HELD,
@@ -71,15 +74,16 @@ async def assert_sound(spine: Spine) -> None:
     )
 
 
+@pytest.mark.timeout(300 + 2 * ROUNDS)
 async def test_fifty_racers_have_one_winner_each_round(database_url: str) -> None:
     """Over real sessions, each racer with a key of its own; the winner gives the unit back."""
-    async with open_spine(database_url) as spine:
+    async with open_spine(database_url) as spine, AsyncExitStack() as stack:
         await opened(spine, LAST=1)
         rooms = [Reservations(spine.hub) for _ in range(2)]  # as two processes would have them
-        sessions = [await connect(database_url, application_name="racer") for _ in range(8)]
         idle: asyncio.Queue[psycopg.AsyncConnection] = asyncio.Queue()
-        for session in sessions:
-            idle.put_nowait(session)
+        for _ in range(8):
+            session = await connect(database_url, application_name="racer")
+            idle.put_nowait(await stack.enter_async_context(session))
 
         async def race(turn: int, racer: int) -> Answer:
             session = await idle.get()
@@ -110,8 +114,15 @@ async def test_fifty_racers_have_one_winner_each_round(database_url: str) -> Non
         assert await spine.open_issues() == []
         if ROUNDS <= 100:
             await assert_sound(spine)
-        for session in sessions:
-            await session.close()
+
+
+async def test_a_session_that_commits_later_is_not_taken(database_url: str) -> None:
+    """Or the answer would leave before the commit."""
+    async with open_spine(database_url) as spine:
+        await opened(spine, A=1)
+        await spine.conn.set_autocommit(False)
+        with pytest.raises(InvariantBroken, match="autocommit"):
+            await Reservations(spine.hub).reserve(spine.conn, "k", wish(("A", 1)))
 
 
 async def test_many_lines_are_reserved_all_or_none(database_url: str) -> None:
@@ -377,6 +388,41 @@ async def test_every_channel_is_told(database_url: str) -> None:
         assert await spine.rows(query) == [(3,), (3,)]
         await room.take(spine.conn, ref, RELEASED)
         assert await spine.rows(query) == [(5,), (5,)]
+
+
+async def test_the_connection_of_our_own_is_made_once(database_url: str) -> None:
+    """Six processes, none of which knows of any connection, reserve at the same moment."""
+    async with open_spine(database_url) as spine:
+        await spine.conn.execute(b"UPDATE intake.connection SET connector = 'gone'")
+
+        async def ask(n: int) -> ReservationState:
+            room = Reservations(Hub(spine.hub.vault, spine.hub.connectors))
+            async with await connect(database_url, application_name="seller") as session:
+                return (await room.reserve(session, f"k{n}", wish(("A", 1)))).reservation.state
+
+        assert await asyncio.gather(*(ask(n) for n in range(6))) == [REFUSED] * 6
+        query = "SELECT name FROM intake.connection WHERE connector = 'manual'"
+        assert await spine.rows(query) == [("manual",)]
+
+
+async def test_a_removed_connection_holds_up_nobody_else(database_url: str) -> None:
+    async with open_spine(database_url) as spine:
+        await opened(spine, A=5)
+        clock = ManualClock()
+        room = Reservations(spine.hub, clock=clock)
+        await room.reserve(spine.conn, "old", wish(("A", 2)))
+        await spine.conn.execute(b"UPDATE intake.connection SET state = 'removed'")
+        clock.advance(seconds=601)
+        later = Reservations(Hub(spine.hub.vault, spine.hub.connectors), clock=clock)
+        answer = await later.reserve(spine.conn, "new", wish(("A", 3)))
+        assert answer.reservation.state is HELD
+        with pytest.raises(ConfigError, match="was removed"):
+            await later.find(
+                spine.conn, (await room.reserve(spine.conn, "old", wish(("A", 2)))).reservation.ref
+            )
+        clock.advance(seconds=601)
+        assert await later.expire_due(spine.conn) == 2
+        assert (await spine.stock("A"))["reserved"] == 2
 
 
 STEPS: Sequence[tuple[str, str]] = (

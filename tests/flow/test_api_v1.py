@@ -220,7 +220,9 @@ def test_nonsense_is_never_a_failure(client: httpx.Client) -> None:
                     elif pick.random() < 0.6:
                         query[parameter["name"]] = value
                 reply = client.get(target, params=query)
-                assert reply.status_code in {200, 400, 404}, (target, query, reply.text)
+                # With only slashes where an id belongs, it is a path that takes other methods.
+                fine = {200, 400, 404} | ({405} if "reservations" in path else set())
+                assert reply.status_code in fine, (target, query, reply.text)
                 if reply.status_code != 200:
                     assert reply.json()["error"]["message"]
                 asked += 1
@@ -238,6 +240,10 @@ def test_the_schema_tells_every_route(client: httpx.Client) -> None:
         "/api/v1/issues",
         "/api/v1/parked",
         "/api/v1/parked/retry",
+        "/api/v1/reservations",
+        "/api/v1/reservations/{reservation_id}",
+        "/api/v1/reservations/{reservation_id}/confirm",
+        "/api/v1/reservations/{reservation_id}/ship",
     }
     assert not [path for path in paths if path.startswith(("/enter", "/live", "/skus"))]
 

@@ -29,6 +29,7 @@ from trueup.errors import HubError
 from trueup.hub import Hub
 from trueup.intake.gateway import Gateway
 from trueup.intake.reads import oldest_queued
+from trueup.reserve import Reservations
 
 SLOW_QUEUE_S = 60.0
 """A queue older than this says that no worker is at work."""
@@ -110,6 +111,7 @@ class TrueupApp:
                 app.state.pool = pool
                 app.state.hub = hub
                 app.state.door = door
+                app.state.reservations = Reservations(hub)
                 try:
                     yield
                 finally:

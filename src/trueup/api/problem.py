@@ -7,6 +7,7 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
+from trueup.canon.reservation import Shortage
 from trueup.errors import DatabaseUnavailable, HubError
 
 _log = structlog.get_logger("trueup.web")
@@ -22,11 +23,15 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What went wrong: a stable code for programs, a sentence for people."""
+    """What went wrong: a stable code for programs, a sentence for people.
+
+    `fields` are parameters that are wrong, `shortages` what a reservation found too little of.
+    """
 
     code: str
     message: str
     fields: tuple[Field, ...] = ()
+    shortages: tuple[Shortage, ...] = ()
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,12 +41,17 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def problem(
-    status: int, code: str, message: str, fields: tuple[Field, ...] = ()
+    status: int,
+    code: str,
+    message: str,
+    fields: tuple[Field, ...] = (),
+    *,
+    shortages: tuple[Shortage, ...] = (),
 ) -> Response[Problem]:
     """Return an error in the one shape."""
     headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}
     return Response(
-        Problem(error=Fault(code=code, message=message, fields=fields)),
+        Problem(error=Fault(code=code, message=message, fields=fields, shortages=shortages)),
         status_code=status,
         headers=headers,
         media_type="application/json",

@@ -34,6 +34,7 @@ from trueup.api.v1_model import (
     summary_of,
     view_of,
 )
+from trueup.api.v1_reservations import reservation_routes
 from trueup.intake import reads as intake
 from trueup.intake.park import requeue_parked
 from trueup.ledger import reads as ledger
@@ -226,6 +227,7 @@ def v1_routes() -> ControllerRouterHandler:
         route_handlers=[
             *(list_orders, show_order, list_stock, show_stock, show_event),
             *(list_issues, list_parked, retry_parked),
+            *reservation_routes(),
         ],
         tags=["v1"],
     )

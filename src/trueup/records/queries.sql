@@ -230,6 +230,17 @@ FROM near JOIN records.record r USING (record_id)
 JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
 ORDER BY r.occurred_at, r.record_id;
 
+-- name: find_reservation
+-- Finds a reservation by its ref.
+-- Parameters: ref.
+-- Rows: many, one in all likelihood: connection_id, body.
+-- Index: record_reservation.
+SELECT r.connection_id, v.body::text AS body
+FROM records.record r
+JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
+WHERE r.kind = 'reservation' AND r.ref = %(ref)s
+ORDER BY r.record_id;
+
 -- name: records_of_entity
 -- All records of one entity.
 -- Parameters: connection_id, entity.

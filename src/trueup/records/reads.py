@@ -7,6 +7,8 @@ from typing import Any
 import psycopg
 
 from trueup.canon.link import SPACES_OF_PEOPLE, LinkSpace
+from trueup.canon.record import decode
+from trueup.canon.reservation import Reservation
 from trueup.db.queries import load_queries
 from trueup.db.rows import Row, fetch_rows
 from trueup.govern.vault import Vault
@@ -105,6 +107,17 @@ async def related_records(
         if not reached:
             break
     return list(found.values())[:RELATED_MAX]
+
+
+async def find_reservation(
+    conn: psycopg.AsyncConnection[Any], ref: str
+) -> tuple[int, Reservation] | None:
+    """Return a reservation with the number of its connection, as the last commit left it."""
+    for row in await fetch_rows(conn, _queries.find_reservation, ref=ref):
+        found = decode(Reservation.kind, row["body"])
+        if isinstance(found, Reservation):
+            return row["connection_id"], found
+    return None
 
 
 async def records_of_entity(
