@@ -238,6 +238,16 @@ def _amazon() -> list[tuple[str, object, list[str]]]:
     ]
 
 
+def _manual() -> list[tuple[str, object, list[str]]]:
+    movement = sample("manual", "movement.json")
+    return [
+        ("stock/movement", movement, ["stock_movement"]),
+        ("movements", [movement, movement], ["stock_movement"] * 2),
+        ("movement", {"movement": movement}, ["stock_movement"]),
+        ("x", movement, ["ingest.topic_unknown"]),
+    ]
+
+
 def _odoo() -> list[tuple[str, object, list[str]]]:
     product, invoice = sample("odoo", "product.json"), sample("odoo", "invoice.json")
     journal, level = sample("odoo", "journal.json"), sample("odoo", "level.json")
@@ -360,6 +370,7 @@ _MAKERS: dict[str, Callable[[], list[tuple[str, object, list[str]]]]] = {
     "delhivery": _delhivery,
     "easypost": _easypost,
     "gorgias": _gorgias,
+    "manual": _manual,
     "odoo": _odoo,
     "quickbooks": _quickbooks,
     "shiprocket": _shiprocket,

@@ -74,9 +74,8 @@ class Forms(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(Piece(topic=each, body=body) for each in own)
 
     def known(self) -> tuple[str, ...]:
-        """Name what a person may call a body, shortest first."""
-        names = {*self.nouns, *self.shown, *self.topics}
-        return tuple(sorted(names, key=lambda name: ("/" in name or ":" in name, name)))
+        """Name what a person may call a body: plain words first, then topics."""
+        return tuple(dict.fromkeys((*sorted(self.nouns), *self.shown, *sorted(self.topics))))
 
 
 def split_handed(forms: Forms, topic: str, body: bytes) -> tuple[Piece, ...]:

@@ -65,9 +65,7 @@ def understand(
         received_at=event.received_at,
         settings=settings or {},
     )
-    return Understood(
-        event=event, source=source, mapped=map_source(folder, source), event_key=key
-    )
+    return Understood(event=event, source=source, mapped=map_source(folder, source), event_key=key)
 
 
 def _event_key(vault: Vault, event: Event, person_keys: Mapping[bytes, bytes]) -> bytes | None:
