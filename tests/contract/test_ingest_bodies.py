@@ -442,6 +442,21 @@ def test_every_topic_of_a_table_is_read(connector: str) -> None:
         assert "nothing in the hub reads" not in ignored, topic
 
 
+TELLING = {"stripe": {"events"}, "amazon": {"notifications"}, "quickbooks": {"deletions"}}
+"""Resources whose bodies differ in kind, and say themselves what they are."""
+
+
+@pytest.mark.parametrize("connector", sorted(HANDED))
+def test_every_resource_that_is_pulled_is_a_word(connector: str) -> None:
+    folder = HANDED[connector]
+    assert folder.forms is not None
+    resources = {pull.resource for pull in folder.manifest.pull} - TELLING.get(connector, set())
+    for word in sorted(resources):
+        noun = folder.forms.noun_of(f"pull/{word}")
+        assert noun is not None, word
+        assert folder.forms.noun_of(word.title().replace("_", "")) == noun
+
+
 def test_an_empty_list_says_that_it_is_empty() -> None:
     ((topic, mapped),) = walk("stripe", "charges", b"[]")
     assert topic == f"{EMPTY}charges"

@@ -164,7 +164,7 @@ def load_connector(folder: Path, package: str = "trueup.connectors") -> Connecto
         manifest=manifest,
         folder=folder,
         modules=MappingProxyType(modules),
-        forms=_load_forms(folder, package),
+        forms=_load_forms(folder, package, manifest),
     )
 
 
@@ -207,15 +207,20 @@ def _check_file_set(folder: Path, declared: frozenset[str]) -> None:
             )
 
 
-def _load_forms(folder: Path, package: str) -> Forms | None:
-    """Return `FORMS` of `bodies.py`, which a connector may have and need not declare."""
+def _load_forms(folder: Path, package: str, manifest: Manifest) -> Forms | None:
+    """Return `FORMS` of `bodies.py`, which a connector may have and need not declare.
+
+    The topics of the manifest's webhook are known besides.
+    """
     file = folder / "bodies.py"
     if not file.is_file():
         return None
     forms = getattr(_load_module(folder, package, "bodies", frozenset()), "FORMS", None)
     if not isinstance(forms, Forms):
         raise config_error(file, "FORMS", "the forms of contract.envelope", "none")
-    return forms
+    told = manifest.webhook.topics if manifest.webhook else ()
+    topics = forms.topics.union(each.topic for each in told)
+    return msgspec.structs.replace(forms, topics=topics)
 
 
 def _load_module(folder: Path, package: str, name: str, wanted: frozenset[str]) -> ModuleType:

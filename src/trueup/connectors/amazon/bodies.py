@@ -84,6 +84,7 @@ FORMS = Forms(
     },
     words={
         **dict.fromkeys(("item", "items"), "listing"),
+        **dict.fromkeys(("settlement", "settlements"), "report"),
         **dict.fromkeys(("fba_inventory", "inventory_summaries", "summaries"), "fba_level"),
     },
     topics=frozenset((*_OWN, *_SETTLED, "listing", "listing_level")),
