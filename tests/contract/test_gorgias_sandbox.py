@@ -12,7 +12,8 @@ from trueup.canon.command import ChangeTicket, CreateTicket, ReplyToTicket, Send
 from trueup.canon.link import Link, LinkSpace
 from trueup.canon.message import Direction, MessageState
 from trueup.canon.ticket import Priority, TicketStatus
-from trueup.contract.connector import Grant, ReceiptState, Reply
+from trueup.contract.connector import ReceiptState, Reply
+from trueup.contract.grant import Grant
 from trueup.contract.loader import load_connector
 from trueup.errors import AuthExpired, OutcomeUnknown, RateLimited, Refused
 from trueup.sandbox.faults import ApiFault, ApiFaultKind

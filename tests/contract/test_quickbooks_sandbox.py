@@ -17,8 +17,9 @@ from trueup.canon.link import Link, LinkSpace
 from trueup.canon.record import BEGINNING
 from trueup.connectors import quickbooks
 from trueup.connectors.quickbooks import pull
-from trueup.contract.connector import Command, Grant, Receipt, ReceiptState, Reply, Request, Token
+from trueup.contract.connector import Command, Receipt, ReceiptState, Reply, Request
 from trueup.contract.delivery import Delivery, Secret
+from trueup.contract.grant import Grant, Token
 from trueup.contract.loader import load_connector
 from trueup.contract.oauth import judge_token_reply
 from trueup.contract.signature import verify

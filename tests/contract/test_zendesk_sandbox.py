@@ -15,8 +15,9 @@ from trueup.canon.customer import Customer
 from trueup.canon.link import Link, LinkSpace
 from trueup.canon.message import Direction
 from trueup.canon.ticket import Priority, TicketStatus
-from trueup.contract.connector import Fetch, Grant, ReceiptState
+from trueup.contract.connector import Fetch, ReceiptState
 from trueup.contract.delivery import Delivery, Secret
+from trueup.contract.grant import Grant
 from trueup.contract.loader import load_connector
 from trueup.contract.signature import verify
 from trueup.errors import AuthExpired, RateLimited, Refused, SignatureInvalid, Unavailable

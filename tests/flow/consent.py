@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 
 from tests.flow.shop import Connected
-from trueup.contract.connector import Grant
+from trueup.contract.grant import Grant
 from trueup.intake.connections import create_connection
 from trueup.intake.tokens import StoredToken, read_token, store_token
 from trueup.outbox.exchange import exchange

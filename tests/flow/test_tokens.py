@@ -263,7 +263,7 @@ async def test_without_a_database_there_is_no_token(granted: Granted) -> None:
 async def test_a_dead_endpoint_is_named_and_bounded(
     granted: Granted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from trueup.contract.connector import Grant
+    from trueup.contract.grant import Grant
     from trueup.outbox import exchange as room
 
     monkeypatch.setattr(room, "EXCHANGE_TIMEOUT_S", 0.3)

@@ -10,7 +10,8 @@ from trueup.canon.record import Record
 from trueup.connectors.amazon import actions, api, auth, pull
 from trueup.connectors.amazon.mapping import map_source
 from trueup.connectors.amazon.webhook import identify_piece
-from trueup.contract.connector import Fetch, Grant, Intent, Piece, Receipt, Reply, Request, Source
+from trueup.contract.connector import Fetch, Intent, Piece, Receipt, Reply, Request, Source
+from trueup.contract.grant import Grant
 from trueup.contract.oauth import judge_token_reply
 from trueup.records.merge import take_apart
 from trueup.records.model import Stamp

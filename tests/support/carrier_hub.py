@@ -9,8 +9,9 @@ import msgspec
 
 from trueup import connectors
 from trueup.canon.parcel import Parcel
-from trueup.contract.connector import Fetch, Grant, Piece, Reply, Request, Source
+from trueup.contract.connector import Fetch, Piece, Reply, Request, Source
 from trueup.contract.delivery import Delivery, Secret
+from trueup.contract.grant import Grant
 from trueup.contract.loader import ConnectorFolder, load_connector
 from trueup.contract.signature import verify
 from trueup.errors import AuthExpired, RateLimited, SignatureInvalid, Unavailable

@@ -22,13 +22,14 @@ Modules of a connector folder and the protocols they satisfy:
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Protocol
 
 import msgspec
 
 from trueup.canon.command import CommandContent
 from trueup.canon.issue import Issue
 from trueup.canon.record import Record
+from trueup.contract.grant import Grant, Token
 
 
 class Identified(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,11 +134,15 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Budget(msgspec.Struct, frozen=True, kw_only=True):
-    """What the vendor's reply says is left of its rate limit."""
+    """What the vendor's reply says is left of its rate limit.
+
+    `at_most`: it counts by windows, so that what is left bounds our own pace and never raises it.
+    """
 
     available: float
     capacity: float
     refill_per_s: float
+    at_most: bool = False
     actual_cost: float | None = None
 
 
@@ -247,44 +252,6 @@ class BulkState(msgspec.Struct, frozen=True, kw_only=True):
     count: int = 0
     url: str | None = None
     reason: str | None = None
-
-
-class Grant(msgspec.Struct, frozen=True, kw_only=True):
-    """What a token is asked for with.
-
-    Attributes:
-        kind: "code": of a person who came back; "refresh": by `secrets["refresh_token"]`;
-            "client": by the client's own credentials.
-        code: as `callback_code` gave it; for "code" alone.
-        redirect_uri: the one that the code was sent to; for "code" alone.
-    """
-
-    kind: Literal["code", "refresh", "client"]
-    code: str = ""
-    redirect_uri: str = ""
-
-    def __repr__(self) -> str:
-        return f"Grant({self.kind})"  # the code is as good as a token
-
-
-class Token(msgspec.Struct, frozen=True, kw_only=True):
-    """What the vendor lets us in with.
-
-    Attributes:
-        expires_in_s: from the moment at which it was asked for; None where it does not expire.
-        refresh_token: for the next one; None where the last one goes on being good.
-        scopes: as the vendor writes them; empty where it does not say.
-        settings: of the connection, as far as the reply tells them: the account's own address.
-    """
-
-    access_token: str
-    expires_in_s: float | None = None
-    refresh_token: str | None = None
-    scopes: tuple[str, ...] = ()
-    settings: Mapping[str, str] = {}
-
-    def __repr__(self) -> str:
-        return f"Token(expires_in_s={self.expires_in_s})"
 
 
 class WebhookModule(Protocol):

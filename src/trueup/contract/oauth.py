@@ -11,7 +11,8 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from trueup.contract.connector import Reply, Request, Token
+from trueup.contract.connector import Reply, Request
+from trueup.contract.grant import Token
 from trueup.contract.manifest import Manifest
 from trueup.errors import AuthExpired, ContractBroken, RateLimited, Refused, Unavailable
 

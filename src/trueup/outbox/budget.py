@@ -197,6 +197,7 @@ class SharedLimiter:
             available=None if budget is None else budget.available,
             capacity=None if budget is None else budget.capacity,
             refill_per_s=None if budget is None else budget.refill_per_s,
+            at_most=budget is not None and budget.at_most,
             blocked_s=blocked_s,
             taken_at=taken_at,
         )

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from trueup.contract.connector import Grant, Token
 from trueup.contract.egress import Egress
+from trueup.contract.grant import Grant, Token
 from trueup.contract.loader import ConnectorFolder
 from trueup.contract.oauth import Scheme, judge_token_reply, scheme_of
 from trueup.errors import OutcomeUnknown, Refused, Unavailable

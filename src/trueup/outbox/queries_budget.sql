@@ -51,8 +51,8 @@ RETURNING j.wait_s, j.taken, j.at;
 -- only ends its own call's flight.
 -- Of two replies the one counts whose call was taken later: they may come out of order.
 -- Parameters: connection_id, scope, cost; available, capacity, refill_per_s: numbers or null;
--- blocked_s: how long the vendor wants no calls, or null; taken_at: when the call took its cost, or
--- null; now: instant or null.
+-- at_most: what is left bounds our pace and never raises it; blocked_s: how long the vendor wants no
+-- calls, or null; taken_at: when the call took its cost, or null; now: instant or null.
 -- Rows: none.
 -- Index: budget primary key.
 WITH told AS (
@@ -66,10 +66,12 @@ SET in_flight = greatest(0, b.in_flight - %(cost)s::float8),
   refill_per_s = coalesce(t.refill_per_s, b.refill_per_s),
   balance = CASE
     WHEN t.available IS NULL OR t.taken_at < b.learned_at THEN b.balance
+    WHEN %(at_most)s THEN least(b.balance, t.available)
     ELSE least(t.available, coalesce(t.capacity, b.capacity))
       - greatest(0, b.in_flight - %(cost)s::float8) END,
   counted_at = CASE
-    WHEN t.available IS NULL OR t.taken_at < b.learned_at THEN b.counted_at ELSE t.at END,
+    WHEN t.available IS NULL OR t.taken_at < b.learned_at OR %(at_most)s THEN b.counted_at
+    ELSE t.at END,
   learned_at = CASE WHEN t.available IS NULL THEN b.learned_at
     ELSE greatest(b.learned_at, t.taken_at) END,
   blocked_until = CASE WHEN %(blocked_s)s::float8 IS NULL THEN b.blocked_until

@@ -18,7 +18,7 @@ import msgspec
 import psycopg
 import structlog
 
-from trueup.contract.connector import Grant, Token
+from trueup.contract.grant import Grant, Token
 from trueup.contract.loader import ConnectorFolder
 from trueup.contract.oauth import Scheme
 from trueup.db.pool import WORKER_ROLE, connect, translate_errors

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import psycopg
 
-from trueup.contract.connector import Grant
+from trueup.contract.grant import Grant
 from trueup.contract.loader import ConnectorFolder
 from trueup.contract.oauth import plain_word
 from trueup.errors import ConfigError, Refused

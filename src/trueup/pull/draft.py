@@ -8,7 +8,8 @@ import msgspec
 import psycopg
 
 from trueup.canon.inventory import Location
-from trueup.contract.connector import Reply, Token
+from trueup.contract.connector import Reply
+from trueup.contract.grant import Token
 from trueup.contract.loader import ConnectorFolder
 from trueup.contract.manifest import ConfigField
 from trueup.errors import AuthExpired, ConfigError

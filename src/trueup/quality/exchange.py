@@ -10,7 +10,6 @@ import msgspec
 from trueup.contract.connector import (
     ActionsModule,
     Fetch,
-    Grant,
     Hook,
     Intent,
     Mapped,
@@ -23,6 +22,7 @@ from trueup.contract.connector import (
     Source,
 )
 from trueup.contract.egress import EgressPolicy, origin
+from trueup.contract.grant import Grant
 from trueup.contract.oauth import judge_token_reply, scheme_of
 from trueup.contract.recognition import identify_piece
 from trueup.contract.smtp import make_egress

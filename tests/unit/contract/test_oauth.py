@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from tests.unit.contract.test_manifest import GOOD
-from trueup.contract.connector import Grant, Reply
+from trueup.contract.connector import Reply
+from trueup.contract.grant import Grant
 from trueup.contract.manifest import load_manifest
 from trueup.contract.oauth import form_request, judge_token_reply, read_token, scheme_of
 from trueup.errors import AuthExpired, ContractBroken, HubError, RateLimited, Refused, Unavailable

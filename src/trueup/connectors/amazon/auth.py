@@ -12,7 +12,8 @@ from typing import Final
 from urllib.parse import urlencode
 
 from trueup.connectors.amazon.marketplace import REGIONS
-from trueup.contract.connector import Grant, Reply, Request, Token
+from trueup.contract.connector import Reply, Request
+from trueup.contract.grant import Grant, Token
 from trueup.contract.oauth import form_request, read_token
 from trueup.errors import ConfigError, Refused
 

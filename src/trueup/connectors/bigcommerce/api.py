@@ -73,6 +73,7 @@ def budget(reply: Reply) -> Budget | None:
         available=min(left, capacity),
         capacity=capacity,
         refill_per_s=quota * (1 - _BURST) / (window_ms / 1000),
+        at_most=True,
     )
 
 

@@ -8,7 +8,8 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from trueup.contract.connector import Grant, Reply, Request, Token
+from trueup.contract.connector import Reply, Request
+from trueup.contract.grant import Grant, Token
 from trueup.contract.oauth import form_request, read_token
 from trueup.errors import ConfigError, Refused
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from trueup.contract.connector import Grant, Reply, Request, Token
+from trueup.contract.connector import Reply, Request
+from trueup.contract.grant import Grant, Token
 from trueup.errors import ConfigError, ContractBroken
 
 LIFETIME_S = 10 * 86_400.0

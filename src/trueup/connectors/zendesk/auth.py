@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 import msgspec
 
 from trueup.connectors.zendesk.api import base_url
-from trueup.contract.connector import Grant, Reply, Request, Token
+from trueup.contract.connector import Reply, Request
+from trueup.contract.grant import Grant, Token
 from trueup.contract.oauth import read_token
 from trueup.errors import ConfigError, Refused
 

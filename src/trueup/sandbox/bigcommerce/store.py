@@ -323,7 +323,7 @@ class BigStore(Vendor):
         """Return what is left of the window."""
         now = self.now()
         return {
-            "X-Rate-Limit-Requests-Left": f"{bucket.left(now):.0f}",
+            "X-Rate-Limit-Requests-Left": f"{int(bucket.left(now))}",
             "X-Rate-Limit-Requests-Quota": f"{bucket.capacity:.0f}",
             "X-Rate-Limit-Time-Window-Ms": f"{WINDOW_S * 1000:.0f}",
             "X-Rate-Limit-Time-Reset-Ms": f"{bucket.wait_s(now) * 1000:.0f}",

@@ -6,7 +6,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from trueup.connectors.amazon import api, auth
-from trueup.contract.connector import Grant, Reply, Request
+from trueup.contract.connector import Reply, Request
+from trueup.contract.grant import Grant
 from trueup.errors import (
     AuthExpired,
     ConfigError,

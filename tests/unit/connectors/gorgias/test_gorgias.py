@@ -18,16 +18,8 @@ from trueup.canon.link import LinkSpace
 from trueup.canon.message import Direction, Message, MessageState
 from trueup.canon.ticket import Priority, Ticket, TicketStatus
 from trueup.connectors.gorgias import api, auth, commands, hooks, mapping, pull, webhook
-from trueup.contract.connector import (
-    Command,
-    Fetch,
-    Grant,
-    Mapped,
-    Piece,
-    ReceiptState,
-    Reply,
-    Source,
-)
+from trueup.contract.connector import Command, Fetch, Mapped, Piece, ReceiptState, Reply, Source
+from trueup.contract.grant import Grant
 from trueup.errors import (
     AuthExpired,
     ConfigError,

@@ -16,7 +16,6 @@ from trueup.connectors.quickbooks import api, auth, commands, mapping, pull, web
 from trueup.contract.connector import (
     Command,
     Fetch,
-    Grant,
     Mapped,
     Piece,
     ReceiptState,
@@ -24,6 +23,7 @@ from trueup.contract.connector import (
     Request,
     Source,
 )
+from trueup.contract.grant import Grant
 from trueup.errors import (
     AuthExpired,
     ConfigError,

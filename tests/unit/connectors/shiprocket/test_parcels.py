@@ -18,7 +18,8 @@ from trueup.connectors.shiprocket.clock import day_of, instant_of
 from trueup.connectors.shiprocket.mapping import map_source
 from trueup.connectors.shiprocket.status import number_of, status_of
 from trueup.connectors.shiprocket.webhook import identify, identify_piece, split
-from trueup.contract.connector import Fetch, Grant, Mapped, Piece, Reply, Source
+from trueup.contract.connector import Fetch, Mapped, Piece, Reply, Source
+from trueup.contract.grant import Grant
 from trueup.contract.manifest import load_manifest
 from trueup.errors import (
     AuthExpired,

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.connectors.shopify.test_api import SHOP, reply
 from trueup.connectors.shopify import auth
-from trueup.contract.connector import Grant
+from trueup.contract.grant import Grant
 from trueup.errors import ConfigError, ContractBroken, Refused
 
 SETTINGS = {"shop_domain": SHOP, "client_id": "id"}

@@ -19,16 +19,8 @@ from trueup.canon.link import Link, LinkSpace
 from trueup.canon.message import Direction, Message, MessageState
 from trueup.canon.ticket import Priority, Ticket, TicketStatus
 from trueup.connectors.zendesk import api, auth, commands, mapping, pull, webhook
-from trueup.contract.connector import (
-    Command,
-    Fetch,
-    Grant,
-    Mapped,
-    Piece,
-    ReceiptState,
-    Reply,
-    Source,
-)
+from trueup.contract.connector import Command, Fetch, Mapped, Piece, ReceiptState, Reply, Source
+from trueup.contract.grant import Grant
 from trueup.errors import (
     AuthExpired,
     ConfigError,
