@@ -1,4 +1,4 @@
-"""`trueup stock`: movements that people report, and the balances with which the books begin."""
+"""`trueup stock`: movements that people report, how the books begin, and reservations by hand."""
 
 import uuid
 from pathlib import Path
@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 
 from trueup.canon.inventory import MovementKind
+from trueup.canon.reservation import ReservationLine, ReservationState
 from trueup.cli.accounts import MANUAL, choose_connection
 from trueup.cli.options import ConfigOption, JsonOption
 from trueup.cli.session import DONE, FOUND_PROBLEMS, out, print_json, run
@@ -19,6 +20,7 @@ from trueup.kernel.clock import SystemClock
 from trueup.ledger.reads import list_balances
 from trueup.ledger.sites import DEFAULT_SITE
 from trueup.pull.access import open_access
+from trueup.reserve import EXPIRES_IN_S_MAX, Answer, Reservations, Wish
 from trueup.session import Session
 from trueup.stock import Movement, Opening, is_repeat, plan_opening, report_movements
 
@@ -26,7 +28,7 @@ stock = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
-    help="Report what happened to stock: open, receive, count, adjust, transfer, quarantine.",
+    help="Report what happened to stock, or reserve some of it.",
 )
 
 SkuArgument = Annotated[str, typer.Argument(help="The SKU.")]
@@ -44,6 +46,8 @@ UnitsArgument = Annotated[int, typer.Argument(min=1, help="Whole units.")]
 SignedArgument = Annotated[int, typer.Argument(help="Whole units, signed.")]
 
 _WAIT_S = 60.0
+_EXPIRES_IN_S = 900
+_SKU_CHARS_MAX = 255
 _MINUS = {"ignore_unknown_options": True}
 """Lets -2 be a number and not an option."""
 
@@ -163,6 +167,78 @@ def quarantine(
 ) -> None:
     """Set units aside, or release them with a minus: trueup stock quarantine TEE -1."""
     _report(MovementKind.QUARANTINE, sku, units, site, ref, reason, None, as_json, config)
+
+
+@stock.command()
+def reserve(
+    sku: SkuArgument,
+    units: UnitsArgument,
+    site: Annotated[
+        str | None, typer.Option("--site", help="Where they must lie.", show_default=False)
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            "--key",
+            help="What names the wish: the same again gets the same answer.",
+            show_default=False,
+        ),
+    ] = None,
+    expires_in_s: Annotated[
+        int, typer.Option(min=1, max=EXPIRES_IN_S_MAX, help="Seconds until they are released.")
+    ] = _EXPIRES_IN_S,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Reserve units, or say how many are left."""
+    if not 0 < len(sku) <= _SKU_CHARS_MAX:
+        raise typer.BadParameter(f"A SKU has 1 to {_SKU_CHARS_MAX} characters.")
+    wish = Wish(
+        lines=(ReservationLine(sku=sku, quantity=units, site=site or None),),
+        expires_in_s=expires_in_s,
+    )
+
+    async def work(session: Session) -> Answer:
+        async with session.connection() as conn:
+            return await Reservations(session.hub).reserve(conn, key or str(uuid.uuid4()), wish)
+
+    answer = run(work, config_path=config, as_json=as_json)
+    made = answer.reservation
+    refused = made.state is ReservationState.REFUSED
+    if as_json:
+        print_json({"reservation": made, "repeated": answer.repeated})
+    elif refused:
+        left = min(each.left for each in made.shortages)
+        out.print(f"[red]refused[/]: {left} of {escape(sku)} are left")
+    else:
+        again = " (answered before)" if answer.repeated else ""
+        until = made.expires_at.isoformat(timespec="seconds")
+        out.print(f"{made.ref} {made.state.value} until {until}{again}", highlight=False)
+    raise typer.Exit(FOUND_PROBLEMS if refused else DONE)
+
+
+@stock.command()
+def release(
+    reservation: Annotated[str, typer.Argument(help="Its id.")],
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Give back what a reservation holds; again changes nothing."""
+
+    async def work(session: Session) -> ReservationState:
+        async with session.connection() as conn:
+            room = Reservations(session.hub)
+            found = await room.take(conn, reservation, ReservationState.RELEASED)
+        if found is None:
+            raise ConfigError(f"There is no reservation {reservation!r}.")
+        return found.state
+
+    state = run(work, config_path=config, as_json=as_json)
+    if as_json:
+        print_json({"reservation": reservation, "state": state})
+    else:
+        out.print(f"{escape(reservation)} {state.value}", highlight=False)
+    raise typer.Exit(DONE)
 
 
 def _report(
