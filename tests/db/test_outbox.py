@@ -78,7 +78,7 @@ async def test_an_older_number_never_replaces_a_newer(database_url: str) -> None
         for sequence in (now["sequence"] - 1, now["sequence"]):
             stale = StockChange(
                 sku="TEE", available=99, sequence=sequence, counted=True, before=0, own={},
-                seen_at=datetime.now(UTC),
+                own_at={}, seen_at=datetime.now(UTC),
             )  # fmt: skip
             assert await change_stock(spine.conn, [stale]) == 0
         assert await intent(spine) == now

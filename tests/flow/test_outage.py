@@ -52,7 +52,6 @@ CALLS_AN_HOUR_MAX: Final = 20.0
 
 
 KNOWN: Final = {
-    "amazon": "sales that are read after a number was said are taken off that number once more",
     "klaviyo": "what is told late with an older date lies before the cursor, and is not polled",
 }
 """What is known to be wrong, by connector. Not each kind of outage shows it."""

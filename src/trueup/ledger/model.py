@@ -62,6 +62,7 @@ class StockChange(msgspec.Struct, frozen=True, kw_only=True):
         counted: its books have been opened; before that no channel is told anything.
         before: what was available before the batch.
         own: by how many units each connection's own facts lowered and raised what is available.
+        own_at: when the first of these facts happened, by connection.
         seen_at: when the first event behind the change was taken in.
     """
 
@@ -71,4 +72,5 @@ class StockChange(msgspec.Struct, frozen=True, kw_only=True):
     counted: bool
     before: int
     own: dict[int, tuple[int, int]]
+    own_at: dict[int, datetime]
     seen_at: datetime

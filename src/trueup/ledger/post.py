@@ -127,6 +127,7 @@ async def _fold(
     totals: dict[int, dict[Place, int]] = defaultdict(lambda: defaultdict(int))
     sites: dict[tuple[int, str], dict[Place, int]] = defaultdict(lambda: defaultdict(int))
     own: dict[str, dict[int, tuple[int, int]]] = defaultdict(dict)
+    own_at: dict[str, dict[int, datetime]] = defaultdict(dict)
     seen: dict[str, datetime] = {}
     opened: set[str] = set()
     for transaction in transactions:
@@ -145,6 +146,8 @@ async def _fold(
             down, up = own[sku].get(transaction.connection_id, (0, 0))
             changed = (down - units, up) if units < 0 else (down, up + units)
             own[sku][transaction.connection_id] = changed
+            first = own_at[sku].setdefault(transaction.connection_id, transaction.occurred_at)
+            own_at[sku][transaction.connection_id] = min(first, transaction.occurred_at)
     codes = {numbers[sku]: sku for sku in seen}
     sku_ids = sorted(totals)
     columns: dict[str, list[Any]] = {
@@ -163,6 +166,7 @@ async def _fold(
             counted=counted,
             before=available - sum(up - down for down, up in own[codes[sku_id]].values()),
             own=own[codes[sku_id]],
+            own_at=own_at[codes[sku_id]],
             seen_at=seen[codes[sku_id]],
         )
         for sku_id, sequence, available, counted in folded

@@ -370,7 +370,14 @@ class Dispatcher:
     async def _settle(self, call: Call, verdicts: list[Verdict], reply: Reply | None) -> None:
         async with self._database, self._conn.transaction():
             event_id = None if reply is None else await self._log_reply(call, reply)
-            await settle_call(self._conn, call, verdicts, reply_event_id=event_id, now=self._now())
+            await settle_call(
+                self._conn,
+                call,
+                verdicts,
+                reply_event_id=event_id,
+                overwrites=self._action is not None and self._action.idempotency != "key",
+                now=self._now(),
+            )
 
     async def _log_reply(self, call: Call, reply: Reply) -> int:
         """Append the vendor's reply to the log: it is kept, and moves nothing."""

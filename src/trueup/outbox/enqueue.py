@@ -31,7 +31,7 @@ async def change_stock(conn: psycopg.AsyncConnection[Any], changes: Sequence[Sto
     if not changes:
         return 0
     own = [
-        (change.sku, connection_id, down, up)
+        (change.sku, connection_id, down, up, change.own_at[connection_id])
         for change in changes
         for connection_id, (down, up) in change.own.items()
     ]
@@ -43,10 +43,11 @@ async def change_stock(conn: psycopg.AsyncConnection[Any], changes: Sequence[Sto
             "sequences": [change.sequence for change in changes],
             "counted": [change.counted for change in changes],
             "seen_ats": [change.seen_at for change in changes],
-            "own_keys": [sku for sku, _, _, _ in own],
-            "own_connections": [connection_id for _, connection_id, _, _ in own],
-            "own_down": [down for _, _, down, _ in own],
-            "own_up": [up for _, _, _, up in own],
+            "own_keys": [sku for sku, *_ in own],
+            "own_connections": [connection_id for _, connection_id, *_ in own],
+            "own_down": [down for _, _, down, _, _ in own],
+            "own_up": [up for _, _, _, up, _ in own],
+            "own_ats": [at for *_, at in own],
         },
         prepare=True,
     )

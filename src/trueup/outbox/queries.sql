@@ -2,10 +2,12 @@
 -- Sets what shall stand at every channel that lists a SKU, after its balance changed.
 -- What the channel itself told us of (a sale, a restock) has changed its own number already, so it
 -- moves what is believed to stand there; unless that change was seen before it was read: then it
--- explains what was dropped or had risen.
+-- explains what was dropped or had risen. At a vendor that sets a number without comparing, what
+-- it sold before we last said one was written over by that: it moves nothing there. A minute is
+-- allowed for clocks; taking a sale for an older one costs a call, the other way a unit.
 -- Parameters: keys, values (available, may be negative), sequences, counted, seen_ats: arrays of
--- equal length, one element a SKU; own_keys, own_connections, own_down, own_up (units, >= 0):
--- arrays of equal length.
+-- equal length, one element a SKU; own_keys, own_connections, own_down, own_up (units, >= 0),
+-- own_ats (when the first of them happened): arrays of equal length.
 -- Rows: many: connection_id, key, for those that changed.
 -- Index: intent_key.
 WITH changed AS (
@@ -14,12 +16,13 @@ WITH changed AS (
     AS c (key, available, sequence, counted, seen_at)
 ), own AS (
   SELECT * FROM unnest(%(own_keys)b::text[], %(own_connections)b::int[], %(own_down)b::int[],
-    %(own_up)b::int[])
-    AS o (key, connection_id, down, up)
+    %(own_up)b::int[], %(own_ats)b::timestamptz[])
+    AS o (key, connection_id, down, up, at)
 ), locked AS (
   SELECT i.connection_id, i.kind, i.key, i.state, i.believed, i.dropped, i.risen,
     c.available, c.sequence, c.counted, c.seen_at, coalesce(o.down, 0) AS down,
-    coalesce(o.up, 0) AS up
+    coalesce(o.up, 0) AS up,
+    CASE WHEN o.at <= i.said_at + interval '60 s' THEN 0 ELSE 1 END AS moved
   FROM outbox.intent i
   JOIN changed c ON c.key = i.key
   LEFT JOIN own o ON o.key = i.key AND o.connection_id = i.connection_id
@@ -29,7 +32,7 @@ WITH changed AS (
 ), judged AS (
   SELECT connection_id, kind, key, state, available, sequence, counted, seen_at,
     dropped - least(dropped, down) AS dropped, risen - least(risen, up) AS risen,
-    believed - (down - least(dropped, down)) + (up - least(risen, up)) AS believed
+    believed - moved * (down - least(dropped, down)) + moved * (up - least(risen, up)) AS believed
   FROM locked
 ), valued AS (
   SELECT *, greatest(0, available - dropped) AS value FROM judged
@@ -182,7 +185,8 @@ WHERE c.call_id = %(call_id)s AND c.ordinal = r.ordinal;
 -- Carries receipts over to the intents. What was sent stands there now, less what the channel sold
 -- of its own meanwhile (the change of `believed` since it was claimed).
 -- Parameters: connection_id, kind; arrays of equal length: keys, sent (value), expected, sequences,
--- receipts, observed, delays (s), dead, failed (booleans); now: instant of the caller's clock or null.
+-- receipts, observed, delays (s), dead, failed (booleans); overwrites: the vendor sets a number
+-- without comparing; now: instant of the caller's clock or null.
 -- Rows: many: key, state.
 -- Index: intent primary key.
 WITH receipt AS (
@@ -196,7 +200,7 @@ WITH receipt AS (
   SELECT i.connection_id, i.kind, i.key, i.available, i.believed, i.dropped, i.risen, r.sent,
     r.sequence, CASE r.receipt WHEN 'submitted' THEN 'done' ELSE r.receipt END AS receipt,
     r.observed, r.delay_s, r.dead, r.failed,
-    coalesce(i.believed - r.expected, 0) AS drift
+    CASE WHEN %(overwrites)s THEN 0 ELSE coalesce(i.believed - r.expected, 0) END AS drift
   FROM outbox.intent i JOIN receipt r ON r.key = i.key
   WHERE i.connection_id = %(connection_id)s AND i.kind = %(kind)s
     AND i.state IN ('sending', 'unknown')
@@ -221,6 +225,8 @@ WITH receipt AS (
 )
 UPDATE outbox.intent i
 SET believed = v.believed,
+  said_at = CASE WHEN v.receipt = 'done' AND %(overwrites)s
+    THEN coalesce(%(now)s::timestamptz, now()) ELSE i.said_at END,
   dropped = v.dropped,
   risen = v.risen,
   unexplained_since = CASE

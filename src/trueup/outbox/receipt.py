@@ -44,6 +44,7 @@ async def settle_call(
     verdicts: Sequence[Verdict],
     *,
     reply_event_id: int | None = None,
+    overwrites: bool = False,
     now: datetime | None = None,
 ) -> None:
     """Write down what came of a call, in one transaction with its intents.
@@ -53,6 +54,7 @@ async def settle_call(
         call: as claimed.
         verdicts: one per intent, in their order.
         reply_event_id: where the vendor's reply lies in the log.
+        overwrites: the vendor sets a number without comparing it with what stood there.
         now: of the caller's clock; the database's where None.
     """
     claimed = call.claimed
@@ -65,20 +67,17 @@ async def settle_call(
         "check_delay_s": CHECK_DELAY_S,
         "now": now,
     }
+    told = {
+        "call_id": call.call_id,
+        "ordinals": list(range(len(claimed))),
+        "receipts": receipts,
+        "observed": observed,
+        "codes": [v.receipt.code for v in verdicts],
+    }
     # A pipeline: none of these waits for the other's answer.
     async with conn.transaction(), conn.pipeline():
         await conn.execute(_queries.end_call, ended, prepare=True)
-        await conn.execute(
-            _queries.end_call_intents,
-            {
-                "call_id": call.call_id,
-                "ordinals": list(range(len(claimed))),
-                "receipts": receipts,
-                "observed": observed,
-                "codes": [v.receipt.code for v in verdicts],
-            },
-            prepare=True,
-        )
+        await conn.execute(_queries.end_call_intents, told, prepare=True)
         await conn.execute(
             _queries.settle_intents,
             {
@@ -93,6 +92,7 @@ async def settle_call(
                 "delays": [float(v.delay_s) for v in verdicts],
                 "dead": [v.dead for v in verdicts],
                 "failed": [v.failed for v in verdicts],
+                "overwrites": overwrites,
                 "now": now,
             },
             prepare=True,
