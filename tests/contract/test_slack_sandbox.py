@@ -9,10 +9,11 @@ import httpx
 import msgspec
 import pytest
 
+from tests.support.limiter import Open
 from tests.unit.connectors.slack.posts import command
 from trueup.canon.message import Message, MessageState
 from trueup.connectors import slack
-from trueup.contract.connector import Budget, Command, Receipt, ReceiptState, Source
+from trueup.contract.connector import Command, Receipt, ReceiptState, Source
 from trueup.contract.delivery import Delivery, Secret
 from trueup.contract.loader import load_connector
 from trueup.contract.signature import verify
@@ -26,18 +27,6 @@ from trueup.sandbox.slack.workspace import TOKEN, Workspace
 pytestmark = pytest.mark.anyio
 FOLDER = load_connector(Path(slack.__file__).parent)
 HUB = "http://hub.test/hooks/slack"
-
-
-class Open:
-    """A limiter that never waits: the workspace's own pace is what is tried."""
-
-    async def take(self, scope: str, cost: float, *, patient: bool) -> None:
-        """Let every call through."""
-
-    async def learn(
-        self, scope: str, cost: float, budget: Budget | None, blocked_s: float | None = None
-    ) -> None:
-        """Learn nothing."""
 
 
 @asynccontextmanager

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.limiter import Open
 from tests.unit.connectors.smtp.mails import SECRETS, SETTINGS, command
 from trueup.canon.message import Message, MessageState
 from trueup.connectors import smtp
-from trueup.contract.connector import Budget, Command, Receipt, ReceiptState, Source
+from trueup.contract.connector import Command, Receipt, ReceiptState, Source
 from trueup.contract.loader import load_connector
 from trueup.errors import AuthExpired, OutcomeUnknown, Refused, Unavailable
 from trueup.intake.connections import Account, LiveSecret
@@ -20,18 +21,6 @@ from trueup.sandbox.smtp.server import MailServer
 
 pytestmark = pytest.mark.anyio
 FOLDER = load_connector(Path(smtp.__file__).parent)
-
-
-class Open:
-    """A limiter that never waits: the pace is not what is tried here."""
-
-    async def take(self, scope: str, cost: float, *, patient: bool) -> None:
-        """Let every call through."""
-
-    async def learn(
-        self, scope: str, cost: float, budget: Budget | None, blocked_s: float | None = None
-    ) -> None:
-        """Learn nothing."""
 
 
 @asynccontextmanager

@@ -7,10 +7,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support.limiter import Open
 from tests.unit.connectors.whatsapp.texts import command, text
 from trueup.canon.message import Message, MessageState
 from trueup.connectors import whatsapp
-from trueup.contract.connector import Budget, Command, Receipt, ReceiptState, Source
+from trueup.contract.connector import Command, Receipt, ReceiptState, Source
 from trueup.contract.delivery import Delivery, Secret
 from trueup.contract.loader import load_connector
 from trueup.contract.signature import verify
@@ -28,18 +29,6 @@ pytestmark = pytest.mark.anyio
 FOLDER = load_connector(Path(whatsapp.__file__).parent)
 MIA = "+491701234567"
 HUB = "http://hub.test/hooks/whatsapp"
-
-
-class Open:
-    """A limiter that never waits: the pace is not what is tried here."""
-
-    async def take(self, scope: str, cost: float, *, patient: bool) -> None:
-        """Let every call through."""
-
-    async def learn(
-        self, scope: str, cost: float, budget: Budget | None, blocked_s: float | None = None
-    ) -> None:
-        """Learn nothing."""
 
 
 @asynccontextmanager

@@ -4,26 +4,15 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 
+from tests.support.limiter import Open
 from trueup.canon.record import Record
-from trueup.contract.connector import Budget, Fetch, Mapped, Page, Piece, Request, Source
+from trueup.contract.connector import Fetch, Mapped, Page, Piece, Request, Source
 from trueup.contract.loader import ConnectorFolder
 from trueup.errors import RateLimited
 from trueup.intake.connections import Account, LiveSecret
 from trueup.intake.model import Connection
 from trueup.outbox.caller import Caller
 from trueup.sandbox.vendor import Vendor
-
-
-class Open:
-    """A limiter that never waits: the pace is not what is tried here."""
-
-    async def take(self, scope: str, cost: float, *, patient: bool) -> None:
-        """Let every call through."""
-
-    async def learn(
-        self, scope: str, cost: float, budget: Budget | None, blocked_s: float | None = None
-    ) -> None:
-        """Learn nothing."""
 
 
 @asynccontextmanager
