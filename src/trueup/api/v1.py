@@ -217,6 +217,7 @@ async def retry_parked(session: NamedDependency[Session], data: JSONBody[RetryWa
     if data.cluster is not None and "\x00" in data.cluster:
         raise _wrong("cluster", "It can not hold a NUL character.")
     back = await requeue_parked(session, event_ids=data.event_ids, cluster=data.cluster)
+    await session.commit()  # before the answer leaves
     return Retried(event_ids=sorted(back))
 
 

@@ -216,6 +216,7 @@ async def retry_parked(
     if not cluster:
         raise NotFoundException("There is no such cause.")
     back = await requeue_parked(session, cluster=cluster)
+    await session.commit()  # before the answer leaves
     _log.info("parked_retried", events=len(back))
     return Redirect(f"/parked?requeued={len(back)}", status_code=303)
 
