@@ -25,7 +25,7 @@ STEPS: dict[str, tuple[Any, str, str]] = {
     "4 after postings, before the commit": (spine, "post_transactions", "after"),
     "5 after intents, before the commit": (spine, "change_stock", "after"),
     "5 before the queue is emptied": (spine, "finish_events", "before"),
-    "5 after the commit of a batch": (spine.Applier, "_apply_batch", "after"),
+    "5 after the commit of a batch": (spine.Applier, "apply_now", "after"),
     "8 after the claim, before the call": (dispatch, "claim_call", "after"),
     "8 after the call, before the receipt": (Caller, "send", "after"),
     "8 before the receipt is written": (dispatch, "settle_call", "before"),
