@@ -158,7 +158,12 @@ async def test_budgets_come_back_after_the_table_was_emptied(database_url: str) 
         await one.take("all", 1.0, patient=False)
         async with await connect(database_url, application_name="test") as conn:
             await conn.execute("TRUNCATE outbox.budget")
-        await one.take("all", 1.0, patient=False)
+            assert await list_budgets(conn) == []
+            await one.take("all", 4.0, patient=False)
+            (row,) = await list_budgets(conn)
+        # It begins full again, and the call was paid for.
+        assert row["capacity"] == CAPACITY
+        assert row["available"] < CAPACITY
 
 
 async def test_a_cost_above_the_capacity_is_all_of_it(database_url: str) -> None:
