@@ -2,6 +2,21 @@
 
 from trueup.canon.activity import Activity, ActivityPerson
 from trueup.canon.ad_spend import AdSpend
+from trueup.canon.bank import (
+    BalanceKind,
+    BankBalance,
+    BankCharge,
+    BankLine,
+    BankLinePerson,
+    BankLineState,
+    BankPart,
+    BankPartPerson,
+    BankParty,
+    BankReferences,
+    BankStatement,
+    BankStatementPerson,
+    StatementKind,
+)
 from trueup.canon.command import (
     ChangeProfile,
     ChangeTicket,
@@ -19,7 +34,10 @@ from trueup.canon.command import (
     decode_content,
     encode_content,
 )
+from trueup.canon.count import CountEntry, CountLine, CountSheet, LineState, SheetState
 from trueup.canon.customer import Address, Consent, Customer, CustomerPerson
+from trueup.canon.dock import Arrival, ArrivalLine, ArrivalSource, Transfer, TransferLine
+from trueup.canon.inspection import Grade, Inspection, InspectionLine
 from trueup.canon.inventory import InventoryLevel, Location, MovementKind, StockMovement
 from trueup.canon.issue import Issue, Severity
 from trueup.canon.journal import (
@@ -31,6 +49,7 @@ from trueup.canon.journal import (
     Journal,
     JournalLine,
 )
+from trueup.canon.kit import Kit, KitPart
 from trueup.canon.message import Direction, Message, MessagePerson, MessageState
 from trueup.canon.order import (
     Discount,
@@ -59,6 +78,7 @@ from trueup.canon.product import InventoryItem, Product, Variant
 from trueup.canon.purchase import PurchaseLine, PurchaseOrder, PurchaseState, SupplierItem
 from trueup.canon.record import Record, VersionKey, decode, encode, kind_of
 from trueup.canon.refund import Refund, RefundLine, Restock
+from trueup.canon.release import Release, ReleaseLine, ReleaseReason
 from trueup.canon.reservation import (
     Reservation,
     ReservationLine,
@@ -66,6 +86,8 @@ from trueup.canon.reservation import (
     Shortage,
 )
 from trueup.canon.returns import Return, ReturnLine, ReturnPerson, ReturnState
+from trueup.canon.rule import ChannelRule
+from trueup.canon.serial import Pack, PackLine, SerialRule
 from trueup.canon.shipment import Shipment, ShipmentLine, ShipmentPerson, ShipmentState
 from trueup.canon.ticket import Priority, Ticket, TicketPerson, TicketStatus
 
@@ -74,12 +96,31 @@ __all__ = [
     "ActivityPerson",
     "AdSpend",
     "Address",
+    "Arrival",
+    "ArrivalLine",
+    "ArrivalSource",
     "BalanceEntry",
+    "BalanceKind",
+    "BankBalance",
+    "BankCharge",
+    "BankLine",
+    "BankLinePerson",
+    "BankLineState",
+    "BankPart",
+    "BankPartPerson",
+    "BankParty",
+    "BankReferences",
+    "BankStatement",
+    "BankStatementPerson",
     "ChangeProfile",
     "ChangeTicket",
+    "ChannelRule",
     "CommandContent",
     "ConfirmShipment",
     "Consent",
+    "CountEntry",
+    "CountLine",
+    "CountSheet",
     "CreateTicket",
     "Customer",
     "CustomerPerson",
@@ -89,6 +130,9 @@ __all__ = [
     "DisputeState",
     "DraftPurchase",
     "EntryKind",
+    "Grade",
+    "Inspection",
+    "InspectionLine",
     "InventoryItem",
     "InventoryLevel",
     "Invoice",
@@ -99,6 +143,9 @@ __all__ = [
     "Issue",
     "Journal",
     "JournalLine",
+    "Kit",
+    "KitPart",
+    "LineState",
     "Location",
     "Message",
     "MessagePerson",
@@ -110,6 +157,8 @@ __all__ = [
     "OrderOrigin",
     "OrderPerson",
     "OrderTotals",
+    "Pack",
+    "PackLine",
     "Parcel",
     "ParcelPerson",
     "ParcelStatus",
@@ -134,6 +183,9 @@ __all__ = [
     "Refund",
     "RefundLine",
     "RefundPayment",
+    "Release",
+    "ReleaseLine",
+    "ReleaseReason",
     "ReplyToTicket",
     "Reservation",
     "ReservationLine",
@@ -145,19 +197,24 @@ __all__ = [
     "ReturnState",
     "Scan",
     "SendMessage",
+    "SerialRule",
     "Severity",
+    "SheetState",
     "Shipment",
     "ShipmentLine",
     "ShipmentPerson",
     "ShipmentState",
     "ShippingLine",
     "Shortage",
+    "StatementKind",
     "StockMovement",
     "SupplierItem",
     "TaxLine",
     "Ticket",
     "TicketPerson",
     "TicketStatus",
+    "Transfer",
+    "TransferLine",
     "Variant",
     "VersionKey",
     "command_contents",

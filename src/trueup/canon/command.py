@@ -164,6 +164,22 @@ class RefundPayment(CommandContent, frozen=True, kw_only=True):
     order_ref: str | None = None
 
 
+class FlagListing(CommandContent, frozen=True, kw_only=True):
+    """A mark at a listing that the storefront can show, such as that little is left.
+
+    Attributes:
+        raised: it shall stand; else it shall not.
+        expected_on: the day by which it will be sold out, as far as that is known.
+    """
+
+    command: ClassVar[str] = "listing.flag"
+
+    sku: str
+    variant_ref: str
+    raised: bool
+    expected_on: date | None = None
+
+
 class DraftPurchase(CommandContent, frozen=True, kw_only=True):
     """A purchase order to be drafted at the ERP; a person there sends it."""
 
@@ -181,6 +197,7 @@ _CONTENTS: dict[str, type[CommandContent]] = {
     for each in (
         *(SendMessage, ReplyToTicket, ChangeTicket, CreateTicket, PostJournal),
         *(ChangeProfile, NoteActivity, ConfirmShipment, RefundPayment, DraftPurchase),
+        *(FlagListing,),
     )
 }
 _ENCODER = msgspec.json.Encoder(decimal_format="string")

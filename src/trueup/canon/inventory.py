@@ -1,5 +1,6 @@
 """Where stock lies, what a system says of it, and movements that people report."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
@@ -57,6 +58,9 @@ class StockMovement(Record, frozen=True, kw_only=True):
         quantity: whole units; signed for adjustment and quarantine; absolute for a count.
         site: where; for a transfer the place they leave.
         to_site: for a transfer the place they reach.
+        occurred_at: when they moved, or were counted; None: at `updated_at`.
+        lot: of which lot they are, where they were set aside, found or lost.
+        serials: which they are; of a count which lie there, whatever was told of them before.
     """
 
     kind: ClassVar[str] = "stock_movement"
@@ -68,3 +72,11 @@ class StockMovement(Record, frozen=True, kw_only=True):
     to_site: str | None = None
     reason: str | None = None
     cost: Money | None = None
+    occurred_at: datetime | None = None
+    lot: str | None = None
+    serials: tuple[str, ...] = ()
+
+    @property
+    def moved_at(self) -> datetime:
+        """Give the instant at which its units moved, or were counted."""
+        return self.occurred_at or self.updated_at

@@ -39,13 +39,19 @@ class ShipmentPerson(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 @register
 class Shipment(Record, frozen=True, kw_only=True):
-    """One shipment of one order."""
+    """One shipment of one order.
+
+    Attributes:
+        created_at: when it was made.
+        shipped_at: when its units left, where the source tells that apart.
+    """
 
     kind: ClassVar[str] = "shipment"
 
     state: ShipmentState
     lines: tuple[ShipmentLine, ...] = ()
     created_at: datetime | None = None
+    shipped_at: datetime | None = None
     location_ref: str | None = None
     carrier: str | None = None
     parcel_code: str | None = None  # the source's own word for the parcel's last scan

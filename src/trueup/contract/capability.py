@@ -37,6 +37,8 @@ class Resource(Section, frozen=True, kw_only=True):
         page_size_max: the most the vendor gives in one page.
         interval_s: how often it is pulled when hooks are healthy.
         overlap_s: how far behind its cursor a pull starts again, for what committed late.
+        backdated_s: how far in the past the cursor's field may lie when a record is told, where
+            whoever tells it names the date; further than the overlap. It is swept that far back.
         snapshot: the whole state can be read at once, which reconciliation needs.
         bulk: the vendor prepares a whole export for us.
         needs: a config field without which it is not pulled, such as the address of a queue.
@@ -53,6 +55,7 @@ class Resource(Section, frozen=True, kw_only=True):
     interval_s: int
     cursor: str = ""
     overlap_s: int = 0
+    backdated_s: int = 0
     snapshot: bool = False
     bulk: bool = False
     needs: str = ""
@@ -66,6 +69,10 @@ class Resource(Section, frozen=True, kw_only=True):
         check(self.page_size_max >= 1, "page_size_max is at least 1")
         check(self.interval_s >= 1, "interval_s is at least 1")
         check(self.overlap_s >= 0, "overlap_s is at least 0")
+        check(
+            not self.backdated_s or (self.cursor and 0 < self.overlap_s < self.backdated_s),
+            "backdated_s goes with a cursor and reaches further than its overlap_s",
+        )
         check(
             self.cursor or self.snapshot or self.by_ref,
             "a resource has a cursor, is a snapshot, or is asked for by ref",
@@ -117,11 +124,19 @@ class Action(Section, frozen=True, kw_only=True):
         risk: what a wrong call costs.
         default_mode: how it starts out on a new connection.
         bulk_max: the most targets in one call.
+        bulk_from: fewer than so many go one by one, where a call for many takes longer.
+        read_max: the most that one call reads back; 0: as many as it sets.
+        read_back_max: of a batch that the vendor works off later and reports on, so many are read
+            back; only where one of these does not stand there, all. 0: always all.
         confirmed_by: webhook topics that report the change back.
         form: `level`: an absolute value that a newer one replaces (`actions.py`); `command`: a
             thing that is done once (`commands.py`).
         steps: one carrying out takes several calls; `actions.next_request` gives the later ones.
+        lowers: where comparing fails again and again, units can be taken off without it, once
+            under the call's key.
         per_location: a level stands at one of the vendor's locations.
+        batch_confirm: `reply`: as any call; `ask`: a batch is worked off later, and
+            `actions.batch_progress` asks what came of it.
         confirm: `reply`: the reply says that it was done; `webhook`: it is only submitted, and a
             record of the same id says later what came of it; `ask`: `confirm_request` asks.
     """
@@ -132,9 +147,14 @@ class Action(Section, frozen=True, kw_only=True):
     risk: Literal["low", "medium", "high"]
     default_mode: Mode = "shadow"
     bulk_max: int = 1
+    bulk_from: int = 1
+    read_max: int = 0
+    read_back_max: int = 0
+    batch_confirm: Literal["reply", "ask"] = "reply"
     confirmed_by: tuple[str, ...] = ()
     form: Literal["level", "command"] = "level"
     steps: bool = False
+    lowers: bool = False
     per_location: bool = True
     confirm: Literal["reply", "webhook", "ask"] = "reply"
 
@@ -143,6 +163,13 @@ class Action(Section, frozen=True, kw_only=True):
             check(self.name in command_contents(), f"no command {self.name!r} in canon/command.py")
         check(_ACTION.fullmatch(self.name), f"name {self.name!r} is not like stock.set")
         check(self.bulk_max >= 1, "bulk_max is at least 1")
+        check(1 <= self.bulk_from <= self.bulk_max, "bulk_from is 1 to bulk_max")
+        check(0 <= self.read_max <= self.bulk_max, "read_max is 0 to bulk_max")
+        check(self.read_back_max >= 0, "read_back_max is at least 0")
+        check(
+            not self.lowers or (self.idempotency == "key" and self.form == "level"),
+            "only a level that is written under a key can be lowered: a repeat lowers again",
+        )
         check(
             self.default_mode != "auto" or (self.reversible and self.risk != "high"),
             "an action that is high in risk or can not be undone does not start in the mode auto",

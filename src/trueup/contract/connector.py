@@ -163,6 +163,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
         observed: the value that stands at the vendor, where the reply tells (stock: units).
         code: the vendor's own word for a refusal.
         again_now: the intent may be tried again at once, from fresh facts.
+        further: where something was looked for and this page does not tell: the call that reads on.
     """
 
     state: ReceiptState
@@ -172,6 +173,20 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     message: str | None = None
     after_s: float | None = None
     again_now: bool = False
+    further: Request | None = None
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a vendor is with a batch that it took in.
+
+    Attributes:
+        request: what must be asked next to know it.
+        receipts: one per intent, once the vendor is done: SUBMITTED was accepted and is to be read
+            back. None while it is at it.
+    """
+
+    request: Request | None = None
+    receipts: tuple[Receipt, ...] | None = None
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
@@ -183,6 +198,8 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
         value: the absolute value that shall stand there (stock: units, >= 0).
         expected: the value that is believed to stand there now; None if not known.
         target: the vendor's own ids that the action needs.
+        lowers: `expected - value` units are taken off whatever stands there, because it changes
+            faster than it can be compared; only where the action can (`lowers` in the manifest).
     """
 
     kind: str
@@ -190,6 +207,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     value: int
     expected: int | None
     target: Mapping[str, str]
+    lowers: bool = False
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -418,8 +436,13 @@ class ActionsModule(Protocol):
     def receipts(self, intents: Sequence[Intent], reply: Reply) -> Sequence[Receipt]:
         """Return one receipt per intent, in their order, from the (last) reply."""
 
+    def batch_progress(
+        self, intents: Sequence[Intent], vendor_ref: str, replies: Sequence[Reply]
+    ) -> Progress:
+        """Return how far a batch is, after these replies, where `batch_confirm` is "ask"."""
+
     def read_request(self, intents: Sequence[Intent]) -> Request:
-        """Return the call that reads what stands at the vendor now."""
+        """Return the call that reads what stands at the vendor now, of up to `read_max`."""
 
     def read(self, intents: Sequence[Intent], reply: Reply) -> Sequence[int | None]:
         """Return the value that stands at the vendor per intent; None where it is gone."""
@@ -447,7 +470,10 @@ class CommandsModule(Protocol):
         """Return the call that looks whether the vendor carried it out already."""
 
     def found(self, command: Command, idempotency_key: str, reply: Reply) -> Receipt:
-        """Return DONE with the vendor's id, LATER where it surely was not done, else UNKNOWN."""
+        """Return DONE with the vendor's id, LATER where it surely was not done, else UNKNOWN.
+
+        Where only another page can tell, `further` is the call for it; its reply is asked likewise.
+        """
 
     def confirm_request(self, command: Command, vendor_ref: str) -> Request:
         """Return the call that asks what became of a submitted command."""
@@ -464,4 +490,10 @@ class FilesModule(Protocol):
 
         Raises:
             ConfigError: the file is not of this format: line, column, expected, found.
+        """
+
+    def read_table(self, format_name: str, content: bytes, columns: str) -> Sequence[Piece]:
+        """Return the same of a table whose columns are declared; only where a format has a field.
+
+        `columns` is TOML as `contract.columns` reads it; empty where nobody declared any.
         """

@@ -269,7 +269,9 @@ def _unneeded_functions(manifest: Manifest) -> set[str]:
         ("batches",): any(resource.by_ref for resource in manifest.pull),
         ("begin",): any(resource.begin_setting for resource in manifest.pull),
         ("authorise_url", "callback_code"): "oauth2" in manifest.auth.schemes,
+        ("read_table",): any(form.columns for form in manifest.files),
         ("next_request",): any(action.steps for action in manifest.actions),
+        ("batch_progress",): any(action.batch_confirm == "ask" for action in manifest.actions),
         ("find_request", "found"): any(action.idempotency == "lookup" for action in commands),
         ("confirm_request", "confirmed"): any(action.confirm == "ask" for action in commands),
     }

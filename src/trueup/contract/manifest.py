@@ -225,11 +225,17 @@ class Conventions(Section, frozen=True, kw_only=True):
 
 
 class FileFormat(Section, frozen=True, kw_only=True):
-    """One kind of file that can be imported."""
+    """One kind of file that can be imported.
+
+    Attributes:
+        columns: the config field that says what the columns of such a table mean; empty where the
+            format itself does. `trueup import --columns` fills it; `files.read_table` reads it.
+    """
 
     format: str
     media_type: str
     help: str = ""
+    columns: str = ""
 
     def __post_init__(self) -> None:
         check(
@@ -276,6 +282,9 @@ class Manifest(Section, frozen=True, kw_only=True):
         _check_unique("action", [action.name for action in self.actions])
         _check_unique("file format", [entry.format for entry in self.files])
         keys = {field.key for field in self.config}
+        for entry in self.files:
+            known = not entry.columns or entry.columns in keys
+            check(known, f"format {entry.format} has its columns in {entry.columns!r}, no field")
         for resource in self.pull:
             begins = resource.begin_setting
             check(not begins or begins in keys, f"begin_setting {begins!r} is no config field")
@@ -313,6 +322,10 @@ class Manifest(Section, frozen=True, kw_only=True):
     def secret_keys(self) -> frozenset[str]:
         """Name the config fields whose values are sealed and redacted."""
         return frozenset(field.key for field in self.config if field.is_secret)
+
+    def file_format(self, name: str) -> FileFormat | None:
+        """Find a kind of file by its name; None when it is not declared."""
+        return next((entry for entry in self.files if entry.format == name), None)
 
     def limit(self, scope: str) -> Limit | None:
         """Find the limit of a resource or action; None when the manifest sets none.

@@ -31,5 +31,17 @@ CALLS_IN_FLIGHT_MAX: Final = 8
 UNITS_MAX: Final = 2_000_000_000
 """Units of one posting or balance; beyond it a value is an error of the source."""
 
+LEAD_DAYS: Final = 14
+LEAD_DAYS_MAX: Final = 730
+"""How long more of a SKU takes to come, where neither a supplier nor the configuration says."""
+
+AHEAD_DAYS_MAX: Final = 3650
+"""How far ahead a rule may look for what is to come."""
+
 invariant(COMMIT_EVENTS_MAX <= INTAKE_WAITING_MAX, "a full commit must fit the waiting room")
 invariant(PARTITIONS & (PARTITIONS - 1) == 0, "partitions must split evenly between workers")
+
+KIT_PARTS_MAX: Final = 100
+KIT_UNITS_MAX: Final = 10_000
+KIT_DEPTH_MAX: Final = 8
+"""Of parts in a kit, of units of one part, and of kits within kits."""
