@@ -1,8 +1,9 @@
 """Intents to requests, replies to receipts: how many units a listing offers.
 
 One SKU is patched; many go as a feed of patches, in three calls: a place for the document, the
-document, the feed. Either way Amazon only takes the number in; whether it stands there is read
-back. Numbers are absolute, so that saying one twice is saying it once.
+document, the feed. Either way Amazon only takes the number in; a feed's own report says later what
+of it was refused. Whether a number stands there is read back. Numbers are absolute, so that saying
+one twice is saying it once.
 """
 
 from collections.abc import Sequence
@@ -11,10 +12,19 @@ from urllib.parse import quote
 
 import msgspec
 
+from trueup.connectors.amazon.document import document_request, unpacked
 from trueup.connectors.amazon.listing import ListingShape, offered_units
 from trueup.connectors.amazon.marketplace import MERCHANT_CHANNEL
 from trueup.connectors.amazon.notification import LISTINGS_FEED
-from trueup.contract.connector import Intent, Receipt, ReceiptState, Reply, Request
+from trueup.contract.connector import (
+    Fetch,
+    Intent,
+    Progress,
+    Receipt,
+    ReceiptState,
+    Reply,
+    Request,
+)
 from trueup.errors import ContractBroken, invariant
 
 FEED_MAX: Final = 10_000
@@ -50,7 +60,13 @@ def request(intents: Sequence[Intent], idempotency_key: str) -> Request:
             writes=True,
             scope="stock.set",
         )
-    return _feed_call("/feeds/2021-06-30/documents", {"contentType": _FEED_TYPE})
+    # A place for a document changes no listing yet, so that a repeat does no harm.
+    return Request(
+        method="POST",
+        path="/feeds/2021-06-30/documents",
+        headers=_JSON,
+        body=msgspec.json.encode({"contentType": _FEED_TYPE}),
+    )
 
 
 _JSON: Final = (("content-type", "application/json"),)
@@ -70,14 +86,20 @@ def next_request(
             path=place.url,
             headers=(("content-type", _FEED_TYPE),),
             body=feed_document(intents),
-            writes=True,
         )
     feed = {
         "feedType": LISTINGS_FEED,
         "marketplaceIds": ["{marketplace_ids}"],
         "inputFeedDocumentId": place.feed_document_id,
     }
-    return _feed_call("/feeds/2021-06-30/feeds", feed)
+    return Request(
+        method="POST",
+        path="/feeds/2021-06-30/feeds",
+        headers=_JSON,
+        body=msgspec.json.encode(feed),
+        writes=True,
+        scope="feeds",
+    )
 
 
 def feed_document(intents: Sequence[Intent]) -> bytes:
@@ -94,17 +116,6 @@ def feed_document(intents: Sequence[Intent]) -> bytes:
     ]
     header = {"sellerId": "{seller_id}", "version": "2.0", "issueLocale": "en_US"}
     return msgspec.json.encode({"header": header, "messages": messages})
-
-
-def _feed_call(path: str, body: dict[str, Any]) -> Request:
-    return Request(
-        method="POST",
-        path=path,
-        headers=_JSON,
-        body=msgspec.json.encode(body),
-        writes=True,
-        scope="feeds",
-    )
 
 
 def _patch(intent: Intent) -> dict[str, Any]:
@@ -158,6 +169,65 @@ def receipts(intents: Sequence[Intent], reply: Reply) -> Sequence[Receipt]:
     first = errors[0] if errors else _Problem()
     code, message = first.code[:60], first.message[:300]
     return [Receipt(state=ReceiptState.REFUSED, code=code, message=message)]
+
+
+def batch_progress(
+    intents: Sequence[Intent], vendor_ref: str, replies: Sequence[Reply]
+) -> Progress:
+    """Return how far a feed is: three calls lead to its report, of each message.
+
+    Raises:
+        ContractBroken: a reply does not have the shape that was asked for.
+    """
+    if not replies:
+        path = f"/feeds/2021-06-30/feeds/{quote(vendor_ref, safe='')}"
+        return Progress(request=Request(method="GET", path=path))
+    feed = _decoded(replies[0], _FeedState)
+    if feed.processing_status in {"IN_QUEUE", "IN_PROGRESS"}:
+        return Progress()
+    accepted = Receipt(state=ReceiptState.SUBMITTED, vendor_ref=vendor_ref)
+    if feed.result_feed_document_id is None:
+        # It died, and nothing says how far it came: what stands there will show it.
+        return Progress(receipts=(accepted,) * len(intents))
+    if len(replies) == 1:
+        return Progress(
+            request=document_request(Fetch(resource="feeds", ref=feed.result_feed_document_id))
+        )
+    if len(replies) == 2:
+        return Progress(request=Request(method="GET", path=_decoded(replies[1], _Address).url))
+    refused = _refusals(replies[2])
+    return Progress(
+        receipts=tuple(refused.get(number, accepted) for number in range(1, len(intents) + 1))
+    )
+
+
+def _refusals(reply: Reply) -> dict[int, Receipt]:
+    """Return what the report of a feed says of the messages that were refused, by their number."""
+    plain = msgspec.structs.replace(reply, body=unpacked(reply.body))
+    return {
+        each.message_id: Receipt(
+            state=ReceiptState.REFUSED, code=each.code[:60], message=each.message[:300]
+        )
+        for each in reversed(_decoded(plain, _FeedReport).issues or [])
+        if each.severity == "ERROR" and each.message_id is not None
+    }
+
+
+class _FeedState(msgspec.Struct, gc=False, rename="camel"):
+    processing_status: str
+    result_feed_document_id: str | None = None
+
+
+class _Address(msgspec.Struct, gc=False):
+    url: str
+
+
+class _FeedProblem(_Problem, gc=False, rename="camel"):
+    message_id: int | None = None
+
+
+class _FeedReport(msgspec.Struct, gc=False):
+    issues: list[_FeedProblem] | None = None
 
 
 def read_request(intents: Sequence[Intent]) -> Request:

@@ -8,9 +8,10 @@ import msgspec
 from trueup.canon.issue import Issue, Severity
 from trueup.canon.link import Link, LinkSpace
 from trueup.canon.payout import BalanceEntry, EntryKind, Payout, PayoutState
-from trueup.connectors.amazon.amount import Currency, exact
+from trueup.connectors.amazon.amount import exact
 from trueup.connectors.amazon.fault import unknown
 from trueup.connectors.amazon.shape import Instant, Ref
+from trueup.contract.amount import Currency
 from trueup.contract.connector import Mapped
 from trueup.kernel.limits import UNITS_MAX
 from trueup.kernel.money import Money

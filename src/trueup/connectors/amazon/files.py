@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from trueup.connectors.amazon.settlement import file_fault, settlement_pieces
+from trueup.connectors.amazon.settlement import settlement_pieces
 from trueup.contract.connector import Piece
+from trueup.contract.fault import file_fault
 
 FORMAT = "amazon-settlement"
 

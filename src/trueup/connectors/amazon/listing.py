@@ -11,10 +11,11 @@ from trueup.canon.inventory import InventoryLevel
 from trueup.canon.issue import Issue, Severity
 from trueup.canon.product import Product, Variant
 from trueup.canon.record import BEGINNING
-from trueup.connectors.amazon.amount import Currency, exact
+from trueup.connectors.amazon.amount import exact
 from trueup.connectors.amazon.fault import unknown
 from trueup.connectors.amazon.marketplace import MERCHANT_CHANNEL
 from trueup.connectors.amazon.shape import Instant, Ref, Shape, Units
+from trueup.contract.amount import Currency
 from trueup.contract.connector import Mapped
 from trueup.kernel.money import Money
 

@@ -15,7 +15,6 @@ from trueup.connectors.amazon.entry import (
     map_payout,
     map_unreadable,
 )
-from trueup.connectors.amazon.fault import Unsound
 from trueup.connectors.amazon.inventory import FbaPlaceShape, FbaShape, map_fba, map_fba_place
 from trueup.connectors.amazon.listing import ListingShape, map_listing, map_listing_level
 from trueup.connectors.amazon.notification import TOPIC_PREFIX, map_notification
@@ -30,6 +29,7 @@ from trueup.connectors.amazon.report import (
 )
 from trueup.connectors.amazon.shape import OrderShape
 from trueup.contract.connector import Mapped, Source
+from trueup.contract.fault import Unsound
 
 _Mapper = tuple[msgspec.json.Decoder[Any], Callable[[Any], Mapped]]
 
@@ -52,7 +52,7 @@ def map_source(source: Source) -> Mapped:
     except Unsound as wrong:
         issue = fault.unsound(wrong)
     except OverflowError:
-        issue = fault.unsound(Unsound("an instant between the years 1 and 9999", "another one"))
+        issue = fault.unsound(Unsound("another one", "an instant between the years 1 and 9999"))
     return Mapped(issues=(issue,))
 
 

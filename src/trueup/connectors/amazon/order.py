@@ -20,7 +20,7 @@ from trueup.canon.order import (
     PaymentStatus,
 )
 from trueup.canon.record import Record
-from trueup.connectors.amazon.amount import NO_CURRENCY, price_of
+from trueup.connectors.amazon.amount import price_of
 from trueup.connectors.amazon.fault import unknown
 from trueup.connectors.amazon.marketplace import FBA_PREFIX, currency_of
 from trueup.connectors.amazon.package import shipments_of
@@ -33,6 +33,7 @@ from trueup.connectors.amazon.proceeds import (
     totals_of,
 )
 from trueup.connectors.amazon.shape import AddressShape, ItemShape, OrderShape
+from trueup.contract.amount import NO_CURRENCY
 from trueup.contract.connector import Mapped
 
 _PAYMENT = {

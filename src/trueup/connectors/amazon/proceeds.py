@@ -13,8 +13,9 @@ from trueup.canon.issue import Issue
 from trueup.canon.order import OrderTotals, ShippingLine, TaxLine
 from trueup.canon.price import Price
 from trueup.connectors.amazon.amount import MoneyShape, exact, price_of
-from trueup.connectors.amazon.fault import Unsound, unknown
+from trueup.connectors.amazon.fault import unknown
 from trueup.connectors.amazon.shape import ItemPartShape, ItemShape, OrderShape
+from trueup.contract.fault import Unsound
 from trueup.kernel.money import minor_digits
 
 _ZERO = Decimal(0)
@@ -121,7 +122,7 @@ def _amount(part: ItemPartShape | None, currency: str) -> Decimal:
 def same(money: MoneyShape, currency: str) -> Decimal:
     """Return the amount; raises `Unsound` where it is of another currency than the order."""
     if money.currency_code != currency:
-        raise Unsound(f"an amount in {currency}, as the rest of the order", "another currency")
+        raise Unsound("another currency", f"an amount in {currency}, as the rest of the order")
     return exact(money.amount, currency)
 
 

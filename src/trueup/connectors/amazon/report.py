@@ -92,6 +92,6 @@ def _refused(feed: str, sku: str | None, code: str, message: str) -> Issue:
         pointer="/issues",
         expected="a message that Amazon takes",
         found=f"{code}: {message}"[:200],
-        how_to_fix="Put right what Amazon names; the stock is said again by itself.",
+        how_to_fix="Put right what Amazon names, then: trueup dead retry.",
         ref=f"product/{sku}" if sku else f"feed/{feed}",
     )

@@ -18,6 +18,7 @@ from typing import Any, Final
 import msgspec
 
 from trueup.contract.connector import Piece
+from trueup.contract.fault import file_fault
 from trueup.errors import ConfigError
 
 PAYOUT_TOPIC: Final = "settlement/payout"
@@ -76,18 +77,6 @@ def unreadable_piece(ref: str, fault: ConfigError) -> Piece:
     told = {name: str(fault.context.get(name, "")) for name in ("line", "column", "expected")}
     body = {"report": ref, **told, "found": str(fault.context.get("found", ""))}
     return Piece(topic=UNREADABLE_TOPIC, body=msgspec.json.encode(body))
-
-
-def file_fault(line: int, column: str, expected: str, found: str) -> ConfigError:
-    """Return the error for one place of a file; `found` never holds what may be personal."""
-    where = f"line {line}, column {column!r}" if column else f"line {line}"
-    return ConfigError(
-        f"{where}: expected {expected}, found {found}",
-        line=line,
-        column=column,
-        expected=expected,
-        found=found,
-    )
 
 
 class _Row(msgspec.Struct, frozen=True, gc=False):

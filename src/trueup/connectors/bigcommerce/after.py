@@ -8,14 +8,6 @@ from trueup.canon.payment import Payment, PaymentKind, PaymentState
 from trueup.canon.price import Price
 from trueup.canon.refund import Refund, RefundLine, Restock
 from trueup.canon.shipment import Shipment, ShipmentLine, ShipmentPerson, ShipmentState
-from trueup.connectors.bigcommerce.amount import (
-    ZERO,
-    Unsound,
-    amount_of,
-    needed_amount,
-    price,
-    sum_of,
-)
 from trueup.connectors.bigcommerce.fault import note, unknown_word
 from trueup.connectors.bigcommerce.person import address_of
 from trueup.connectors.bigcommerce.shape import (
@@ -26,7 +18,9 @@ from trueup.connectors.bigcommerce.shape import (
     TransactionShape,
 )
 from trueup.connectors.bigcommerce.stamp import needed_instant
+from trueup.contract.amount import ZERO, amount_of, needed_amount, price, sum_of
 from trueup.contract.connector import Mapped
+from trueup.contract.fault import Unsound
 
 _ITEMS = frozenset(("PRODUCT", "SHIPPING", "GIFT_WRAPPING", "HANDLING", "ORDER", "FEE"))
 _KINDS = {

@@ -12,7 +12,6 @@ from trueup.canon.customer import Customer, CustomerPerson
 from trueup.canon.product import Product
 from trueup.canon.shipment import Shipment, ShipmentState
 from trueup.connectors.bigcommerce.after import map_payment, map_refund, map_shipment
-from trueup.connectors.bigcommerce.amount import Unsound
 from trueup.connectors.bigcommerce.fault import malformed, misshapen, unsound
 from trueup.connectors.bigcommerce.order import map_order
 from trueup.connectors.bigcommerce.person import postal_of
@@ -30,6 +29,7 @@ from trueup.connectors.bigcommerce.shape import (
 )
 from trueup.connectors.bigcommerce.stamp import instant_of, needed_instant
 from trueup.contract.connector import Fetch, Mapped, Source
+from trueup.contract.fault import Unsound
 
 _HINT = msgspec.json.Decoder(HintShape)
 _ORDER = msgspec.json.Decoder(WholeOrderShape)

@@ -17,15 +17,6 @@ from trueup.canon.order import (
     ShippingLine,
     TaxLine,
 )
-from trueup.connectors.bigcommerce.amount import (
-    ZERO,
-    Unsound,
-    amount_of,
-    needed_amount,
-    price,
-    sum_of,
-    unit_price,
-)
 from trueup.connectors.bigcommerce.fault import unknown_word
 from trueup.connectors.bigcommerce.person import address_of, name_of
 from trueup.connectors.bigcommerce.shape import (
@@ -36,7 +27,9 @@ from trueup.connectors.bigcommerce.shape import (
     WholeOrderShape,
 )
 from trueup.connectors.bigcommerce.stamp import needed_instant
+from trueup.contract.amount import ZERO, amount_of, needed_amount, price, sum_of, unit_price
 from trueup.contract.connector import Mapped
+from trueup.contract.fault import Unsound
 
 _INCOMPLETE = 0
 _CANCELLED, _DECLINED = 5, 6

@@ -3,7 +3,6 @@
 from trueup.canon.inventory import InventoryLevel, Location
 from trueup.canon.issue import Issue
 from trueup.canon.product import Product, Variant
-from trueup.connectors.bigcommerce.amount import NO_CURRENCY, amount_of, price
 from trueup.connectors.bigcommerce.fault import note, unknown_word
 from trueup.connectors.bigcommerce.shape import (
     LevelShape,
@@ -12,6 +11,7 @@ from trueup.connectors.bigcommerce.shape import (
     VariantShape,
 )
 from trueup.connectors.bigcommerce.stamp import instant_of, needed_instant
+from trueup.contract.amount import NO_CURRENCY, amount_of, price
 from trueup.contract.connector import Mapped, Source
 
 _STATES = {"available": "active", "preorder": "active", "disabled": "unlisted"}

@@ -13,11 +13,11 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from trueup.connectors.bigcommerce.amount import Unsound
 from trueup.connectors.bigcommerce.reading import Paged, read, read_old_list
 from trueup.connectors.bigcommerce.stamp import instant_of
 from trueup.connectors.bigcommerce.whole import Place, fetched_order, order_request
 from trueup.contract.connector import Fetch, Page, Piece, Reply, Request
+from trueup.contract.fault import Unsound
 from trueup.errors import invariant
 
 _SIZES = {

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from trueup.connectors.bigcommerce.amount import Currency
+from trueup.contract.amount import Currency
 from trueup.kernel.limits import UNITS_MAX
 
 Id = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]

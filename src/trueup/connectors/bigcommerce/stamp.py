@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from trueup.connectors.bigcommerce.amount import Unsound
+from trueup.contract.fault import Unsound
 
 _CHARS_MAX = 60
 

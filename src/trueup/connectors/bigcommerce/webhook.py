@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from trueup.connectors.bigcommerce.amount import Unsound
 from trueup.connectors.bigcommerce.stamp import instant_of, of_seconds
 from trueup.contract.connector import Identified, Piece
+from trueup.contract.fault import Unsound
 from trueup.kernel.ids import sha256
 from trueup.kernel.limits import EXTERNAL_ID_CHARS_MAX
 

@@ -3,10 +3,11 @@
 import msgspec
 
 from trueup.canon.issue import Issue
-from trueup.connectors.delhivery.fault import malformed, misshapen, undated_parcel
+from trueup.connectors.delhivery.fault import FAULTS, malformed, misshapen, undated_parcel
 from trueup.connectors.delhivery.parcel import parcel_of
 from trueup.connectors.delhivery.shape import ParcelShape
 from trueup.contract.connector import Fetch, Mapped, Source
+from trueup.contract.remittance import TOPICS, map_remittance
 
 _PARCEL = msgspec.json.Decoder(ParcelShape)
 
@@ -16,6 +17,8 @@ def map_source(source: Source) -> Mapped:
 
     A push has the newest scan alone. It counts at once, and the whole history is read after it.
     """
+    if source.topic in TOPICS:
+        return map_remittance(source.topic, source.body, FAULTS)
     if b"\\u0000" in source.body:
         return Mapped(issues=(malformed("U+0000"),))
     try:

@@ -6,6 +6,7 @@ import msgspec
 
 from trueup.connectors.delhivery.clock import instant_of
 from trueup.contract.connector import Identified, Piece
+from trueup.contract.remittance import TOPICS, identify_remittance
 from trueup.kernel.ids import sha256
 
 TOPIC = "scan"
@@ -42,6 +43,8 @@ def split(topic: str, body: bytes) -> Sequence[Piece]:
 
 def identify_piece(piece: Piece) -> Identified:
     """Return what a piece is; the same bytes under one topic have the same external id."""
+    if piece.topic in TOPICS:
+        return identify_remittance(piece)
     digest = sha256(piece.topic.encode(errors="replace") + b"\n" + piece.body).hex()
     shipment = _shipment_of(piece.body)
     waybill = str(shipment.awb or "")

@@ -123,7 +123,8 @@ def found(command: Command, idempotency_key: str, reply: Reply) -> Receipt:  # n
     if _may_be_at_work(command, reply):
         return Receipt(state=ReceiptState.UNKNOWN, code="not_found_yet")
     if listed.meta.next_cursor and not _reaches_back(listed, command):
-        return Receipt(state=ReceiptState.UNKNOWN, code="too_many_messages")
+        path = messages_path(_ticket_of(command.content), "desc", listed.meta.next_cursor)
+        return Receipt(state=ReceiptState.UNKNOWN, code="too_many_messages", further=get(path))
     return Receipt(state=ReceiptState.LATER, code="not_found")
 
 

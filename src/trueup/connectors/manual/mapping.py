@@ -6,8 +6,18 @@ from decimal import Decimal
 import msgspec
 
 from trueup.canon.inventory import MovementKind, StockMovement
-from trueup.canon.issue import Issue, Severity
-from trueup.connectors.manual import reservation
+from trueup.canon.serial import trimmed
+from trueup.connectors.manual import (
+    count,
+    dock,
+    inspection,
+    kit,
+    release,
+    reservation,
+    rule,
+    serial,
+)
+from trueup.connectors.manual.shape import Faults, lot_is_wrong, read_shape, serial_fault
 from trueup.contract.connector import Mapped, Source
 from trueup.kernel.limits import UNITS_MAX
 from trueup.kernel.money import Money
@@ -35,33 +45,42 @@ class MovementShape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     to_site: str | None = None
     reason: str | None = None
     cost: _Cost | None = None
+    told_at: datetime | None = None
+    deleted: bool = False
+    lot: str | None = None
+    serials: tuple[str, ...] = ()
 
 
 _DECODER = msgspec.json.Decoder(MovementShape)
 
 
 def map_source(source: Source) -> Mapped:
-    """Return the movement or the reservation, or the issue that says what is wrong with it."""
-    if source.topic == reservation.TOPIC:
-        return reservation.map_reservation(source.body)
-    if source.topic != TOPIC:
+    """Return what a body tells, or the issue that says what is wrong with it."""
+    reader = _READERS.get(source.topic)
+    if reader is None:
         return Mapped(ignored=f"nothing in the hub reads the topic {source.topic[:60]!r}")
-    try:
-        shape = _DECODER.decode(source.body)
-    except msgspec.ValidationError as fault:
-        text, _, place = str(fault).partition(" - at `")
-        return _wrong(place.rstrip("`").removeprefix("$").replace(".", "/"), text, "other content")
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _wrong("", "one JSON object", "other bytes")
-    fault_at = _fault_of(shape)
-    if fault_at is not None:
-        return _wrong(*fault_at)
+    return reader(source.body)
+
+
+def map_movement(body: bytes) -> Mapped:
+    """Return the movement, or the issue that says what is wrong with it."""
+    return read_shape(
+        *(body, _DECODER, _faults_of, _movement_of),
+        code="manual.movement_invalid",
+        how_to_fix="Correct the movement and hand it in again.",
+    )
+
+
+def _movement_of(shape: MovementShape) -> StockMovement:
     cost = None
     if shape.cost is not None:
         cost = Money(shape.cost.amount, shape.cost.currency)
-    movement = StockMovement(
+    occurred_at = shape.occurred_at.astimezone(UTC)
+    told_at = shape.told_at.astimezone(UTC) if shape.told_at else occurred_at
+    return StockMovement(
         ref=shape.ref,
-        updated_at=shape.occurred_at.astimezone(UTC),
+        updated_at=told_at,
+        deleted=shape.deleted,
         movement=shape.movement,
         sku=shape.sku,
         quantity=shape.quantity,
@@ -69,22 +88,30 @@ def map_source(source: Source) -> Mapped:
         to_site=shape.to_site,
         reason=shape.reason,
         cost=cost,
+        occurred_at=occurred_at if told_at != occurred_at else None,
+        lot=shape.lot,
+        serials=trimmed(shape.serials),
     )
-    return Mapped(records=(movement,))
 
 
-def _fault_of(shape: MovementShape) -> tuple[str, str, str] | None:
-    """Return where, what was expected and what was found; None where all is well."""
+def _faults_of(shape: MovementShape) -> Faults:
     signed = shape.movement in _SIGNED
     transfer = shape.movement is MovementKind.TRANSFER
     unmoved = shape.quantity == 0 and shape.movement is not MovementKind.COUNT
     opens = shape.movement is MovementKind.OPENING
-    faults = (
+    return (
         (not shape.ref or len(shape.ref) > 120, "/ref", "1 to 120 characters"),
         (not shape.sku or len(shape.sku) > _SKU_CHARS_MAX, "/sku", "1 to 255 characters"),
         ("\x00" in shape.sku + shape.ref + shape.site, "/sku", "text without U+0000"),
         (not shape.site, "/site", "the name of a site"),
+        (lot_is_wrong(shape.lot), "/lot", "1 to 100 characters"),
+        serial_fault([(shape.sku, shape.serials, abs(shape.quantity))], "/serials"),
         (shape.occurred_at.tzinfo is None, "/occurred_at", "an instant with its zone"),
+        (
+            shape.told_at is not None and shape.told_at.tzinfo is None,
+            "/told_at",
+            "an instant with its zone",
+        ),
         (abs(shape.quantity) > UNITS_MAX, "/quantity", f"at most {UNITS_MAX} units"),
         (shape.quantity < 0 and not signed and not opens, "/quantity", "units, 0 or more"),
         (unmoved and not opens, "/quantity", "at least one unit"),
@@ -92,19 +119,21 @@ def _fault_of(shape: MovementShape) -> tuple[str, str, str] | None:
         (transfer and shape.to_site == shape.site, "/to_site", "another site than they leave"),
         (not transfer and shape.to_site is not None, "/to_site", "nothing, but for a transfer"),
     )
-    for wrong, pointer, expected in faults:
-        if wrong:
-            return pointer, expected, "other content"
-    return None
 
 
-def _wrong(pointer: str, expected: str, found: str) -> Mapped:
-    issue = Issue(
-        code="manual.movement_invalid",
-        severity=Severity.ERROR,
-        pointer=pointer,
-        expected=expected,
-        found=found,
-        how_to_fix="Correct the movement and hand it in again.",
-    )
-    return Mapped(issues=(issue,))
+_READERS = {
+    TOPIC: map_movement,
+    reservation.TOPIC: reservation.map_reservation,
+    release.TOPIC: release.map_release,
+    dock.ARRIVAL_TOPIC: dock.map_arrival,
+    dock.TRANSFER_TOPIC: dock.map_transfer,
+    dock.PURCHASE_TOPIC: dock.map_purchase,
+    inspection.TOPIC: inspection.map_inspection,
+    serial.PACK_TOPIC: serial.map_pack,
+    serial.RULE_TOPIC: serial.map_serial_rule,
+    kit.TOPIC: kit.map_kit,
+    rule.TOPIC: rule.map_rule,
+    count.SHEET_TOPIC: count.map_sheet,
+    count.ENTRY_TOPIC: count.map_entry,
+    count.LINE_TOPIC: count.map_line,
+}

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from trueup.canon.issue import Issue, Severity
 from trueup.canon.reservation import Reservation, ReservationLine, ReservationState, Shortage
+from trueup.connectors.manual.shape import Faults, read_shape
 from trueup.contract.connector import Mapped
 from trueup.kernel.limits import UNITS_MAX
 
@@ -35,17 +35,15 @@ _DECODER = msgspec.json.Decoder(ReservationShape)
 
 def map_reservation(body: bytes) -> Mapped:
     """Return the reservation, or the issue that says what is wrong with it."""
-    try:
-        shape = _DECODER.decode(body)
-    except msgspec.ValidationError as fault:
-        text, _, place = str(fault).partition(" - at `")
-        return _wrong(place.rstrip("`").removeprefix("$").replace(".", "/"), text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _wrong("", "one JSON object")
-    for wrong, pointer, expected in _faults_of(shape):
-        if wrong:
-            return _wrong(pointer, expected)
-    reservation = Reservation(
+    return read_shape(
+        *(body, _DECODER, _faults_of, _reservation_of),
+        code="manual.reservation_invalid",
+        how_to_fix="Reserve by `POST /api/v1/reservations`; it writes this body by itself.",
+    )
+
+
+def _reservation_of(shape: ReservationShape) -> Reservation:
+    return Reservation(
         ref=shape.ref,
         updated_at=shape.occurred_at.astimezone(UTC),
         state=shape.state,
@@ -56,11 +54,9 @@ def map_reservation(body: bytes) -> Mapped:
         for_order=shape.for_order,
         shortages=shape.shortages,
     )
-    return Mapped(records=(reservation,))
 
 
-def _faults_of(shape: ReservationShape) -> tuple[tuple[bool, str, str], ...]:
-    """Return what might be wrong: whether it is, where, and what was expected."""
+def _faults_of(shape: ReservationShape) -> Faults:
     refused = shape.state is ReservationState.REFUSED
     parts: tuple[ReservationLine | Shortage, ...] = (*shape.lines, *shape.shortages)
     texts = [shape.ref, shape.for_order or "", *(f"{p.sku}{p.site or ''}" for p in parts)]
@@ -78,15 +74,3 @@ def _faults_of(shape: ReservationShape) -> tuple[tuple[bool, str, str], ...]:
         (not _DIGEST.fullmatch(shape.request), "/request", "64 hexadecimal digits"),
         (refused != bool(shape.shortages), "/shortages", "what was short, if it was refused"),
     )
-
-
-def _wrong(pointer: str, expected: str) -> Mapped:
-    issue = Issue(
-        code="manual.reservation_invalid",
-        severity=Severity.ERROR,
-        pointer=pointer,
-        expected=expected,
-        found="other content",
-        how_to_fix="Reserve by `POST /api/v1/reservations`; it writes this body by itself.",
-    )
-    return Mapped(issues=(issue,))

@@ -1,46 +1,20 @@
 """What is wrong with a body, told so that a person can act."""
 
-import re
+from trueup.canon.issue import Issue
+from trueup.contract.fault import Faults
 
-import msgspec
-
-from trueup.canon.issue import Issue, Severity
-
-_REPORT = "Look at the body of the event; if Odoo really sends this, report it to Trueup."
-_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
-
-
-def malformed(found: str) -> Issue:
-    """Return the issue for bytes that are no JSON object that could be kept."""
-    return Issue(
-        code="odoo.body_malformed",
-        severity=Severity.ERROR,
-        expected="one JSON object in UTF-8, without the character U+0000",
-        found=found,
-        how_to_fix=_REPORT,
-    )
-
-
-def misshapen(fault: msgspec.ValidationError) -> Issue:
-    """Return the issue for JSON that does not have the shape of its model."""
-    told, _, place = str(fault).partition(" - at `")
-    pointer = "".join(
-        "/" + (name or index.replace("...", "-")) for name, index in _STEP.findall(place)
-    )
-    expected, _, found = told.replace("`", "").partition(", got ")
-    return invalid(pointer, expected[:200], found or "another value")
+FAULTS = Faults(
+    vendor="Odoo",
+    malformed_code="odoo.body_malformed",
+    invalid_code="odoo.field_invalid",
+)
+malformed = FAULTS.unreadable
+misshapen = FAULTS.misshapen
 
 
 def invalid(pointer: str, expected: str, found: str = "another value") -> Issue:
     """Return the issue for a value without which there is no record."""
-    return Issue(
-        code="odoo.field_invalid",
-        severity=Severity.ERROR,
-        pointer=pointer,
-        expected=expected,
-        found=found,
-        how_to_fix=_REPORT,
-    )
+    return FAULTS.error("odoo.field_invalid", pointer, expected, found)
 
 
 def unknown_state(pointer: str, found: str, ref: str) -> Issue:

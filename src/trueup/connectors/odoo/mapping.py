@@ -6,6 +6,7 @@ import msgspec
 
 from trueup.connectors.odoo.books import map_move
 from trueup.connectors.odoo.buying import map_purchase, map_supplier_item
+from trueup.connectors.odoo.delivery import map_delivery
 from trueup.connectors.odoo.fault import malformed, misshapen
 from trueup.connectors.odoo.stock import map_level, map_location, map_move_line, map_product
 from trueup.contract.connector import Mapped, Source
@@ -35,6 +36,7 @@ _READERS: dict[str, Callable[[bytes], Mapped]] = {
     "pull/location": map_location,
     "pull/product": map_product,
     "pull/stock_move": map_move_line,
+    "pull/delivery": map_delivery,
     "pull/supplier_item": map_supplier_item,
     "pull/purchase_order": map_purchase,
     "pull/invoice": map_move,

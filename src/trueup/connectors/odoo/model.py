@@ -98,6 +98,18 @@ MODELS = {
         fields=_fields(product_id={"fields": {}}, location_id=_USAGE, location_dest_id=_USAGE),
         only=[["state", "=", "done"]],
     ),
+    "deliveries": Model(
+        model="stock.picking",
+        topic="pull/delivery",
+        fields=_fields(
+            *("name", "state", "origin", "date_done", "create_date"),
+            location_id=_USAGE,
+            sale_id={"fields": {"name": {}, "client_order_ref": {}}},
+            move_ids={"fields": _fields("quantity", "state", product_id=_SKU)},
+        ),
+        only=[["picking_type_id.code", "=", "outgoing"]],
+        changed=("write_date", "move_ids.write_date"),
+    ),
     "supplier_items": Model(
         model="product.supplierinfo",
         topic="pull/supplier_item",

@@ -97,6 +97,37 @@ class MoveLineShape(StampedShape, frozen=True, kw_only=True):
     location_dest_id: Named = None
 
 
+class SaleShape(Shape, frozen=True, kw_only=True):
+    """A sales order as a delivery names it: our number, and what the shop calls it."""
+
+    id: Id
+    name: Text = None
+    client_order_ref: Text = None
+
+
+class MovedShape(StampedShape, frozen=True, kw_only=True):
+    """Units of one product in a delivery."""
+
+    id: Id
+    product_id: Named = None
+    quantity: Number = None
+    state: Text = None
+
+
+class DeliveryShape(StampedShape, frozen=True, kw_only=True):
+    """Goods that leave for a customer: a `stock.picking` with its moves."""
+
+    id: Id
+    name: Text = None
+    state: Text = None
+    origin: Text = None
+    date_done: Text = None
+    create_date: Text = None
+    location_id: Named = None
+    sale_id: SaleShape | bool | None = None
+    move_ids: list[MovedShape] = []
+
+
 class SupplierItemShape(StampedShape, frozen=True, kw_only=True):
     """What a supplier asks for a product; `delay` in days."""
 

@@ -1,41 +1,15 @@
 """What is wrong with a body, told so that a person can act."""
 
-import re
+from trueup.canon.issue import Issue
+from trueup.contract.fault import Faults
 
-import msgspec
-
-from trueup.canon.issue import Issue, Severity
-
-_REPORT = "Look at the body of the event; if Shiprocket really sends this, report it to Trueup."
-_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
-
-
-def malformed(found: str) -> Issue:
-    """Return the issue for bytes that are no JSON object that could be kept."""
-    return Issue(
-        code="shiprocket.body_malformed",
-        severity=Severity.ERROR,
-        expected="one JSON object in UTF-8, without the character U+0000",
-        found=found,
-        how_to_fix=_REPORT,
-    )
-
-
-def misshapen(fault: msgspec.ValidationError) -> Issue:
-    """Return the issue for JSON that does not have the shape of its topic."""
-    text, _, place = str(fault).partition(" - at `")
-    pointer = "".join(
-        "/" + (name or index.replace("...", "-")) for name, index in _STEP.findall(place)
-    )
-    expected, _, found = text.replace("`", "").partition(", got ")
-    return Issue(
-        code="shiprocket.field_invalid",
-        severity=Severity.ERROR,
-        pointer=pointer,
-        expected=expected[:200],
-        found=found or "another value",
-        how_to_fix=_REPORT,
-    )
+FAULTS = Faults(
+    vendor="Shiprocket",
+    malformed_code="shiprocket.body_malformed",
+    invalid_code="shiprocket.field_invalid",
+)
+malformed = FAULTS.unreadable
+misshapen = FAULTS.misshapen
 
 
 def unknown_scan(pointer: str, code: str, ref: str) -> Issue:
@@ -64,11 +38,6 @@ def undated_scan(pointer: str, ref: str) -> Issue:
 
 def undated_parcel() -> Issue:
     """Return the issue for a parcel of which no scan has a time."""
-    return Issue(
-        code="shiprocket.field_invalid",
-        severity=Severity.ERROR,
-        pointer="/current_timestamp",
-        expected="at least one scan with a time",
-        found="none",
-        how_to_fix=_REPORT,
+    return FAULTS.error(
+        "shiprocket.field_invalid", "/current_timestamp", "at least one scan with a time", "none"
     )

@@ -6,10 +6,11 @@ import msgspec
 
 from trueup.canon.issue import Issue
 from trueup.canon.parcel import Parcel
-from trueup.connectors.shiprocket.fault import malformed, misshapen, undated_parcel
+from trueup.connectors.shiprocket.fault import FAULTS, malformed, misshapen, undated_parcel
 from trueup.connectors.shiprocket.parcel import pushed_parcel, read_parcel
 from trueup.connectors.shiprocket.shape import PushShape, ReadingShape, RowShape
 from trueup.contract.connector import Fetch, Mapped, Source
+from trueup.contract.remittance import TOPICS, map_remittance
 
 _PUSH = msgspec.json.Decoder(PushShape)
 _READING = msgspec.json.Decoder(ReadingShape)
@@ -19,6 +20,8 @@ _ROW = msgspec.json.Decoder(RowShape)
 def map_source(source: Source) -> Mapped:
     """Return the parcel of a body, or why there is none."""
     read = _READERS.get(source.topic, _push)
+    if source.topic in TOPICS:
+        return map_remittance(source.topic, source.body, FAULTS)
     if b"\\u0000" in source.body:
         return Mapped(issues=(malformed("U+0000"),))
     try:

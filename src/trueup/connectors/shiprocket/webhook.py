@@ -7,6 +7,7 @@ import msgspec
 
 from trueup.connectors.shiprocket.clock import instant_of
 from trueup.contract.connector import Identified, Piece
+from trueup.contract.remittance import TOPICS, identify_remittance
 from trueup.kernel.ids import sha256
 
 TOPIC = "tracking"
@@ -50,6 +51,8 @@ def split(topic: str, body: bytes) -> Sequence[Piece]:
 
 def identify_piece(piece: Piece) -> Identified:
     """Return what a piece is; the same bytes under one topic have the same external id."""
+    if piece.topic in TOPICS:
+        return identify_remittance(piece)
     digest = sha256(piece.topic.encode(errors="replace") + b"\n" + piece.body).hex()
     head = _head_of(piece.body)
     found = instant_of(head.current_timestamp)

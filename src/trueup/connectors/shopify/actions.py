@@ -3,6 +3,9 @@
 `changeFromQuantity` guards the gap between reading and writing; `@idempotent` makes a repeat of the
 same call harmless. One refused line makes Shopify change nothing at all in the call, so the
 innocent lines may be tried again at once.
+
+An item that sells faster than a call takes never shows what was expected. Its number is lowered by
+what was sold elsewhere, without comparing: that raises nothing, whatever was sold meanwhile.
 """
 
 from collections.abc import Sequence
@@ -59,6 +62,8 @@ def request(intents: Sequence[Intent], idempotency_key: str) -> Request:
     """
     invariant(0 < len(intents) <= BULK_MAX, f"1 to {BULK_MAX} intents fit one call")
     invariant(all(intent.kind == "stock.set" for intent in intents), "only stock.set is known")
+    if intents[0].lowers:
+        return _lowering(intents, idempotency_key)
     quantities = [
         {
             "inventoryItemId": gid("InventoryItem", intent.target["item_ref"]),
@@ -80,13 +85,43 @@ def request(intents: Sequence[Intent], idempotency_key: str) -> Request:
     return call("stock_set", variables, cost=10, writes=True)
 
 
+def _lowering(intents: Sequence[Intent], idempotency_key: str) -> Request:
+    """Return the call that takes units off, however many stand there."""
+    known = [(intent, intent.expected) for intent in intents if intent.expected is not None]
+    invariant(
+        len(known) == len(intents) and all(i.lowers and i.value < n for i, n in known),
+        "a number that is lowered is known, and falls",
+    )
+    changes = [
+        {
+            "inventoryItemId": gid("InventoryItem", intent.target["item_ref"]),
+            "locationId": gid("Location", intent.target["location_ref"]),
+            "delta": intent.value - expected,
+            "changeFromQuantity": None,
+        }
+        for intent, expected in known
+    ]
+    variables = {
+        "key": idempotency_key,
+        "input": {
+            "name": "available",
+            "reason": "correction",
+            "referenceDocumentUri": _DOCUMENT_URI.format(key=idempotency_key),
+            "changes": changes,
+        },
+    }
+    return call("stock_lower", variables, cost=10, writes=True)
+
+
 def receipts(intents: Sequence[Intent], reply: Reply) -> Sequence[Receipt]:
     """Return one receipt per intent, in their order.
 
     Raises:
         ContractBroken: the reply does not have the shape that was asked for.
     """
-    result = needed(reply, "inventorySetQuantities", _Set)
+    lowers = intents[0].lowers
+    field = "inventoryAdjustQuantities" if lowers else "inventorySetQuantities"
+    result = needed(reply, field, _Set)
     if result.user_errors:
         return _refusals(len(intents), result.user_errors)
     group = result.inventory_adjustment_group
@@ -126,11 +161,12 @@ def _refusals(count: int, errors: Sequence[_UserError]) -> list[Receipt]:
 
 
 def _line_of(error: _UserError) -> int | None:
-    """Return the line in a path such as input, quantities, 3, quantity."""
+    """Return the line in a path such as input, quantities, 3, quantity; or input, changes, 3."""
     path = error.field or []
-    if "quantities" not in path:
+    lines = next((name for name in ("quantities", "changes") if name in path), None)
+    if lines is None:
         return None
-    after = path[path.index("quantities") + 1 :]
+    after = path[path.index(lines) + 1 :]
     return int(after[0]) if after and after[0].isdecimal() else None
 
 

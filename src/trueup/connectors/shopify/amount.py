@@ -4,7 +4,6 @@ Amounts are taken from the raw bytes, so no float is ever made of them. Most amo
 repeat ("0.00", the prices of one catalogue), so prices are built once and shared: they are frozen.
 """
 
-from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Annotated
 
@@ -12,17 +11,11 @@ import msgspec
 
 from trueup.canon.price import Price
 from trueup.connectors.shopify.unsound import Unsound
-from trueup.kernel.money import Money, minor_digits
+from trueup.contract.amount import AMOUNT, AMOUNT_CHARS_MAX, NO_CURRENCY, decimal_of, trimmed
+from trueup.contract.fault import Unsound as NotKept
+from trueup.kernel.money import Money
 
 Currency = Annotated[str, msgspec.Meta(min_length=3, max_length=3)]
-
-NO_CURRENCY = "XXX"
-"""ISO 4217 for "no currency": Shopify gives some amounts without one; they are the shop's."""
-
-_AMOUNT_CHARS_MAX = 40
-_POWER_MAX = 15
-_PLACES_MAX = 12
-_EXPECTED = "an amount below 10^15 with at most 12 decimals"
 
 
 class MoneyShape(msgspec.Struct, frozen=True, gc=False):
@@ -78,8 +71,8 @@ def is_told(raw: msgspec.Raw) -> bool:
 
 def _short(raw: msgspec.Raw) -> bytes:
     text = bytes(raw)
-    if len(text) > _AMOUNT_CHARS_MAX:
-        raise Unsound(text, _EXPECTED)
+    if len(text) > AMOUNT_CHARS_MAX:
+        raise Unsound(text, AMOUNT)
     return text
 
 
@@ -99,21 +92,7 @@ def _price_both(text: bytes, currency: str, presented: bytes, presented_currency
 def _money(text: bytes, currency: str) -> Money:
     """Parse an amount; written with at least the currency's decimals, so equal amounts look it."""
     try:
-        amount = Decimal(text.decode().strip('"'))
-    except (InvalidOperation, ValueError) as fault:
-        raise Unsound(text, _EXPECTED) from fault
-    if not amount.is_finite() or amount.adjusted() >= _POWER_MAX:
-        raise Unsound(text, _EXPECTED)
-    exponent = amount.as_tuple().exponent
-    if not isinstance(exponent, int) or exponent < -_PLACES_MAX:
-        raise Unsound(text, _EXPECTED)
-    return Money(_trimmed(amount, currency), currency)
-
-
-def _trimmed(amount: Decimal, currency: str) -> Decimal:
-    """Write 5, 5.0 and 5.000 all as 5.00 where the currency has two decimals; lose nothing."""
-    digits = 2 if currency == NO_CURRENCY else minor_digits(currency)
-    least = amount.quantize(Decimal(1).scaleb(-digits))
-    if least == amount:
-        return least + 0  # turns -0.00 into 0.00
-    return amount.normalize()
+        amount = decimal_of(text)
+    except NotKept as fault:
+        raise Unsound(text, AMOUNT) from fault
+    return Money(trimmed(amount, currency), currency)

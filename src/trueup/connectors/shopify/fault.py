@@ -1,45 +1,33 @@
 """What is wrong with a body, told so that a person can act: place, expected, found, what to do."""
 
-import re
 from collections.abc import Callable
 
 import msgspec
 
-from trueup.canon.issue import Issue, Severity
+from trueup.canon.issue import Issue
 from trueup.connectors.shopify.unsound import Unsound
+from trueup.contract.fault import Faults
 from trueup.kernel.limits import JSON_DEPTH_MAX
 
+FAULTS = Faults(
+    vendor="Shopify",
+    malformed_code="shopify.body_malformed",
+    invalid_code="shopify.field_invalid",
+    missing_code="shopify.field_missing",
+    kind_code="shopify.field_type",
+)
+malformed = FAULTS.malformed
+misshapen = FAULTS.misshapen
+
+
 _NUL = b"\\u0000"
-_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
-_REPORT = "Look at the body of the event; if Shopify really sends this, report it to Trueup."
-
-
-def malformed(fault: Exception) -> Issue:
-    """Return the issue for bytes that are no JSON text, or are nested without end."""
-    if isinstance(fault, RecursionError):
-        found, expected = "deeper nesting", f"JSON nested at most {JSON_DEPTH_MAX} deep"
-    else:
-        found, expected = str(fault)[:200], "one JSON object in UTF-8"
-    return _error("shopify.body_malformed", "", expected, found)
-
-
-def misshapen(fault: msgspec.ValidationError) -> Issue:
-    """Return the issue for JSON that does not have the shape of its topic."""
-    text, _, place = str(fault).partition(" - at `")
-    pointer = pointer_of(place.rstrip("`"))
-    if missing := re.fullmatch(r"Object missing required field `(.+)`", text):
-        return _error("shopify.field_missing", f"{pointer}/{missing[1]}", "a value", "nothing")
-    if types := re.fullmatch(r"Expected (.+), got (.+)", text):
-        expected, found = types[1].replace("`", ""), types[2].replace("`", "")
-        return _error("shopify.field_type", pointer, expected, found)
-    return _error("shopify.field_invalid", pointer, text.replace("`", ""), "another value")
 
 
 def unsound(fault: Unsound, body: bytes) -> Issue:
     """Return the issue for a value that decodes but can not be kept."""
     pointer = find_value(body, fault.text) if fault.text else ""
     found = fault.text[:40].decode(errors="replace") if len(fault.text) <= 40 else "a long value"
-    return _error("shopify.field_invalid", pointer or "", fault.expected, found or "nothing")
+    return FAULTS.error("shopify.field_invalid", pointer or "", fault.expected, found or "nothing")
 
 
 def null_character(body: bytes) -> Issue | None:
@@ -52,13 +40,8 @@ def null_character(body: bytes) -> Issue | None:
         return None  # the mapping itself says what is wrong
     if pointer is None:
         return None
-    return _error("shopify.text_invalid", pointer, "text without the character U+0000", "U+0000")
-
-
-def pointer_of(place: str) -> str:
-    """Turn a decoder's place such as `$.line_items[0].price` into a JSON pointer."""
-    return "".join(
-        "/" + (name or index.replace("...", "-")) for name, index in _STEP.findall(place)
+    return FAULTS.error(
+        "shopify.text_invalid", pointer, "text without the character U+0000", "U+0000"
     )
 
 
@@ -93,14 +76,3 @@ def _find(raw: msgspec.Raw, accept: Callable[[bytes], bool], depth: int) -> str 
         if (found := _find(child, accept, depth - 1)) is not None:
             return f"/{name}{found}"
     return None
-
-
-def _error(code: str, pointer: str, expected: str, found: str) -> Issue:
-    return Issue(
-        code=code,
-        severity=Severity.ERROR,
-        pointer=pointer,
-        expected=expected,
-        found=found,
-        how_to_fix=_REPORT,
-    )

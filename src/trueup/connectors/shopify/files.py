@@ -15,8 +15,9 @@ import msgspec
 
 from trueup.connectors.shopify.files_order import ORDER_COLUMNS, order_body
 from trueup.connectors.shopify.files_product import PRODUCT_COLUMNS, product_body
-from trueup.connectors.shopify.table import Row, file_fault
+from trueup.connectors.shopify.table import Row
 from trueup.contract.connector import Piece
+from trueup.contract.fault import file_fault
 
 _Build = Callable[[Sequence[Row]], dict[str, Any]]
 

@@ -9,7 +9,6 @@ from trueup.canon.issue import Issue, Severity
 from trueup.canon.order import Order, OrderTotals
 from trueup.canon.price import Price
 from trueup.connectors.shopify import fault
-from trueup.connectors.shopify.amount import NO_CURRENCY
 from trueup.connectors.shopify.customer import (
     CustomerShape,
     deleted_customer,
@@ -53,6 +52,7 @@ from trueup.connectors.shopify.shape import (
 )
 from trueup.connectors.shopify.transaction import is_foreign, payment_of
 from trueup.connectors.shopify.unsound import Unsound
+from trueup.contract.amount import NO_CURRENCY
 from trueup.contract.connector import Fetch, Mapped, Source
 from trueup.kernel.money import Money
 

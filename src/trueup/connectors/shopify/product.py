@@ -6,9 +6,10 @@ import msgspec
 
 from trueup.canon.issue import Issue
 from trueup.canon.product import Product, Variant
-from trueup.connectors.shopify.amount import NO_CURRENCY, is_told, money_of
+from trueup.connectors.shopify.amount import is_told, money_of
 from trueup.connectors.shopify.refs import ref_of, stamp_of, tags_of, unknown_code, utc
 from trueup.connectors.shopify.shape import NOTHING, Amount, Id, Instant, Shape, Units
+from trueup.contract.amount import NO_CURRENCY
 from trueup.contract.connector import Fetch, Mapped, Source
 from trueup.kernel.money import Money
 

@@ -5,21 +5,10 @@ from datetime import datetime
 
 import msgspec
 
+from trueup.contract.fault import file_fault
 from trueup.errors import ConfigError
 
 _AMOUNT = re.compile(r"-?\d{1,15}(\.\d{1,12})?")
-
-
-def file_fault(line: int, column: str, expected: str, found: str) -> ConfigError:
-    """Return the error for one place of a file; `found` never holds what may be personal."""
-    where = f"line {line}, column {column!r}" if column else f"line {line}"
-    return ConfigError(
-        f"{where}: expected {expected}, found {found}",
-        line=line,
-        column=column,
-        expected=expected,
-        found=found,
-    )
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):

@@ -4,10 +4,11 @@ from trueup.canon.issue import Issue, Severity
 from trueup.canon.link import Link, LinkSpace
 from trueup.canon.payment import Payment, PaymentKind, PaymentState
 from trueup.canon.price import Price
-from trueup.connectors.shopify.amount import NO_CURRENCY, price_of
+from trueup.connectors.shopify.amount import price_of
 from trueup.connectors.shopify.refs import code_of, needed_order, ref_of, stamp_of, utc
 from trueup.connectors.shopify.shape import TransactionShape
 from trueup.connectors.shopify.unsound import Unsound
+from trueup.contract.amount import NO_CURRENCY
 from trueup.contract.connector import Source
 
 _KIND = {

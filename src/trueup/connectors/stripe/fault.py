@@ -1,50 +1,18 @@
 """What is wrong with a body, told so that a person can act."""
 
-import re
-
-import msgspec
-
 from trueup.canon.issue import Issue, Severity
-from trueup.kernel.limits import JSON_DEPTH_MAX
+from trueup.contract.fault import Faults
 
-_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
-_REPORT = "Look at the body of the event; if Stripe really sends this, report it to Trueup."
-
-
-class Unsound(Exception):
-    """A value decodes but can not be kept; caught where the body is mapped."""
-
-    def __init__(self, pointer: str, expected: str) -> None:
-        super().__init__(expected)
-        self.pointer, self.expected = pointer, expected
-
-
-def malformed(fault: Exception) -> Issue:
-    """Return the issue for bytes that are no JSON, or are nested without end."""
-    if isinstance(fault, RecursionError):
-        found, expected = "deeper nesting", f"JSON nested at most {JSON_DEPTH_MAX} deep"
-    else:
-        found, expected = str(fault)[:200], "one JSON object in UTF-8"
-    return _error("stripe.body_malformed", "", expected, found)
-
-
-def misshapen(fault: msgspec.ValidationError) -> Issue:
-    """Return the issue for JSON that does not have the shape of its object."""
-    text, _, place = str(fault).partition(" - at `")
-    pointer = "".join(
-        "/" + (name or index.replace("...", "-")) for name, index in _STEP.findall(place)
-    )
-    if missing := re.fullmatch(r"Object missing required field `(.+)`", text):
-        return _error("stripe.field_missing", f"{pointer}/{missing[1]}", "a value", "nothing")
-    if types := re.fullmatch(r"Expected (.+), got (.+)", text):
-        expected, found = types[1].replace("`", ""), types[2].replace("`", "")
-        return _error("stripe.field_type", pointer, expected, found)
-    return _error("stripe.field_invalid", pointer, text.replace("`", ""), "another value")
-
-
-def unsound(fault: Unsound) -> Issue:
-    """Return the issue for a value that decodes but can not be kept."""
-    return _error("stripe.field_invalid", fault.pointer, fault.expected, "another value")
+FAULTS = Faults(
+    vendor="Stripe",
+    malformed_code="stripe.body_malformed",
+    invalid_code="stripe.field_invalid",
+    missing_code="stripe.field_missing",
+    kind_code="stripe.field_type",
+)
+malformed = FAULTS.malformed
+misshapen = FAULTS.misshapen
+unsound = FAULTS.unsound
 
 
 def unknown(pointer: str, found: str, ref: str, *, code: str) -> Issue:
@@ -69,15 +37,4 @@ def mismatch(expected: object, found: object, ref: str, *, code: str) -> Issue:
         found=str(found),
         how_to_fix="Compare with the line in Stripe's own reports; the figures are kept as told.",
         ref=ref,
-    )
-
-
-def _error(code: str, pointer: str, expected: str, found: str) -> Issue:
-    return Issue(
-        code=code,
-        severity=Severity.ERROR,
-        pointer=pointer,
-        expected=expected,
-        found=found,
-        how_to_fix=_REPORT,
     )

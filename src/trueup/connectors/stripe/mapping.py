@@ -21,6 +21,7 @@ from trueup.connectors.stripe.shape import (
 )
 from trueup.connectors.stripe.stamp import Told
 from trueup.contract.connector import Mapped, Source
+from trueup.contract.fault import Unsound
 
 Handler = Callable[[bytes, Told], Mapped]
 
@@ -45,7 +46,7 @@ def map_source(source: Source) -> Mapped:
         return Mapped(issues=(fault.misshapen(wrong),))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
         return Mapped(issues=(fault.malformed(wrong),))
-    except fault.Unsound as wrong:
+    except Unsound as wrong:
         return Mapped(issues=(fault.unsound(wrong),))
 
 

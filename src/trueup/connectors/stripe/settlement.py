@@ -9,11 +9,12 @@ from trueup.canon.issue import Issue
 from trueup.canon.link import Link, LinkSpace
 from trueup.canon.payout import BalanceEntry, EntryKind, Payout, PayoutState
 from trueup.connectors.stripe.amount import money_of
-from trueup.connectors.stripe.fault import Unsound, mismatch, unknown
+from trueup.connectors.stripe.fault import mismatch, unknown
 from trueup.connectors.stripe.linked import payment_links
 from trueup.connectors.stripe.shape import EntryShape, PayoutShape, TraceShape, ref_of
 from trueup.connectors.stripe.stamp import Told, instant
 from trueup.contract.connector import Fetch
+from trueup.contract.fault import Unsound
 
 _PAYOUT = {
     "pending": PayoutState.PENDING,
@@ -183,9 +184,9 @@ def _rate_of(raw: msgspec.Raw) -> str | None:
     try:
         rate = Decimal(text.decode()) if len(text) <= _RATE_CHARS_MAX else Decimal("NaN")
     except (InvalidOperation, UnicodeDecodeError) as fault:
-        raise Unsound("/exchange_rate", "a number") from fault
+        raise Unsound("another value", "a number", "/exchange_rate") from fault
     if not rate.is_finite() or rate <= 0 or abs(rate.adjusted()) > _RATE_CHARS_MAX:
-        raise Unsound("/exchange_rate", "a number above 0 of a sensible size")
+        raise Unsound("another value", "a number above 0 of a sensible size", "/exchange_rate")
     return format(rate, "f")
 
 

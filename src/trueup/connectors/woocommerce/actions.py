@@ -10,10 +10,10 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from trueup.connectors.woocommerce.amount import Unsound
 from trueup.connectors.woocommerce.product import units_of
 from trueup.connectors.woocommerce.reading import read as read_reply
 from trueup.contract.connector import Intent, Receipt, ReceiptState, Reply, Request
+from trueup.contract.fault import Unsound
 from trueup.errors import ContractBroken, invariant
 
 BULK_MAX = 100

@@ -9,15 +9,6 @@ from decimal import Decimal
 from html import unescape
 
 from trueup.canon.order import Discount, OrderLine, ShippingLine, TaxLine
-from trueup.connectors.woocommerce.amount import (
-    ZERO,
-    Unsound,
-    amount_of,
-    needed_amount,
-    price,
-    price_of,
-    unit_price,
-)
 from trueup.connectors.woocommerce.shape import (
     ChargeShape,
     CouponShape,
@@ -25,6 +16,8 @@ from trueup.connectors.woocommerce.shape import (
     TaxLineShape,
     TaxPartShape,
 )
+from trueup.contract.amount import ZERO, amount_of, needed_amount, price, price_of, unit_price
+from trueup.contract.fault import Unsound
 
 Rates = Mapping[int, TaxLineShape]
 

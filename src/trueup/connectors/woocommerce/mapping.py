@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import msgspec
 
-from trueup.connectors.woocommerce.amount import Unsound
 from trueup.connectors.woocommerce.customer import deleted_customer, map_customer
 from trueup.connectors.woocommerce.fault import malformed, misshapen, unsound
 from trueup.connectors.woocommerce.order import deleted_order, map_order
@@ -26,6 +25,7 @@ from trueup.connectors.woocommerce.shape import (
 )
 from trueup.connectors.woocommerce.webhook import noun_of
 from trueup.contract.connector import Mapped, Source
+from trueup.contract.fault import Unsound
 
 _ORDER = msgspec.json.Decoder(OrderShape)
 _REFUND = msgspec.json.Decoder(RefundedShape)

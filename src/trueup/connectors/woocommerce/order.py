@@ -19,16 +19,7 @@ from trueup.canon.order import (
 )
 from trueup.canon.record import Record
 from trueup.canon.shipment import Shipment, ShipmentLine, ShipmentState
-from trueup.connectors.woocommerce.amount import (
-    NO_CURRENCY,
-    ZERO,
-    Unsound,
-    needed_amount,
-    price,
-    price_of,
-    rounded,
-    sum_of,
-)
+from trueup.connectors.woocommerce.amount import rounded
 from trueup.connectors.woocommerce.fault import unknown_word
 from trueup.connectors.woocommerce.line import (
     discounts_of,
@@ -39,7 +30,9 @@ from trueup.connectors.woocommerce.line import (
 )
 from trueup.connectors.woocommerce.person import address_of, name_of
 from trueup.connectors.woocommerce.shape import OrderShape, instant_of, needed_instant
+from trueup.contract.amount import NO_CURRENCY, ZERO, needed_amount, price, price_of, sum_of
 from trueup.contract.connector import Fetch, Mapped
+from trueup.contract.fault import Unsound
 
 _STATUSES = frozenset(
     ("pending", "processing", "on-hold", "completed", "cancelled", "refunded", "failed", "trash")

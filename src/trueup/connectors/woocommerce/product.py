@@ -8,7 +8,6 @@ import msgspec
 from trueup.canon.inventory import InventoryLevel
 from trueup.canon.issue import Issue
 from trueup.canon.product import Product, Variant
-from trueup.connectors.woocommerce.amount import NO_CURRENCY, Unsound, amount_of, price
 from trueup.connectors.woocommerce.fault import note, unknown_word
 from trueup.connectors.woocommerce.shape import (
     CountedShape,
@@ -18,7 +17,9 @@ from trueup.connectors.woocommerce.shape import (
     instant_of,
     needed_instant,
 )
+from trueup.contract.amount import NO_CURRENCY, amount_of, price
 from trueup.contract.connector import Fetch, Mapped, Source
+from trueup.contract.fault import Unsound
 from trueup.kernel.limits import UNITS_MAX
 from trueup.kernel.money import Money
 

@@ -10,10 +10,10 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from trueup.connectors.woocommerce.amount import Unsound
 from trueup.connectors.woocommerce.reading import PAGE_SIZE, next_page, read, total
 from trueup.connectors.woocommerce.shape import MetaShape, instant_of
 from trueup.contract.connector import Fetch, Page, Piece, Reply, Request
+from trueup.contract.fault import Unsound
 from trueup.errors import Refused, invariant
 
 VARIATIONS_MAX = 1_000

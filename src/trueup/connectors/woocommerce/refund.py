@@ -5,10 +5,10 @@ from decimal import Decimal
 
 from trueup.canon.issue import Issue
 from trueup.canon.refund import Refund, RefundLine, Restock
-from trueup.connectors.woocommerce.amount import amount_of, needed_amount, price, sum_of
 from trueup.connectors.woocommerce.fault import note
 from trueup.connectors.woocommerce.pull import refunded_line
 from trueup.connectors.woocommerce.shape import LineShape, RefundedShape, needed_instant
+from trueup.contract.amount import amount_of, needed_amount, price, sum_of
 from trueup.contract.connector import Mapped
 
 

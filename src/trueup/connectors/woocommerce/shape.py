@@ -5,7 +5,8 @@ from typing import Annotated
 
 import msgspec
 
-from trueup.connectors.woocommerce.amount import Currency, Unsound
+from trueup.contract.amount import Currency
+from trueup.contract.fault import Unsound
 from trueup.kernel.limits import UNITS_MAX
 
 Id = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]

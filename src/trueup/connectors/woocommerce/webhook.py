@@ -10,9 +10,9 @@ from datetime import datetime
 
 import msgspec
 
-from trueup.connectors.woocommerce.amount import Unsound
 from trueup.connectors.woocommerce.shape import instant_of
 from trueup.contract.connector import Identified, Piece
+from trueup.contract.fault import Unsound
 from trueup.kernel.ids import sha256
 
 _TOPIC_CHARS_MAX = 100

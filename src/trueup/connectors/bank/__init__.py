@@ -1,0 +1,1 @@
+"""Statements of banks, out of files: CAMT, MT940, OFX and tables."""

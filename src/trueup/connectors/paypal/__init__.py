@@ -1,0 +1,1 @@
+"""PayPal, out of its settlement reports."""
