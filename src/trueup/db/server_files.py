@@ -42,7 +42,8 @@ def make_folder(folder: Path) -> None:
     try:
         for path in (folder.parent, folder):
             if not path.is_dir():
-                path.mkdir(parents=True)
+                # Another process may be making it at this moment.
+                path.mkdir(parents=True, exist_ok=True)
                 path.chmod(mode)
     except OSError as error:
         raise ConfigError(

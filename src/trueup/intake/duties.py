@@ -1,6 +1,6 @@
 """Duties: what is done again and again, when it is due, and how it went the last time."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -10,6 +10,8 @@ from psycopg.rows import class_row
 from trueup.db.queries import load_queries
 
 _queries = load_queries("trueup.intake")
+
+_POLL_DURATION_MAX = timedelta(seconds=60)
 
 HUB = 0
 """Stands for the hub itself where a duty belongs to no connection."""
@@ -67,3 +69,27 @@ async def write_duty(
             "outcome": outcome,
         },
     )
+
+
+async def orders_read_until(
+    conn: psycopg.AsyncConnection[Any], connection_id: int
+) -> datetime | None:
+    """Return until when all orders that a vendor knows were read and applied, as far as polls tell.
+
+    None where orders are not polled, and everything that came is applied. A poll may have begun a
+    minute before it was done.
+    """
+    cursor = await conn.execute(_queries.orders_read, {"connection_id": connection_id})
+    row = await cursor.fetchone()
+    polled, done_at, waits = row or (False, None, False)
+    if waits or (polled and done_at is None):
+        return datetime.min.replace(tzinfo=UTC)
+    return done_at - _POLL_DURATION_MAX if done_at is not None else None
+
+
+async def find_duty(
+    conn: psycopg.AsyncConnection[Any], connection_id: int, name: str
+) -> Duty | None:
+    """Return one duty of a connection; None where it was never done."""
+    duties = await list_duties(conn, connection_id)
+    return next((duty for duty in duties if duty.name == name), None)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Self
 
@@ -47,18 +48,25 @@ class Gateway:
         self._wake.set()
         await asyncio.gather(*self._tasks)
 
-    async def append(self, event: NewEvent) -> Appended:
-        """Append one delivery; returns once it is durable.
+    async def append(self, events: Sequence[NewEvent]) -> list[Appended]:
+        """Append the events of one delivery; returns once all are durable, in their order.
+
+        They may go in several commits: a repeat of the delivery brings those that are missing.
 
         Raises:
-            DatabaseUnavailable: it is not durable; the sender must repeat it.
+            DatabaseUnavailable: not all are durable; the sender must repeat the delivery.
         """
         if self._closing or len(self._waiting) >= INTAKE_WAITING_MAX:
             raise DatabaseUnavailable("Too many deliveries wait to be stored; repeat this one.")
-        future: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
-        self._waiting.append((event, future))
+        loop = asyncio.get_running_loop()
+        answers: list[asyncio.Future[Appended]] = [loop.create_future() for _ in events]
+        self._waiting.extend(zip(events, answers, strict=True))
         self._wake.set()
-        return await future
+        if (
+            len(answers) == 1
+        ):  # nearly always, and a flood of them feels what waiting for many costs
+            return [await answers[0]]
+        return await asyncio.gather(*answers)
 
     async def _write(self) -> None:
         conn: psycopg.AsyncConnection[Any] | None = None

@@ -68,10 +68,46 @@ async def open_refs(conn: psycopg.AsyncConnection[Any], code: str, refs: Sequenc
     return {ref for (ref,) in await cursor.fetchall()}
 
 
+async def open_pointers(
+    conn: psycopg.AsyncConnection[Any], codes: Sequence[str], refs: Sequence[str]
+) -> set[tuple[str, str]]:
+    """Return (ref, pointer) of the open issues of some codes about some records."""
+    cursor = await conn.execute(_queries.open_pointers, {"codes": list(codes), "refs": list(refs)})
+    return set(await cursor.fetchall())
+
+
 async def close_issues(conn: psycopg.AsyncConnection[Any], code: str, refs: Sequence[str]) -> None:
     """Close the open issues of one code about some records: what they said is no longer so."""
     if refs:
         await conn.execute(_queries.close_issues, {"code": code, "refs": list(refs)})
+
+
+async def set_issues(
+    conn: psycopg.AsyncConnection[Any],
+    codes: Sequence[str],
+    refs: Sequence[str] | None,
+    issues: Sequence[Issue],
+) -> None:
+    """Make these the open issues of some codes: others are closed, those that stand stay open.
+
+    Args:
+        conn: in the transaction that looked.
+        codes: of which it looked for all.
+        refs: of the records that were looked at; None: all of them.
+        issues: what stands; their refs are among `refs`.
+    """
+    await conn.execute(
+        _queries.close_other_issues,
+        {
+            "codes": list(codes),
+            "refs": None if refs is None else list(refs),
+            "standing_codes": [issue.code for issue in issues],
+            "pointers": [_plain(issue.pointer) for issue in issues],
+            "standing_refs": [_plain(issue.ref or "") for issue in issues],
+        },
+    )
+    for issue in issues:
+        await raise_issue(conn, None, issue)
 
 
 def _plain(text: str) -> str:

@@ -17,6 +17,10 @@ class Origin(StrEnum):
     OWN = "own"
 
 
+REBOOK_TOPIC = "hub/rebook"
+"""An event of our own that tells nothing new: what its entity moves is worked out again."""
+
+
 class Lane(IntEnum):
     """Live events never wait behind a backfill."""
 

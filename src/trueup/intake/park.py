@@ -17,11 +17,15 @@ RETRY_DELAYS_S = (1.0, 5.0, 30.0)
 
 
 class Parking(msgspec.Struct, frozen=True, kw_only=True):
-    """One event to park; `cause` is a code, `detail` says what was wrong in this one."""
+    """One event to park; `cause` is a code, `detail` says what was wrong in this one.
+
+    With a `cluster` it is of this group, whatever its like is.
+    """
 
     event: Event
     cause: str
     detail: str
+    cluster: str | None = None
 
 
 async def postpone_event(conn: psycopg.AsyncConnection[Any], event: Event) -> None:
@@ -42,8 +46,30 @@ async def park_events(conn: psycopg.AsyncConnection[Any], parkings: Sequence[Par
             "partitions": [p.event.partition for p in parkings],
             "causes": [p.cause for p in parkings],
             "details": [_bounded(p.detail) for p in parkings],
-            "clusters": [cluster_of(p.event.topic, p.cause, p.detail) for p in parkings],
+            "clusters": [
+                p.cluster or cluster_of(p.event.topic, p.cause, p.detail) for p in parkings
+            ],
             "attempts": [p.event.attempts + 1 for p in parkings],
+        },
+    )
+
+
+async def park_queued(
+    conn: psycopg.AsyncConnection[Any],
+    event_ids: Sequence[int],
+    *,
+    cause: str,
+    detail: str,
+    cluster: str,
+) -> None:
+    """Park events before anybody applies them, as one group; in the caller's transaction."""
+    await conn.execute(
+        _queries.park_queued,
+        {
+            "event_ids": list(event_ids),
+            "cause": cause,
+            "detail": _bounded(detail),
+            "cluster": cluster,
         },
     )
 

@@ -7,6 +7,8 @@ A worker that hangs is cut off by the server's idle time-out. See docs/decisions
 """
 
 import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import psycopg
@@ -65,6 +67,22 @@ class PartitionShare:
 
     async def _try_lock(self, lock_class: int, number: int) -> bool:
         return await _try_lock(self._conn, lock_class, number)
+
+
+@asynccontextmanager
+async def hold_partition(conn: psycopg.AsyncConnection[Any], partition: int) -> AsyncIterator[bool]:
+    """Hold one partition while inside; gives False where another session has it.
+
+    For who wants one event applied now: workers keep theirs, and so apply it themselves.
+    """
+    taken = await _try_lock(conn, _PARTITION_CLASS, partition)
+    try:
+        yield taken
+    finally:
+        if taken and not conn.closed:
+            await conn.execute(
+                _queries.give_partition, {"lock_class": _PARTITION_CLASS, "partition": partition}
+            )
 
 
 async def hold_connection(conn: psycopg.AsyncConnection[Any], connection_id: int) -> bool:

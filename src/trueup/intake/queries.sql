@@ -116,6 +116,20 @@ ON CONFLICT (event_id) DO UPDATE
   SET cause = excluded.cause, detail = excluded.detail, cluster = excluded.cluster,
     attempts = excluded.attempts, parked_at = now();
 
+-- name: park_queued
+-- Parks events that wait, all for one cause and as one group.
+-- Parameters: event_ids, cause, detail, cluster.
+-- Rows: none.
+-- Index: queue, event and parked primary keys.
+WITH gone AS (
+  DELETE FROM intake.queue WHERE event_id = ANY(%(event_ids)s::bigint[])
+  RETURNING event_id, partition, attempts
+)
+INSERT INTO intake.parked (event_id, connection_id, partition, cause, detail, cluster, attempts)
+SELECT event_id, e.connection_id, g.partition, %(cause)s, %(detail)s, %(cluster)s, g.attempts
+FROM gone g JOIN intake.event e USING (event_id)
+ON CONFLICT (event_id) DO NOTHING;
+
 -- name: requeue_parked
 -- Puts parked events back on the queue, alone, by cluster, or all.
 -- Parameters: event_ids: array or null; cluster: text or null.
@@ -179,19 +193,6 @@ VALUES (%(connection_name)s, %(reason)s, %(sha256)s, %(body_bytes)s);
 DELETE FROM intake.refused
 WHERE refused_id <= (SELECT max(refused_id) FROM intake.refused) - %(keep)s;
 
--- name: open_issues
--- Notes issues; the same issue of the same event is noted once.
--- Parameters: arrays of equal length.
--- Rows: none.
--- Index: the unique key of issue.
-INSERT INTO intake.issue
-  (event_id, connection_id, code, severity, pointer, expected, found, how_to_fix, ref)
-SELECT * FROM unnest(
-  %(event_ids)s::bigint[], %(connection_ids)s::int[], %(codes)s::text[], %(severities)s::text[],
-  %(pointers)s::text[], %(expected)s::text[], %(found)s::text[], %(fixes)s::text[],
-  %(refs)s::text[])
-ON CONFLICT DO NOTHING;
-
 -- name: list_issues
 -- Open issues, newest first.
 -- Parameters: count; code: text or null.
@@ -218,22 +219,6 @@ FROM intake.issue WHERE event_id = ANY(%(event_ids)s) ORDER BY issue_id;
 -- Index: issue_open.
 SELECT code, severity, count(*) AS issues FROM intake.issue
 WHERE closed_at IS NULL GROUP BY code, severity ORDER BY count(*) DESC, code;
-
--- name: open_refs
--- Which of some records have an open issue of one code.
--- Parameters: code, refs.
--- Rows: many: ref.
--- Index: issue_open.
-SELECT DISTINCT ref FROM intake.issue
-WHERE closed_at IS NULL AND code = %(code)s AND ref = ANY(%(refs)s::text[]);
-
--- name: close_issues
--- Closes the open issues of one code about some records.
--- Parameters: code, refs.
--- Rows: none.
--- Index: issue_open.
-UPDATE intake.issue SET closed_at = now()
-WHERE closed_at IS NULL AND code = %(code)s AND ref = ANY(%(refs)s::text[]);
 
 -- name: darken_parked
 -- Destroys the keys of parked events about some entities: nobody knows whose they are.

@@ -47,6 +47,18 @@ FROM intake.duty
 WHERE %(connection_id)s::int IS NULL OR connection_id = %(connection_id)s::int
 ORDER BY connection_id, name;
 
+-- name: orders_read
+-- When the orders of a connection were last polled, and whether anything of it waits to be applied.
+-- Parameters: connection_id.
+-- Rows: one: polled (they are polled at all), done_at, waits.
+-- Index: duty primary key, queue primary key, event primary key.
+SELECT d.name IS NOT NULL AS polled, d.done_at, EXISTS (
+    SELECT FROM intake.queue q JOIN intake.event e USING (event_id)
+    WHERE e.connection_id = %(connection_id)s
+  ) AS waits
+FROM (SELECT) one
+LEFT JOIN intake.duty d ON d.connection_id = %(connection_id)s AND d.name = 'poll.orders';
+
 -- name: write_duty
 -- Notes that a duty was done or failed, and when it is due again.
 -- Parameters: connection_id, name, due_at, done: boolean, at: instant of the caller's clock,

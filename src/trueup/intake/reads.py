@@ -130,3 +130,15 @@ async def name_connections(conn: psycopg.AsyncConnection[Any]) -> list[Row]:
 async def count_workers(conn: psycopg.AsyncConnection[Any]) -> int:
     """Return how many worker sessions share the partitions now."""
     return len(await fetch_rows(conn, _queries.list_present, presence_class=PRESENCE_CLASS))
+
+
+async def find_taken(
+    conn: psycopg.AsyncConnection[Any], connection_id: int, external_ids: list[str]
+) -> set[str]:
+    """Return those of some delivery ids that the log has of a connection."""
+    given = {
+        "connection_ids": [connection_id] * len(external_ids),
+        "external_ids": external_ids,
+    }
+    rows = await fetch_rows(conn, _queries.find_taken, **given)
+    return {row["external_id"] for row in rows}

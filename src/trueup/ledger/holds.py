@@ -8,7 +8,8 @@ import psycopg
 
 from trueup.canon.reservation import Reservation, ReservationState
 from trueup.db.queries import load_queries
-from trueup.ledger.reservation import HOLDING
+from trueup.ledger.kits import Kits
+from trueup.ledger.reservation import HOLDING, lines_apart
 
 _queries = load_queries("trueup.ledger")
 
@@ -22,9 +23,12 @@ async def known_skus(conn: Conn, codes: Iterable[str]) -> dict[str, int]:
 
 
 async def replace_holds(
-    conn: Conn, reservations: Mapping[int, Reservation], numbers: Mapping[str, int]
+    conn: Conn, reservations: Mapping[int, Reservation], numbers: Mapping[str, int], kits: Kits
 ) -> None:
-    """Set what reservations hold, by the numbers of their records, as they stand after a batch."""
+    """Set what reservations hold, by the numbers of their records, as they stand after a batch.
+
+    Of a kit its parts are held.
+    """
     if not reservations:
         return
     rows = [
@@ -34,7 +38,7 @@ async def replace_holds(
         )
         for record_id, each in sorted(reservations.items())
         if each.state in HOLDING
-        for ordinal, line in enumerate(each.lines)
+        for ordinal, line in enumerate(lines_apart(each.lines, kits, each.created_at))
     ]
     names = ("line_records", "ordinals", "refs", "sku_ids", "sites", "units", "expires_ats")
     columns = {name: [row[n] for row in rows] for n, name in enumerate(names)}

@@ -18,12 +18,12 @@ SELECT code, sku_id FROM ledger.sku WHERE code = ANY(%(codes)s::text[]);
 -- name: posted_of_records
 -- What has been posted for some records.
 -- Parameters: record_ids.
--- Rows: many: record_id, code, place, site, units.
+-- Rows: many: record_id, code, place, site, occurred_at, units.
 -- Index: posting_record.
-SELECT p.record_id, s.code, p.place, p.site, sum(p.units)::int AS units
+SELECT p.record_id, s.code, p.place, p.site, p.occurred_at, sum(p.units)::int AS units
 FROM ledger.posting p JOIN ledger.sku s USING (sku_id)
 WHERE p.record_id = ANY(%(record_ids)s)
-GROUP BY p.record_id, s.code, p.place, p.site
+GROUP BY p.record_id, s.code, p.place, p.site, p.occurred_at
 HAVING sum(p.units) <> 0;
 
 -- name: insert_transactions
@@ -39,10 +39,12 @@ SELECT * FROM unnest(%(event_ids)b::bigint[], %(record_ids)b::bigint[], %(reason
 -- Appends postings.
 -- Parameters: arrays of equal length.
 -- Rows: none.
--- Index: posting primary key, posting_record, posting_sku.
-INSERT INTO ledger.posting (event_id, ordinal, record_id, sku_id, place, site, units)
+-- Index: posting primary key, posting_record, posting_sku, posting_on_hand.
+INSERT INTO ledger.posting
+  (event_id, ordinal, record_id, sku_id, place, site, units, occurred_at)
 SELECT * FROM unnest(%(event_ids)b::bigint[], %(ordinals)b::int[], %(record_ids)b::bigint[],
-  %(sku_ids)b::int[], %(places)b::text[], %(sites)b::text[], %(units)b::int[]);
+  %(sku_ids)b::int[], %(places)b::text[], %(sites)b::text[], %(units)b::int[],
+  %(ats)b::timestamptz[]);
 
 -- name: fold_balances
 -- Folds a batch's moves into the balances; each SKU's row is locked in the order of its number
@@ -51,44 +53,35 @@ SELECT * FROM unnest(%(event_ids)b::bigint[], %(ordinals)b::int[], %(record_ids)
 -- Rows: many: sku_id, sequence, available, counted.
 -- Index: balance primary key.
 INSERT INTO ledger.balance AS b (sku_id, sequence, supplier, on_hand, in_transit, reserved, demand,
-  customer, quarantine, loss, counted, moved_at)
-SELECT sku_id, 1, supplier, on_hand, in_transit, reserved, demand, customer, quarantine, loss,
+  customer, quarantine, loss, kit, counted, moved_at)
+SELECT sku_id, 1, supplier, on_hand, in_transit, reserved, demand, customer, quarantine, loss, kit,
   counted, now()
 FROM unnest(%(sku_ids)b::int[], %(supplier)b::int[], %(on_hand)b::int[], %(in_transit)b::int[],
   %(reserved)b::int[], %(demand)b::int[], %(customer)b::int[], %(quarantine)b::int[],
-  %(loss)b::int[], %(counted)b::bool[])
-  AS u (sku_id, supplier, on_hand, in_transit, reserved, demand, customer, quarantine, loss,
+  %(loss)b::int[], %(kit)b::int[], %(counted)b::bool[])
+  AS u (sku_id, supplier, on_hand, in_transit, reserved, demand, customer, quarantine, loss, kit,
     counted)
 ON CONFLICT (sku_id) DO UPDATE
 SET sequence = b.sequence + 1, supplier = b.supplier + excluded.supplier,
   on_hand = b.on_hand + excluded.on_hand, in_transit = b.in_transit + excluded.in_transit,
   reserved = b.reserved + excluded.reserved, demand = b.demand + excluded.demand,
   customer = b.customer + excluded.customer, quarantine = b.quarantine + excluded.quarantine,
-  loss = b.loss + excluded.loss, counted = b.counted OR excluded.counted, moved_at = now()
+  loss = b.loss + excluded.loss, kit = b.kit + excluded.kit,
+  counted = b.counted OR excluded.counted, moved_at = now()
 RETURNING b.sku_id, b.sequence, b.on_hand - b.reserved AS available, b.counted;
 
 -- name: fold_sites
--- Folds a batch's moves into the balances per site.
+-- Folds a batch's moves into the balances per site, and tells what was counted there last.
 -- Parameters: arrays of equal length, sorted by sku_id and site.
--- Rows: none.
+-- Rows: many: sku_id, site, counted_at.
 -- Index: site_balance primary key.
-INSERT INTO ledger.site_balance AS b (sku_id, site, on_hand, quarantine)
+INSERT INTO ledger.site_balance AS b (sku_id, site, on_hand, quarantine, reserved)
 SELECT * FROM unnest(%(sku_ids)b::int[], %(sites)b::text[], %(on_hand)b::int[],
-  %(quarantine)b::int[])
+  %(quarantine)b::int[], %(reserved)b::int[])
 ON CONFLICT (sku_id, site) DO UPDATE
-SET on_hand = b.on_hand + excluded.on_hand, quarantine = b.quarantine + excluded.quarantine;
-
--- name: lock_sites
--- Reads and locks what the books say is on hand at some sites, for counts.
--- Parameters: codes, sites: arrays of equal length.
--- Rows: many: code, site, on_hand.
--- Index: site_balance primary key.
-SELECT s.code, b.site, b.on_hand
-FROM unnest(%(codes)s::text[], %(sites)s::text[]) AS w (code, site)
-JOIN ledger.sku s USING (code)
-JOIN ledger.site_balance b ON b.sku_id = s.sku_id AND b.site = w.site
-ORDER BY b.sku_id, b.site
-FOR UPDATE OF b;
+SET on_hand = b.on_hand + excluded.on_hand, quarantine = b.quarantine + excluded.quarantine,
+  reserved = b.reserved + excluded.reserved
+RETURNING b.sku_id, b.site, b.counted_at;
 
 -- name: lock_balances
 -- Reads and locks the balances of some SKUs, making empty ones for those that never moved. One pass
@@ -113,11 +106,11 @@ WHERE %(code)s::text IS NULL OR s.code = %(code)s::text
 ORDER BY b.on_hand - b.reserved, s.code LIMIT %(count)s;
 
 -- name: list_sites
--- What lies where, of one SKU.
+-- What lies where, of one SKU, and what of it is promised.
 -- Parameters: code.
--- Rows: many: site, on_hand, quarantine.
+-- Rows: many: site, on_hand, quarantine, reserved.
 -- Index: site_balance primary key.
-SELECT b.site, b.on_hand, b.quarantine
+SELECT b.site, b.on_hand, b.quarantine, b.reserved
 FROM ledger.site_balance b JOIN ledger.sku s USING (sku_id)
 WHERE s.code = %(code)s ORDER BY b.site;
 
@@ -155,12 +148,14 @@ WITH posted AS (
   SELECT b.sku_id, x.place, x.units FROM ledger.balance b
   CROSS JOIN LATERAL (VALUES ('supplier', b.supplier), ('on_hand', b.on_hand),
     ('in_transit', b.in_transit), ('reserved', b.reserved), ('demand', b.demand),
-    ('customer', b.customer), ('quarantine', b.quarantine), ('loss', b.loss)) AS x (place, units)
+    ('customer', b.customer), ('quarantine', b.quarantine), ('loss', b.loss), ('kit', b.kit))
+    AS x (place, units)
 ), site_posted AS (
   SELECT sku_id, place, site, units FROM posted WHERE site <> ''
 ), site_held AS (
   SELECT b.sku_id, x.place, b.site, x.units FROM ledger.site_balance b
-  CROSS JOIN LATERAL (VALUES ('on_hand', b.on_hand), ('quarantine', b.quarantine)) AS x (place, units)
+  CROSS JOIN LATERAL (VALUES ('on_hand', b.on_hand), ('quarantine', b.quarantine),
+    ('reserved', b.reserved)) AS x (place, units)
 ), compared AS (
   SELECT sku_id, place, '' AS site, coalesce(t.units, 0) AS posted, coalesce(h.units, 0) AS balance
   FROM total t FULL JOIN held h USING (sku_id, place)

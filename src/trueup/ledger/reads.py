@@ -1,6 +1,7 @@
 """What others may know of the ledger."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -69,3 +70,49 @@ async def busiest_skus(
     """Return the SKUs that moved most among the newest postings, busiest first."""
     rows = await fetch_rows(conn, _queries.busiest_skus, postings=postings, count=count)
     return [row["sku"] for row in rows]
+
+
+async def on_hand_at(
+    conn: psycopg.AsyncConnection[Any],
+    spells: Sequence[tuple[str, str, datetime, datetime]],
+) -> dict[str, tuple[int, bool]]:
+    """Return what the books say of (sku, site, first_at, at): what stood there by `at`.
+
+    Returns:
+        Per SKU that has a number: on hand by `at`, and whether units came or left there after
+        `first_at` and by `at`.
+    """
+    if not spells:
+        return {}
+    cursor = await conn.execute(
+        _queries.on_hand_at,
+        {
+            "codes": [sku for sku, *_ in spells],
+            "sites": [site for _, site, *_ in spells],
+            "firsts": [first_at for *_, first_at, _ in spells],
+            "ats": [at for *_, at in spells],
+        },
+    )
+    return {sku: (on_hand, moved) for sku, on_hand, moved in await cursor.fetchall()}
+
+
+async def skus_at_site(
+    conn: psycopg.AsyncConnection[Any], site: str, *, count: int = 5000
+) -> list[str]:
+    """Return the SKUs of which the books say that units lie at a site."""
+    rows = await fetch_rows(conn, _queries.skus_at_site, site=site, count=count)
+    return [row["code"] for row in rows]
+
+
+async def newest_moves(
+    conn: psycopg.AsyncConnection[Any], *, after: int, count: int = 5000
+) -> list[Row]:
+    """Return the SKUs that moved since an event, among the newest postings."""
+    return await fetch_rows(conn, _queries.newest_moves, after=after, count=count)
+
+
+async def newest_sales(
+    conn: psycopg.AsyncConnection[Any], skus: Sequence[str], *, count: int = 200
+) -> list[Row]:
+    """Return the newest sales of some SKUs, oldest first: when, and how many units."""
+    return await fetch_rows(conn, _queries.newest_sales, codes=list(skus), count=count)

@@ -1,12 +1,13 @@
 """What a reservation means for stock, and which step may follow which. Pure."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from trueup.canon.reservation import Reservation, ReservationLine, ReservationState, Shortage
+from trueup.ledger.kits import NO_KITS, Kits
 from trueup.ledger.model import Place, Position, Positions
-from trueup.ledger.rules import SiteOf
+from trueup.ledger.rules import SiteOf, add_sold
 
 HOLDING = frozenset((ReservationState.HELD, ReservationState.CONFIRMED))
 """In these states its units are reserved."""
@@ -21,18 +22,37 @@ _STEPS = frozenset(
 )
 
 
-def positions_of_reservation(reservation: Reservation, site_of: SiteOf) -> Positions:
+def positions_of_reservation(
+    reservation: Reservation, site_of: SiteOf, kits: Kits = NO_KITS
+) -> Positions:
     """Return where the units of a reservation are; a line without a site ships from the default."""
     positions: Counter[Position] = Counter()
     for line in reservation.lines:
+        placed: Positions = {}
+        site, at = line.site or site_of(None), reservation.updated_at
         if reservation.state in HOLDING:
-            positions[Position(line.sku, Place.DEMAND)] -= line.quantity
-            positions[Position(line.sku, Place.RESERVED)] += line.quantity
+            placed = {
+                Position(line.sku, Place.DEMAND): -line.quantity,
+                Position(line.sku, Place.RESERVED, site): line.quantity,
+            }
         elif reservation.state is ReservationState.SHIPPED:
-            site = line.site or site_of(None)
-            positions[Position(line.sku, Place.ON_HAND, site)] -= line.quantity
-            positions[Position(line.sku, Place.CUSTOMER)] += line.quantity
-    return dict(positions)
+            placed = {
+                Position(line.sku, Place.ON_HAND, site, at): -line.quantity,
+                Position(line.sku, Place.CUSTOMER): line.quantity,
+            }
+        add_sold(positions, placed, kits.parts_of(line.sku, reservation.created_at))
+    return {position: units for position, units in positions.items() if units}
+
+
+def lines_apart(
+    lines: Iterable[ReservationLine], kits: Kits, at: datetime
+) -> tuple[ReservationLine, ...]:
+    """Return the lines with kits taken apart: what must be there, and where."""
+    return tuple(
+        ReservationLine(sku=sku, quantity=line.quantity * units, site=line.site)
+        for line in lines
+        for sku, units in (kits.parts_of(line.sku, at) or {line.sku: 1}).items()
+    )
 
 
 def next_state(

@@ -6,13 +6,17 @@ be handled in two, so it is not taken over: the first telling stands, and a pers
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from trueup.canon.count import CountSheet
 from trueup.canon.customer import Customer
+from trueup.canon.dock import Transfer
 from trueup.canon.inventory import InventoryLevel, Location, StockMovement
 from trueup.canon.issue import Issue, Severity
+from trueup.canon.kit import Kit
 from trueup.canon.order import Order
 from trueup.canon.privacy import PrivacyRequest
 from trueup.canon.product import InventoryItem, Product
 from trueup.canon.reservation import Reservation
+from trueup.canon.rule import ChannelRule
 from trueup.records.understand import Understood
 
 RecordId = tuple[int, str, str]
@@ -23,6 +27,7 @@ _ALONE = frozenset(
     (
         *(Order.kind, Customer.kind, Product.kind, InventoryItem.kind, InventoryLevel.kind),
         *(Location.kind, StockMovement.kind, PrivacyRequest.kind, Reservation.kind),
+        *(Transfer.kind, CountSheet.kind, Kit.kind, ChannelRule.kind),
     )
 )
 

@@ -92,3 +92,14 @@ async def list_listings(
     async with conn.cursor(row_factory=class_row(Listing)) as cursor:
         await cursor.execute(_queries.list_listings, {"sku": sku})
         return await cursor.fetchall()
+
+
+async def listings_of_skus(
+    conn: psycopg.AsyncConnection[Any], skus: Sequence[str], connection_ids: Sequence[int]
+) -> list[Listing]:
+    """Return where some SKUs are listed and sold, at some connections."""
+    async with conn.cursor(row_factory=class_row(Listing)) as cursor:
+        await cursor.execute(
+            _queries.listings_of_skus, {"skus": list(skus), "connection_ids": list(connection_ids)}
+        )
+        return await cursor.fetchall()

@@ -44,6 +44,10 @@ class Stored(msgspec.Struct, kw_only=True):
     fresh: bool = False
     touched: bool = False
 
+    def began_with(self, event_id: int) -> bool:
+        """Whether an event is what told it for the first time."""
+        return self.versions == 1 and self.event_id == event_id
+
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
     """One version to be stored."""

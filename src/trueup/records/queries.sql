@@ -125,9 +125,7 @@ WITH new AS (
   SELECT l.connection_id, l.variant_ref, l.item_ref, l.sku, false AS active, l.stocked,
     l.product_ref
   FROM records.listing l JOIN new n USING (connection_id, variant_ref)
-  WHERE l.sku <> n.sku AND l.active AND NOT EXISTS (SELECT FROM records.listing other
-    WHERE other.sku = l.sku AND other.connection_id = l.connection_id AND other.active
-      AND other.variant_ref <> l.variant_ref)
+  WHERE l.sku <> n.sku AND l.active
 ), kept AS (
   INSERT INTO records.listing AS l
     (connection_id, variant_ref, item_ref, sku, product_ref, title, stocked)
@@ -158,6 +156,16 @@ WHERE l.active;
 SELECT connection_id, variant_ref, item_ref, sku, product_ref, title, stocked, active
 FROM records.listing WHERE %(sku)s::text IS NULL OR sku = %(sku)s::text
 ORDER BY sku, connection_id, variant_ref;
+
+-- name: listings_of_skus
+-- Where some SKUs are listed and sold, at some connections.
+-- Parameters: skus, connection_ids.
+-- Rows: many.
+-- Index: listing_sku.
+SELECT connection_id, variant_ref, item_ref, sku, product_ref, title, stocked, active
+FROM records.listing
+WHERE sku = ANY(%(skus)s::text[]) AND connection_id = ANY(%(connection_ids)s::int[]) AND active
+ORDER BY connection_id, sku, variant_ref;
 
 -- name: find_records
 -- Finds records of one kind by the vendor's id or by number.
@@ -404,3 +412,11 @@ WHERE mine.namespace = 'tracking' AND p.kind = 'parcel' AND p.person IS NOT NULL
   AND mine.record_id IN (
     SELECT record_id FROM records.record WHERE person = ANY(%(persons)s::bytea[])
     UNION ALL SELECT unnest(%(record_ids)s::bigint[]));
+
+-- name: entities_of_records
+-- To which entities some records belong.
+-- Parameters: record_ids.
+-- Rows: many: connection_id, entity; each once.
+-- Index: record primary key.
+SELECT DISTINCT connection_id, entity FROM records.record
+WHERE record_id = ANY(%(record_ids)s::bigint[]) ORDER BY connection_id, entity;

@@ -204,3 +204,29 @@ async def records_of_persons(
         kind: of this kind only.
     """
     return await fetch_rows(conn, _queries.records_of_persons, persons=list(persons), kind=kind)
+
+
+async def entities_of_records(
+    conn: psycopg.AsyncConnection[Any], record_ids: Sequence[int]
+) -> list[tuple[int, str]]:
+    """Return the (connection_id, entity) of some records, each once."""
+    rows = await fetch_rows(conn, _queries.entities_of_records, record_ids=list(record_ids))
+    return [(row["connection_id"], row["entity"]) for row in rows]
+
+
+async def old_orders(
+    conn: psycopg.AsyncConnection[Any], record_ids: Collection[int], placed_before: datetime
+) -> list[Row]:
+    """Return the orders among some records that were placed before an instant, oldest first."""
+    return await fetch_rows(
+        conn,
+        _queries.old_orders,
+        record_ids=list(record_ids),
+        placed_before=placed_before,
+    )
+
+
+async def lead_days_of(conn: psycopg.AsyncConnection[Any], skus: Sequence[str]) -> dict[str, int]:
+    """Return how many days more of some SKUs takes to come, where a supplier says."""
+    rows = await fetch_rows(conn, _queries.lead_days_of, skus=list(skus))
+    return {row["sku"]: row["lead_days"] for row in rows}

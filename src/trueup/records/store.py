@@ -6,10 +6,12 @@ from typing import Any
 
 import psycopg
 
+from trueup.canon.dock import Arrival, Transfer
 from trueup.canon.order import Order
 from trueup.canon.record import Record, decode, kinds
 from trueup.db.queries import load_queries
 from trueup.errors import invariant
+from trueup.records.inspected import Entities, note_inspected
 from trueup.records.links import store_links
 from trueup.records.model import Stamp, Stored, Version
 
@@ -114,6 +116,7 @@ async def store_records(
     *,
     changed: Sequence[Stored],
     versions: Sequence[Version],
+    beside: Entities,
 ) -> None:
     """Store what a batch changed, in its transaction.
 
@@ -121,7 +124,9 @@ async def store_records(
         conn: in the transaction of the batch.
         changed: each record once, as it stands after the batch.
         versions: all versions that arrived, stale ones too.
+        beside: all records of everything that the batch speaks of.
     """
+    await note_inspected(conn, beside)
     fresh = [stored for stored in changed if stored.fresh]
     moved = [stored for stored in changed if not stored.fresh]
     if fresh:
@@ -150,6 +155,11 @@ async def store_records(
     await store_links(conn, changed)
 
 
+async def lock_name(conn: psycopg.AsyncConnection[Any], name: str) -> None:
+    """Make whoever else works on a record of this name wait for the caller's transaction."""
+    await conn.execute(_queries.lock_name, {"name": name})
+
+
 def _columns(records: Sequence[Stored]) -> dict[str, list[Any]]:
     return {
         "record_ids": [s.record_id for s in records],
@@ -173,4 +183,6 @@ def _number(record: Record) -> str | None:
 def _occurred_at(record: Record) -> datetime:
     if isinstance(record, Order):
         return record.placed_at
+    if isinstance(record, Arrival | Transfer):
+        return record.occurred_at
     return getattr(record, "created_at", None) or record.updated_at

@@ -9,7 +9,7 @@ from trueup.contract.connector import Mapped, Source
 from trueup.contract.loader import ConnectorFolder
 from trueup.contract.recognition import map_source
 from trueup.govern.vault import Vault
-from trueup.intake.model import Event, event_identity
+from trueup.intake.model import REBOOK_TOPIC, Event, Origin, event_identity
 
 
 class Understood(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +23,11 @@ class Understood(msgspec.Struct, frozen=True, kw_only=True):
     source: Source
     mapped: Mapped
     event_key: bytes | None
+
+    @property
+    def rebooks(self) -> bool:
+        """Whether it only asks that its entity be booked again."""
+        return is_rebooking(self.event)
 
     @property
     def fault(self) -> Issue | None:
@@ -51,6 +56,10 @@ def understand(
             event's body stays dark.
         settings: of the event's connection.
     """
+    if is_rebooking(event):
+        source = Source(topic=event.topic, body=b"", received_at=event.received_at)
+        again = Mapped(ignored="its entity is booked again")
+        return Understood(event=event, source=source, mapped=again, event_key=None)
     key = _event_key(vault, event, person_keys or {})
     if key is None:
         source = Source(topic=event.topic, body=b"", received_at=event.received_at)
@@ -66,6 +75,11 @@ def understand(
         settings=settings or {},
     )
     return Understood(event=event, source=source, mapped=map_source(folder, source), event_key=key)
+
+
+def is_rebooking(event: Event) -> bool:
+    """Whether an event only asks that its entity be booked again."""
+    return event.topic == REBOOK_TOPIC and event.origin == Origin.OWN
 
 
 def _event_key(vault: Vault, event: Event, person_keys: Mapping[bytes, bytes]) -> bytes | None:
