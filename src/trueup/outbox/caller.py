@@ -1,10 +1,10 @@
 """One call to a vendor: wait for the budget, authorise, send, learn from the reply, judge it."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
-from typing import Self
+from typing import Self, TypeVar
 
 import msgspec
 import structlog
@@ -31,7 +31,7 @@ from trueup.outbox.policy import policy_of
 from trueup.outbox.tokens import Tokens
 
 _log = structlog.get_logger("trueup.outbox")
-
+_Token = TypeVar("_Token", bound=str | None)
 
 _LIMITED = 429
 CALL_TIMEOUT_S = 10.0
@@ -95,19 +95,40 @@ class Caller:
             ConnectorError: the vendor did not do it; its `fate` says what next.
             OutcomeUnknown: a write whose result nobody knows.
         """
+        self._ask_to_call()
         if self._tokens is None:
             return await self._send(request, self._secrets(), patient=patient)
-        token = await self._tokens.access_token()
+        token = await self._token(self._tokens.access_token())
         try:
             return await self._send(request, self._secrets(token), patient=patient)
         except AuthExpired as error:
             error.context.setdefault("fix", self._tokens.how_to_fix)
-            another = await self._tokens.another(token, error)
+            another = await self._token(self._tokens.another(token, error))
             if another is None:
                 raise
+        self._ask_to_call()
         reply = await self._send(request, self._secrets(another), patient=patient)
         self._tokens.helped()
         return reply
+
+    def _ask_to_call(self) -> None:
+        """Ask the breaker, for a call and for the token that it may need.
+
+        Raises:
+            Resting: the vendor is spared for a while.
+        """
+        now = self._clock.now()
+        self.breaker, may_go = self.breaker.ask(now)
+        if not may_go:
+            raise Resting(after_s=self.breaker.wait_s(now))
+
+    async def _token(self, asked: Awaitable[_Token]) -> _Token:
+        """Return a token; a vendor that can hand out none is as much away as one that is silent."""
+        try:
+            return await asked
+        except Unavailable:
+            self.breaker = self.breaker.failed(self._clock.now())
+            raise
 
     def _secrets(self, access_token: str | None = None) -> dict[str, str]:
         """Return what a call may be authorised with; settings too, such as an account's number."""
@@ -115,10 +136,6 @@ class Caller:
         return known if access_token is None else known | {"access_token": access_token}
 
     async def _send(self, request: Request, secrets: Mapping[str, str], *, patient: bool) -> Reply:
-        now = self._clock.now()
-        self.breaker, may_go = self.breaker.ask(now)
-        if not may_go:
-            raise Resting(after_s=self.breaker.wait_s(now))
         taken_at = await self._limiter.take(request.scope, request.cost, patient=patient)
         authorised = self.folder.api.authorise(request, secrets)
         self.calls += 1

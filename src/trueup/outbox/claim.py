@@ -22,9 +22,14 @@ async def claim_call(
     kind: str,
     *,
     count: int,
+    fewest: int = 1,
+    lowers: bool = False,
     now: datetime | None = None,
 ) -> Call | None:
     """Take up to `count` due intents, those nearest to zero first, for one call.
+
+    Where fewer than `fewest` are due, only one is taken. Where the vendor `lowers`, numbers that
+    must fall and could not be compared again and again are lowered by what is too much.
 
     Returns None where nothing is due. The call and its key are durable when this returns, so a
     crash at any later moment leaves a trace to be read back.
@@ -38,6 +43,8 @@ async def claim_call(
                 "kind": kind,
                 "idempotency_key": key,
                 "count": count,
+                "fewest": fewest,
+                "lowers": lowers,
                 "now": now,
             },
             prepare=True,
@@ -76,6 +83,7 @@ def calls_of_rows(connection_id: int, rows: Iterable[dict[str, Any]]) -> list[Ca
                 idempotency_key=group[0]["idempotency_key"],
                 sends=group[0]["sends"],
                 claimed=tuple(_claimed(row["kind"], row | {"attempts": 0}) for row in group),
+                vendor_ref=group[0].get("vendor_ref"),
             )
         )
     return calls
@@ -94,8 +102,10 @@ def _claimed(kind: str, row: dict[str, Any]) -> Claimed:
             value=row["value"],
             expected=row["expected"],
             target=row["target"],
+            lowers=row.get("lowers", False),
         ),
         sequence=row["sequence"],
         wanted_at=row["wanted_at"],
         attempts=row["attempts"],
+        overtaken=row.get("overtaken", False),
     )

@@ -52,6 +52,9 @@ RECOVER_INTERVAL_S = 2.0
 ASK_INTERVAL_S = 60.0
 """How often a vendor is asked again about what it took in and has not done yet."""
 
+LOOK_PAGES_MAX = 50
+"""So far is looked for what was sent, newest first; what is not found then, a person is asked."""
+
 SUBMITTED_PATIENCE = timedelta(days=3)
 """How long a vendor may take over what it took in; then a person is asked."""
 
@@ -306,6 +309,9 @@ class Commander:
         if isinstance(error, (RateLimited, Resting)):
             delay_s = max(error.after_s, _PAUSE_S)
             return Settled(state=CommandState.UNKNOWN, code=error.code, delay_s=delay_s)
+        if isinstance(error, AuthExpired):
+            # A person is asked to let us in again; that uses up no try, and is soon noticed.
+            return Settled(state=CommandState.UNKNOWN, code=error.code, delay_s=_AUTH_DELAY_S)
         return self._unknown(claimed, error.code)
 
     async def _send_again(self, claimed: ClaimedCommand, command: Command) -> None:
@@ -320,6 +326,11 @@ class Commander:
         request = commands.find_request(command, claimed.idempotency_key)
         reply = await self._caller.send(request)
         receipt = commands.found(command, claimed.idempotency_key, reply)
+        pages = 1
+        while receipt.further is not None and pages < LOOK_PAGES_MAX:
+            reply = await self._caller.send(receipt.further)
+            receipt = commands.found(command, claimed.idempotency_key, reply)
+            pages += 1
         if receipt.state is ReceiptState.LATER and not receipt.after_s and not just_sent:
             # We waited for this word, and have it: it was not done. No need to wait once more.
             receipt = msgspec.structs.replace(receipt, after_s=_PAUSE_S)

@@ -5,7 +5,7 @@ first; then due intents go out in calls of as many as the vendor takes, nearest 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,15 +15,11 @@ import psycopg
 import structlog
 
 from trueup.contract.connector import (
-    Fetch,
     Intent,
-    Piece,
     Receipt,
     ReceiptState,
     Reply,
 )
-from trueup.contract.recognition import identify_piece
-from trueup.db.queries import load_queries
 from trueup.errors import (
     AuthExpired,
     ConnectorError,
@@ -35,39 +31,35 @@ from trueup.errors import (
 )
 from trueup.govern.vault import Vault
 from trueup.intake.append import append_events
+from trueup.intake.duties import orders_read_until
 from trueup.intake.model import NewEvent, Origin
 from trueup.kernel.clock import Clock, SystemClock
-from trueup.kernel.limits import COMMIT_EVENTS_MAX
 from trueup.outbox.caller import Caller
+from trueup.outbox.checker import STEPS_MAX, Checker
 from trueup.outbox.claim import claim_call, open_calls, resend_call
 from trueup.outbox.commander import Commander
 from trueup.outbox.enqueue import hasten
+from trueup.outbox.fetcher import Fetcher
+from trueup.outbox.levels import read_levels
 from trueup.outbox.model import Call
+from trueup.outbox.reach import ReachWatch
 from trueup.outbox.receipt import (
     UNEXPLAINED_PATIENCE_S,
     Verdict,
     forgive_unexplained,
     settle_call,
 )
-from trueup.outbox.submitted import settle_submitted, submitted_calls
 
 _log = structlog.get_logger("trueup.outbox")
-_queries = load_queries("trueup.outbox")
-
 IDLE_S = 0.005
 IDLE_S_MAX = 0.04
 """How long a line with nothing due waits, at first and after a while; part of a call's latency."""
 
-_FETCH_INTERVAL_S = 0.2
 _TIDY_INTERVAL_S = 2.0
 _COMPARE_DELAY_S = 0.02
 _PAUSE_S = 0.05
 _AUTH_DELAY_S = 300.0
-_FORGIVE_INTERVAL_S = 30.0
-_FETCHES_AT_ONCE = 5
-STEPS_MAX = 10
-FETCH_CALLS_MAX = 2_000
-"""More calls than the largest settlement takes: a reading without an end is stopped here."""
+_FORGIVE_INTERVAL = timedelta(seconds=30)
 
 
 class Dispatcher:
@@ -78,6 +70,7 @@ class Dispatcher:
         vault: seals replies on their way into the log.
         caller: of the connection.
         clock: tells when replies came in.
+        reach: gathers how long lower numbers take.
     """
 
     def __init__(
@@ -87,18 +80,24 @@ class Dispatcher:
         caller: Caller,
         *,
         clock: Clock | None = None,
+        reach: ReachWatch | None = None,
     ) -> None:
         self._conn = conn
         self._vault = vault
         self._caller = caller
+        self._reach = reach or ReachWatch()
         self._clock = clock or SystemClock()
         self._connection_id = caller.account.connection.connection_id
         self._database = asyncio.Lock()
         actions = {action.name: action for action in caller.folder.manifest.actions}
         self._action = actions.get("stock.set")
         self.commander = Commander(conn, vault, caller, database=self._database, clock=self._clock)
+        self.fetcher = Fetcher(conn, vault, caller, database=self._database, clock=self._clock)
+        self.checker = Checker(
+            conn, caller, database=self._database, clock=self._clock, reach=self._reach
+        )
         self._in_flight: set[int] = set()
-        self._forgiven_at = float("-inf")
+        self._forgiven_at: datetime | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until told to stop."""
@@ -107,7 +106,7 @@ class Dispatcher:
             asyncio.create_task(duty(stop))
             for duty in (
                 self._keep_sending,
-                self._keep_fetching,
+                self.fetcher.run,
                 self._keep_tidy,
                 self.commander.run,
             )
@@ -149,17 +148,14 @@ class Dispatcher:
                 task.cancel()
             await asyncio.gather(*under_way, return_exceptions=True)
 
-    async def _keep_fetching(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            if await self._fetch_due() == 0:
-                await asyncio.sleep(_FETCH_INTERVAL_S)
-
     async def _keep_tidy(self, stop: asyncio.Event) -> None:
         """Now and then: read back what is unknown or submitted, and end patience."""
         while not stop.is_set():
             await self.recover()
             await self.check_submitted()
             await self._forgive()
+            async with self._database:
+                await self._reach.flush(self._conn, now=self._now())
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), _TIDY_INTERVAL_S)
 
@@ -167,7 +163,7 @@ class Dispatcher:
         """Do once what is due now; returns how many calls and fetches were made."""
         await self._forgive()
         sent = await self._send_next() + await self.commander.step()
-        return sent + await self._fetch_due()
+        return sent + await self.fetcher.step()
 
     async def recover(self) -> int:
         """Find out what came of calls that nobody knows of; returns how many were open."""
@@ -182,19 +178,7 @@ class Dispatcher:
 
     async def check_submitted(self) -> int:
         """Look whether what the vendor took in stands there by now; returns how many it was."""
-        async with self._database:
-            calls = await submitted_calls(self._conn, self._connection_id, self._clock.now())
-        for call, started_at in calls:
-            try:
-                levels = await self._levels(call.intents)
-            except ConnectorError as error:
-                _log.info("check_failed", call_id=call.call_id, reason=error.message)
-                continue
-            async with self._database:
-                await settle_submitted(
-                    self._conn, call, levels, started_at=started_at, now=self._clock.now()
-                )
-        return len(calls)
+        return await self.checker.step()
 
     async def _send_next(self) -> int:
         call = await self._claim()
@@ -211,6 +195,8 @@ class Dispatcher:
                 self._connection_id,
                 "stock.set",
                 count=self._action.bulk_max,
+                fewest=self._action.bulk_from,
+                lowers=self._action.lowers,
                 now=self._now(),
             )
         if call is not None:
@@ -272,13 +258,20 @@ class Dispatcher:
             and receipt.again_now
             and receipt.observed is None
         ]
-        observed = dict(
-            zip(unseen, await self._levels([call.intents[n] for n in unseen]), strict=True)
-        )
+        levels = await self._look_again([call.intents[n] for n in unseen])
+        observed = dict(zip(unseen, levels, strict=True))
         return [
             self._verdict(call.claimed[n].attempts, receipt, observed.get(n))
             for n, receipt in enumerate(receipts)
         ]
+
+    async def _look_again(self, intents: Sequence[Intent]) -> Sequence[int | None]:
+        """Read what stands there instead; where that fails too, the next try will find out."""
+        try:
+            return await read_levels(self._caller, intents)
+        except ConnectorError as error:
+            _log.info("look_failed", connection_id=self._connection_id, reason=error.message)
+            return [None] * len(intents)
 
     def _verdict(self, attempts: int, receipt: Receipt, observed: int | None) -> Verdict:
         if observed is not None:
@@ -298,7 +291,7 @@ class Dispatcher:
     def _after_error(self, call: Call, error: ConnectorError) -> list[Verdict]:
         """Say what follows when the vendor did nothing of a call."""
         if error.fate == "never":
-            return self._all(call, ReceiptState.REFUSED, error, dead=True)
+            return self._after_refusal(call, error)
         if isinstance(error, AuthExpired):
             return self._all(call, ReceiptState.LATER, error, delay_s=_AUTH_DELAY_S)
         if isinstance(error, (RateLimited, Resting)):
@@ -311,6 +304,21 @@ class Dispatcher:
             delay_s = max(delay_s or 0.0, _PAUSE_S)
             verdicts.append(Verdict(receipt=receipt, delay_s=delay_s, dead=dead, failed=True))
         return verdicts
+
+    def _after_refusal(self, call: Call, error: HubError) -> list[Verdict]:
+        """Say what follows when the vendor will not do a call: the one at fault is given up alone.
+
+        A vendor may refuse many for one of them. So they are asked again in halves, until those
+        that are refused go alone.
+        """
+        if len(call.claimed) == 1:
+            return self._all(call, ReceiptState.REFUSED, error, dead=True)
+        half = len(call.claimed) // 2
+        _log.info("batch_refused", call_id=call.call_id, size=len(call.claimed), code=error.code)
+        return [
+            msgspec.structs.replace(verdict, batch_max=half)
+            for verdict in self._all(call, ReceiptState.LATER, error)
+        ]
 
     def _all(
         self,
@@ -332,15 +340,21 @@ class Dispatcher:
         may have made it equal. Where there are no keys, that number is all there is to go by.
         """
         try:
-            if self._action is not None and self._action.idempotency == "key":
+            if any(intent.expected is None for intent in call.intents):
+                # Only a look was meant, so nothing was sent; it would compare with nothing now.
+                await self._learn_levels(call)
+            elif self._action is not None and self._action.idempotency == "key":
                 await self._ask_again(call)
             else:
-                levels = await self._levels(call.intents)
-                await self._settle(call, _by_level(call, levels), None)
+                levels = await read_levels(self._caller, call.intents)
+                verdicts = _by_level(call, levels, may_stand=True)
+                if self._action is not None and self._action.confirm != "reply":
+                    # What was taken in may be applied yet, over whatever is wanted by now.
+                    verdicts = [msgspec.structs.replace(each, pending=True) for each in verdicts]
+                await self._settle(call, verdicts, None)
         except (ConnectorError, OutcomeUnknown) as error:
             if error.fate == "never":
-                verdicts = self._all(call, ReceiptState.REFUSED, error, dead=True)
-                await self._settle(call, verdicts, None)
+                await self._settle(call, self._after_refusal(call, error), None)
             _log.warning("read_back_failed", call_id=call.call_id, reason=error.message)
 
     async def _ask_again(self, call: Call) -> None:
@@ -355,17 +369,11 @@ class Dispatcher:
     async def _learn_levels(self, call: Call) -> None:
         """Read what stands at the vendor before anything is said for the first time."""
         try:
-            levels = await self._levels(call.intents)
+            levels = await read_levels(self._caller, call.intents)
         except ConnectorError as error:
             await self._settle(call, self._after_error(call, error), None)
             return
         await self._settle(call, _by_level(call, levels), None)
-
-    async def _levels(self, intents: Sequence[Intent]) -> Sequence[int | None]:
-        if not intents:
-            return ()
-        actions = self._caller.folder.actions
-        return actions.read(intents, await self._caller.send(actions.read_request(intents)))
 
     async def _settle(self, call: Call, verdicts: list[Verdict], reply: Reply | None) -> None:
         async with self._database, self._conn.transaction():
@@ -378,6 +386,8 @@ class Dispatcher:
                 overwrites=self._action is not None and self._action.idempotency != "key",
                 now=self._now(),
             )
+        done = [verdict.receipt.state is ReceiptState.DONE for verdict in verdicts]
+        self._reach.note_lowered(call, done, self._clock.now())
 
     async def _log_reply(self, call: Call, reply: Reply) -> int:
         """Append the vendor's reply to the log: it is kept, and moves nothing."""
@@ -394,106 +404,39 @@ class Dispatcher:
         return (await append_events(self._conn, self._vault, [event]))[0].event_id
 
     async def _forgive(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if now - self._forgiven_at >= _FORGIVE_INTERVAL_S:
+        """End patience with what nothing explains, once all that could explain it has been read."""
+        now = self._clock.now()
+        if self._forgiven_at is None or now - self._forgiven_at >= _FORGIVE_INTERVAL:
             self._forgiven_at = now
             patience_s = float(
                 self._caller.settings.get("unexplained_patience_s", UNEXPLAINED_PATIENCE_S)
             )
             async with self._database:
+                read_until = await orders_read_until(self._conn, self._connection_id)
                 await forgive_unexplained(
                     self._conn,
                     self._connection_id,
-                    seen_before=self._clock.now() - timedelta(seconds=patience_s),
+                    seen_before=min(now - timedelta(seconds=patience_s), read_until or now),
+                    forgiven_at=now,
                 )
 
-    async def _fetch_due(self) -> int:
-        """Read the records that events only hinted at, and put them into the log."""
-        async with self._database:
-            cursor = await self._conn.execute(
-                _queries.due_fetches,
-                {
-                    "connection_id": self._connection_id,
-                    "count": _FETCHES_AT_ONCE,
-                    "now": self._now(),
-                },
-                prepare=True,
-            )
-            rows = await cursor.fetchall()
-        for fetch_id, resource, ref, attempts in rows:
-            await self._fetch(fetch_id, Fetch(resource=resource, ref=ref), attempts)
-        return len(rows)
 
-    async def _fetch(self, fetch_id: int, fetch: Fetch, attempts: int) -> None:
-        state, delay_s, failed = "done", 0.0, False
-        events: list[NewEvent] = []
-        try:
-            async for page in self._read_whole(fetch):
-                events += page
-        except (RateLimited, Resting) as error:
-            state, delay_s, events = "due", max(error.after_s, _PAUSE_S), []
-        except ConnectorError as error:
-            later_s = self._caller.retry_after_s(attempts, error)
-            failed = True
-            state = "dead" if later_s is None or error.fate == "never" else "due"
-            delay_s = later_s or 0.0
-            events = []
-            _log.info("fetch_failed", ref=fetch.ref, reason=error.code, state=state)
-        async with self._database, self._conn.transaction():
-            for start in range(0, len(events), COMMIT_EVENTS_MAX):
-                await append_events(
-                    self._conn, self._vault, events[start : start + COMMIT_EVENTS_MAX]
-                )
-            await self._conn.execute(
-                _queries.end_fetch,
-                {
-                    "fetch_id": fetch_id,
-                    "state": state,
-                    "delay_s": delay_s,
-                    "failed": failed,
-                    "now": self._now(),
-                },
-            )
+def _by_level(
+    call: Call, levels: Sequence[int | None], *, may_stand: bool = False
+) -> list[Verdict]:
+    """Settle intents by what stands at the vendor now.
 
-    async def _read_whole(self, fetch: Fetch) -> AsyncIterator[list[NewEvent]]:
-        """Read what a fetch is about, in as many calls as it takes."""
-        folder, step = self._caller.folder, fetch
-        for _ in range(FETCH_CALLS_MAX):
-            asked_at = self._clock.now()
-            reply = await self._caller.send(folder.pull.fetch_request(step))
-            page = folder.pull.fetched(step, reply)
-            yield [self._fetched_event(piece, asked_at) for piece in page.pieces]
-            if page.then is None:
-                return
-            step = page.then
-        raise ContractBroken("The vendor's pages have no end.", resource=fetch.resource)
-
-    def _fetched_event(self, piece: Piece, asked_at: datetime) -> NewEvent:
-        now = self._clock.now()
-        identified = identify_piece(self._caller.folder, piece, now)
-        return NewEvent(
-            connection_id=self._connection_id,
-            external_id=identified.external_id,
-            topic=identified.topic,
-            entity=identified.entity,
-            origin=Origin.POLL,
-            # At least as new as every webhook that was raised before we asked.
-            raised_at=identified.raised_at or asked_at,
-            received_at=now,
-            body=piece.body,
-        )
-
-
-def _by_level(call: Call, levels: Sequence[int | None]) -> list[Verdict]:
-    """Settle intents by what stands at the vendor now."""
+    Where the call may have been done, an equal number says that it was. Where nothing was sent, it
+    is a look like any other at what was known before.
+    """
     verdicts = []
     for claimed, level in zip(call.claimed, levels, strict=True):
         if level is None:
             gone = Receipt(state=ReceiptState.REFUSED, code="item_gone")
             verdicts.append(Verdict(receipt=gone, dead=True))
-        elif level == claimed.intent.value:
+        elif level == claimed.intent.value and (may_stand or claimed.intent.expected is None):
             verdicts.append(Verdict(receipt=Receipt(state=ReceiptState.DONE, code="read_back")))
         else:
             seen = Receipt(state=ReceiptState.LATER, observed=level, code="level_read")
-            verdicts.append(Verdict(receipt=seen))
+            verdicts.append(Verdict(receipt=seen, may_stand=may_stand))
     return verdicts

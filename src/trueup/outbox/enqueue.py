@@ -18,36 +18,59 @@ from trueup.kernel.limits import UNITS_MAX
 from trueup.ledger.model import StockChange
 from trueup.outbox.command import command_identity
 from trueup.outbox.model import Wanted, WantedCommand
+from trueup.outbox.rules import OVERSELL_CHANCE
 
 _queries = load_queries("trueup.outbox")
 
+RATE_HALF_LIFE_S = 60.0
+"""How fast what a listing sold is forgotten: short, because buffers are about the next seconds."""
 
-async def change_stock(conn: psycopg.AsyncConnection[Any], changes: Sequence[StockChange]) -> int:
+PACE_HALF_LIFE_S = 3 * 86_400.0
+"""How fast it is forgotten over days: what is sold now and then has no rate in between."""
+
+
+async def change_stock(
+    conn: psycopg.AsyncConnection[Any],
+    changes: Sequence[StockChange],
+    at_sites: Sequence[tuple[str, int, int]] = (),
+) -> int:
     """Set what shall stand at every channel that lists a SKU; returns how many rows changed.
 
     Call last in the batch's transaction, while it holds the balances: so the newest sequence is
     written last, and an older one never overwrites it.
+
+    Args:
+        conn: in the transaction of the batch.
+        changes: each SKU once.
+        at_sites: (sku, connection_id, available) for channels that sell from some sites only.
     """
     if not changes:
         return 0
     own = [
-        (change.sku, connection_id, down, up, change.own_at[connection_id])
+        (change.sku, *whose, down, up, change.own_at[whose], change.own_live.get(whose, 0))
         for change in changes
-        for connection_id, (down, up) in change.own.items()
+        for whose, (down, up) in change.own.items()
     ]
     cursor = await conn.execute(
         _queries.change_stock,
         {
-            "keys": [change.sku for change in changes],
+            "skus": [change.sku for change in changes],
             "values": [max(-UNITS_MAX, change.available) for change in changes],
             "sequences": [change.sequence for change in changes],
             "counted": [change.counted for change in changes],
             "seen_ats": [change.seen_at for change in changes],
-            "own_keys": [sku for sku, *_ in own],
-            "own_connections": [connection_id for _, connection_id, *_ in own],
-            "own_down": [down for _, _, down, _, _ in own],
-            "own_up": [up for _, _, _, up, _ in own],
-            "own_ats": [at for *_, at in own],
+            "own_skus": [row[0] for row in own],
+            "own_connections": [row[1] for row in own],
+            "own_variants": [row[2] for row in own],
+            "own_down": [row[3] for row in own],
+            "own_up": [row[4] for row in own],
+            "own_ats": [row[5] for row in own],
+            "own_live": [row[6] for row in own],
+            "site_skus": [sku for sku, _, _ in at_sites],
+            "site_connections": [connection_id for _, connection_id, _ in at_sites],
+            "site_values": [max(-UNITS_MAX, units) for _, _, units in at_sites],
+            "half_life_s": RATE_HALF_LIFE_S,
+            "pace_half_life_s": PACE_HALF_LIFE_S,
         },
         prepare=True,
     )
@@ -58,36 +81,73 @@ async def want_listings(conn: psycopg.AsyncConnection[Any], wanted: Sequence[Wan
     """Begin to tell channels of listings; the caller holds the SKUs' balances."""
     if not wanted:
         return
+    listed = {
+        "connection_ids": [w.connection_id for w in wanted],
+        "keys": [w.key for w in wanted],
+    }
+    items = [w.target.get("item_ref", "") for w in wanted]
+    await conn.execute(_queries.forget_items, {**listed, "items": items})
     await conn.execute(
         _queries.want_listings,
         {
-            "connection_ids": [w.connection_id for w in wanted],
-            "keys": [w.sku for w in wanted],
+            **listed,
+            "skus": [w.sku for w in wanted],
             "targets": [msgspec.json.encode(w.target).decode() for w in wanted],
             "available": [w.available for w in wanted],
             "sequences": [w.sequence for w in wanted],
             "counted": [w.counted for w in wanted],
+            "oversell_chance": OVERSELL_CHANCE,
         },
     )
 
 
 async def drop_listings(
-    conn: psycopg.AsyncConnection[Any], gone: Sequence[tuple[int, str]]
+    conn: psycopg.AsyncConnection[Any],
+    touched: Sequence[tuple[int, str]],
+    kept: Sequence[tuple[int, str]],
 ) -> None:
-    """Forget listings that ended: (connection_id, sku)."""
-    if gone:
+    """Forget listings that ended.
+
+    Args:
+        conn: in the transaction of the batch.
+        touched: (connection_id, sku) of which listings were set or ended.
+        kept: (connection_id, key) of their listings that are told.
+    """
+    if touched:
         await conn.execute(
             _queries.drop_listings,
-            {"connection_ids": [c for c, _ in gone], "keys": [sku for _, sku in gone]},
+            {
+                "connection_ids": [connection_id for connection_id, _ in touched],
+                "skus": [sku for _, sku in touched],
+                "kept_connections": [connection_id for connection_id, _ in kept],
+                "kept_keys": [key for _, key in kept],
+            },
         )
 
 
-async def observe_levels(
-    conn: psycopg.AsyncConnection[Any], levels: Sequence[tuple[int, str, int]]
-) -> list[tuple[int, str, bool]]:
-    """Take note of what channels say stands there: (connection_id, sku, units).
+async def keys_told(
+    conn: psycopg.AsyncConnection[Any], pairs: Sequence[tuple[int, str]]
+) -> dict[tuple[int, str], dict[str, str]]:
+    """Return under which keys listings are told: (connection_id, sku) -> variant_ref -> key."""
+    cursor = await conn.execute(
+        _queries.keys_told,
+        {
+            "connection_ids": [connection_id for connection_id, _ in pairs],
+            "skus": [sku for _, sku in pairs],
+        },
+    )
+    found: dict[tuple[int, str], dict[str, str]] = {}
+    for connection_id, sku, variant_ref, key in await cursor.fetchall():
+        found.setdefault((connection_id, sku), {})[variant_ref] = key
+    return found
 
-    Returns (connection_id, sku, echo) per intent: an echo is what we sent or know of already, and
+
+async def observe_levels(
+    conn: psycopg.AsyncConnection[Any], levels: Sequence[tuple[int, str, str, int]]
+) -> list[tuple[int, str, bool]]:
+    """Take note of what channels say stands there: (connection_id, sku, item_ref, units).
+
+    Returns (connection_id, key, echo) per intent: an echo is what we sent or know of already, and
     makes no new intent.
     """
     if not levels:
@@ -95,9 +155,10 @@ async def observe_levels(
     cursor = await conn.execute(
         _queries.observe_levels,
         {
-            "connection_ids": [connection_id for connection_id, _, _ in levels],
-            "keys": [sku for _, sku, _ in levels],
-            "levels": [units for _, _, units in levels],
+            "connection_ids": [connection_id for connection_id, *_ in levels],
+            "skus": [sku for _, sku, _, _ in levels],
+            "item_refs": [item_ref for _, _, item_ref, _ in levels],
+            "levels": [units for *_, units in levels],
         },
     )
     return [(row[0], row[1], bool(row[4])) for row in await cursor.fetchall()]

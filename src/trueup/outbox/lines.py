@@ -19,6 +19,7 @@ from trueup.intake.partitions import hold_connection
 from trueup.outbox.budget import Budgets
 from trueup.outbox.caller import Caller
 from trueup.outbox.dispatch import Dispatcher
+from trueup.outbox.reach import ReachWatch
 from trueup.outbox.tokens import open_tokens
 
 _log = structlog.get_logger("trueup.outbox")
@@ -44,6 +45,7 @@ class Lines:
         self._conninfo = conninfo
         self._hub = hub
         self._budgets = Budgets(conninfo)
+        self._reach = ReachWatch()
         self._down: set[int] = set()
         self._tasks: dict[int, tuple[Account, asyncio.Task[None]]] = {}
 
@@ -125,7 +127,7 @@ class Lines:
             tokens = open_tokens(self._conninfo, self._hub.vault, folder, account)
             limiter = self._budgets.of(connection.connection_id, folder.manifest)
             async with Caller(folder, account, tokens=tokens, limiter=limiter) as caller:
-                await Dispatcher(conn, self._hub.vault, caller).run(stop)
+                await Dispatcher(conn, self._hub.vault, caller, reach=self._reach).run(stop)
 
 
 async def _limit_silence(conn: psycopg.AsyncConnection[Any]) -> None:

@@ -27,16 +27,22 @@ class Claimed(msgspec.Struct, frozen=True, kw_only=True):
         sequence: of the ledger, at which the value was true.
         wanted_at: when the hub took in the first event behind it.
         attempts: failed tries before this one.
+        overtaken: a newer number was said while the vendor was at this one.
     """
 
     intent: Intent
     sequence: int
     wanted_at: datetime
     attempts: int = 0
+    overtaken: bool = False
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """One call to a vendor, for up to the manifest's `bulk_max` intents."""
+    """One call to a vendor, for up to the manifest's `bulk_max` intents.
+
+    Attributes:
+        vendor_ref: what the vendor calls a batch that it took in.
+    """
 
     call_id: int
     connection_id: int
@@ -44,6 +50,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     idempotency_key: str
     sends: int
     claimed: tuple[Claimed, ...]
+    vendor_ref: str | None = None
 
     @property
     def intents(self) -> tuple[Intent, ...]:
@@ -52,10 +59,11 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """A listing of which a channel must be told."""
+    """A listing of which a channel must be told; `key` tells it from others of its SKU there."""
 
     connection_id: int
     sku: str
+    key: str
     target: dict[str, str]
     available: int
     sequence: int

@@ -2,94 +2,186 @@
 -- Sets what shall stand at every channel that lists a SKU, after its balance changed.
 -- What the channel itself told us of (a sale, a restock) has changed its own number already, so it
 -- moves what is believed to stand there; unless that change was seen before it was read: then it
--- explains what was dropped or had risen. At a vendor that sets a number without comparing, what
--- it sold before we last said one was written over by that: it moves nothing there. A minute is
--- allowed for clocks; taking a sale for an older one costs a call, the other way a unit.
--- Parameters: keys, values (available, may be negative), sequences, counted, seen_ats: arrays of
--- equal length, one element a SKU; own_keys, own_connections, own_down, own_up (units, >= 0),
--- own_ats (when the first of them happened): arrays of equal length.
+-- explains what was dropped or had risen, and a look at the channel shall confirm it. What happened
+-- before the number there was last looked at or written over may be in it already; what happened
+-- before it was learned at first explains nothing that was seen later. A minute is allowed for
+-- clocks; whatever a channel's clock says, nothing was sold after it was told. Of such units nobody
+-- is sure: the next call finds out, and takes a difference by them for explained. What a listing
+-- sells is noted as its rate and its pace, which decay by half in `half_life_s` and
+-- `pace_half_life_s`; sales that are told as history are no rate. What was sold through a further
+-- listing of a SKU has changed the number of that one, otherwise the number of the first.
+-- Parameters: skus, values (available, may be negative), sequences, counted, seen_ats: arrays of
+-- equal length, one element a SKU; own_skus, own_connections, own_variants (variant_ref, or empty),
+-- own_down, own_up (units, >= 0),
+-- own_ats (when the first of them happened), own_live (units of own_down that were told as they
+-- happened): arrays of equal length; site_skus, site_connections,
+-- site_values: what is available to channels that sell from some sites only; half_life_s,
+-- pace_half_life_s.
 -- Rows: many: connection_id, key, for those that changed.
--- Index: intent_key.
+-- Index: intent_sku, intent_further.
 WITH changed AS (
-  SELECT * FROM unnest(%(keys)b::text[], %(values)b::int[], %(sequences)b::bigint[],
+  SELECT * FROM unnest(%(skus)b::text[], %(values)b::int[], %(sequences)b::bigint[],
     %(counted)b::bool[], %(seen_ats)b::timestamptz[])
-    AS c (key, available, sequence, counted, seen_at)
+    AS c (sku, available, sequence, counted, seen_at)
 ), own AS (
-  SELECT * FROM unnest(%(own_keys)b::text[], %(own_connections)b::int[], %(own_down)b::int[],
-    %(own_up)b::int[], %(own_ats)b::timestamptz[])
-    AS o (key, connection_id, down, up, at)
+  SELECT coalesce(f.key, o.sku) AS key, o.connection_id, sum(o.down)::int AS down,
+    sum(o.up)::int AS up, min(o.at) AS at, sum(o.live)::int AS live
+  FROM unnest(%(own_skus)b::text[], %(own_connections)b::int[], %(own_variants)b::text[],
+    %(own_down)b::int[], %(own_up)b::int[], %(own_ats)b::timestamptz[], %(own_live)b::int[])
+    AS o (sku, connection_id, variant_ref, down, up, at, live)
+  LEFT JOIN outbox.intent f ON f.connection_id = o.connection_id AND f.kind = 'stock.set'
+    AND f.key = outbox.further_key(o.sku, o.variant_ref) AND f.key <> f.sku
+  GROUP BY 1, 2
+), at_sites AS (
+  SELECT * FROM unnest(%(site_skus)b::text[], %(site_connections)b::int[], %(site_values)b::int[])
+    AS s (sku, connection_id, available)
 ), locked AS (
-  SELECT i.connection_id, i.kind, i.key, i.state, i.believed, i.dropped, i.risen,
-    c.available, c.sequence, c.counted, c.seen_at, coalesce(o.down, 0) AS down,
-    coalesce(o.up, 0) AS up,
-    CASE WHEN o.at <= i.said_at + interval '60 s' THEN 0 ELSE 1 END AS moved
+  SELECT i.*, coalesce(s.available, c.available) AS left_now, c.sequence AS sequence_now,
+    c.counted AS counted_now, c.seen_at, coalesce(o.down, 0) AS down, coalesce(o.up, 0) AS up,
+    coalesce(o.live, 0) AS sold_lately,
+    (least(o.at, c.seen_at) <= i.said_at + interval '60 s') IS TRUE AS early_down,
+    (least(o.at, c.seen_at) <= i.said_up_at + interval '60 s') IS TRUE AS early_up,
+    (o.at <= i.learned_at + interval '60 s') IS TRUE AS unknown
   FROM outbox.intent i
-  JOIN changed c ON c.key = i.key
+  JOIN changed c ON c.sku = i.sku
   LEFT JOIN own o ON o.key = i.key AND o.connection_id = i.connection_id
+  LEFT JOIN at_sites s ON s.sku = i.sku AND s.connection_id = i.connection_id
   WHERE i.kind = 'stock.set' AND i.sequence < c.sequence
   ORDER BY i.connection_id, i.kind, i.key
   FOR UPDATE OF i
-), judged AS (
-  SELECT connection_id, kind, key, state, available, sequence, counted, seen_at,
-    dropped - least(dropped, down) AS dropped, risen - least(risen, up) AS risen,
-    believed - moved * (down - least(dropped, down)) + moved * (up - least(risen, up)) AS believed
+), explained AS (
+  SELECT *,
+    CASE WHEN early_down AND NOT unknown THEN least(dropped, down) ELSE 0 END AS fewer,
+    CASE WHEN early_up AND NOT unknown THEN least(risen, up) ELSE 0 END AS more
   FROM locked
-), valued AS (
-  SELECT *, greatest(0, available - dropped) AS value FROM judged
+), judged AS (
+  SELECT connection_id, kind, key, state, left_now AS available, sequence_now AS sequence,
+    counted_now AS counted, seen_at, sold_lately, dropped - fewer AS dropped, risen - more AS risen,
+    look OR fewer + more > 0 AS look,
+    believed - CASE WHEN early_down OR unknown THEN 0 ELSE down END
+      + CASE WHEN early_up OR unknown THEN 0 ELSE up END AS believed,
+    unsure_down + CASE WHEN early_down OR unknown THEN down - fewer ELSE 0 END AS unsure_down,
+    unsure_up + CASE WHEN early_up OR unknown THEN up - more ELSE 0 END AS unsure_up,
+    moved_down + CASE WHEN early_down OR unknown THEN 0 ELSE down END AS moved_down,
+    moved_up + CASE WHEN early_up OR unknown THEN 0 ELSE up END AS moved_up,
+    outbox.offer(left_now, dropped - fewer, buffer, cap, share_percent, ahead, safety,
+      thin_below, thin_from, thin_to) AS value
+  FROM explained
 )
 UPDATE outbox.intent i
 SET value = v.value, available = v.available, sequence = v.sequence, believed = v.believed,
-  dropped = v.dropped, risen = v.risen,
+  dropped = v.dropped, risen = v.risen, counted = v.counted, unsure_down = v.unsure_down,
+  unsure_up = v.unsure_up, look = v.look, moved_down = v.moved_down, moved_up = v.moved_up,
   unexplained_since = CASE WHEN v.dropped + v.risen = 0 THEN NULL ELSE i.unexplained_since END,
   state = CASE
     WHEN v.state IN ('sending', 'unknown') THEN v.state
-    WHEN v.counted AND v.believed IS DISTINCT FROM v.value THEN 'due'
+    WHEN v.counted AND (v.believed IS DISTINCT FROM v.value
+      OR v.unsure_down + v.unsure_up > 0 OR v.look) THEN 'due'
     ELSE 'settled' END,
   attempts = CASE WHEN v.state = 'dead' THEN 0 ELSE i.attempts END,
-  due_at = CASE WHEN v.state = 'due' THEN i.due_at ELSE now() END,
-  wanted_at = CASE WHEN v.state IN ('settled', 'dead') THEN v.seen_at ELSE i.wanted_at END
-FROM valued v
+  -- What waited for a look alone is in no hurry; a new number is.
+  due_at = CASE WHEN v.state = 'due' AND NOT (i.attempts = 0 AND i.value = i.believed)
+    THEN i.due_at ELSE now() END,
+  wanted_at = CASE WHEN v.state IN ('settled', 'dead') THEN v.seen_at ELSE i.wanted_at END,
+  rate = CASE WHEN v.sold_lately = 0 THEN i.rate
+    ELSE outbox.decayed(i.rate, i.rated_at, v.seen_at, %(half_life_s)s)
+      + v.sold_lately * ln(2) / %(half_life_s)s::float8 END,
+  pace = CASE WHEN v.sold_lately = 0 THEN i.pace
+    ELSE outbox.decayed(i.pace, i.rated_at, v.seen_at, %(pace_half_life_s)s)
+      + v.sold_lately * ln(2) / %(pace_half_life_s)s::float8 END,
+  rated_at = CASE WHEN v.sold_lately = 0 THEN i.rated_at
+    ELSE greatest(i.rated_at, v.seen_at) END
+FROM judged v
 WHERE i.connection_id = v.connection_id AND i.kind = v.kind AND i.key = v.key
 RETURNING i.connection_id, i.key;
 
--- name: want_listings
--- Makes an intent for every listing that has none, with what is available now; a listing whose
--- item moved gets its new target. The caller holds the SKU's balance.
--- Parameters: arrays of equal length.
+-- name: forget_items
+-- Forgets what is believed where a SKU's number is written to another item from now on: nothing is
+-- known of that one until it was looked at.
+-- Parameters: connection_ids, keys, items (item_ref): arrays of equal length.
 -- Rows: none.
 -- Index: intent primary key.
-INSERT INTO outbox.intent AS i
-  (connection_id, kind, key, target, value, available, sequence, state)
-SELECT connection_id, 'stock.set', key, target::jsonb, greatest(0, available), available, sequence,
-  CASE WHEN counted THEN 'due' ELSE 'settled' END
-FROM unnest(%(connection_ids)s::int[], %(keys)s::text[], %(targets)s::text[],
-  %(available)s::int[], %(sequences)s::bigint[], %(counted)s::bool[])
-  AS w (connection_id, key, target, available, sequence, counted)
+UPDATE outbox.intent i
+SET believed = NULL, dropped = 0, risen = 0, unsure_down = 0, unsure_up = 0, unexplained_since = NULL,
+  due_at = now(), state = CASE WHEN i.counted THEN 'due' ELSE 'settled' END
+FROM unnest(%(connection_ids)s::int[], %(keys)s::text[], %(items)s::text[])
+  AS m (connection_id, key, item_ref)
+WHERE i.connection_id = m.connection_id AND i.kind = 'stock.set' AND i.key = m.key
+  AND i.target->>'item_ref' <> m.item_ref AND i.state IN ('settled', 'due', 'dead');
+
+-- name: want_listings
+-- Makes an intent for every listing that has none, with what is available now and by its rules; a
+-- listing whose item moved gets its new target. The caller holds the SKU's balance.
+-- Parameters: arrays of equal length: connection_ids, skus, keys, targets, available, sequences,
+-- counted; oversell_chance.
+-- Rows: none.
+-- Index: intent primary key, rule primary key.
+WITH wanted AS (
+  SELECT w.*, coalesce(k.buffer, c.buffer, 0) AS buffer, coalesce(k.cap, c.cap) AS cap,
+    coalesce(k.share_percent, c.share_percent) AS share_percent,
+    coalesce(k.ahead, c.ahead) AS ahead_max, coalesce(k.ahead_days, c.ahead_days) AS ahead_days,
+    coalesce(k.ahead_incoming, c.ahead_incoming, false) AS ahead_incoming,
+    coalesce(k.adaptive, c.adaptive, true) AS adaptive,
+    coalesce(k.oversell_chance, c.oversell_chance, %(oversell_chance)s) AS oversell_chance
+  FROM unnest(%(connection_ids)s::int[], %(skus)s::text[], %(keys)s::text[], %(targets)s::text[],
+    %(available)s::int[], %(sequences)s::bigint[], %(counted)s::bool[])
+    AS w (connection_id, sku, key, target, available, sequence, counted)
+  LEFT JOIN outbox.rule k ON k.connection_id = w.connection_id AND k.key = w.sku
+  LEFT JOIN outbox.rule c ON c.connection_id = w.connection_id AND c.key = ''
+), ruled AS (
+  SELECT *, outbox.ahead_of(ahead_incoming, ahead_max, 0) AS ahead FROM wanted
+)
+INSERT INTO outbox.intent AS i (connection_id, kind, sku, key, target, value, available, sequence, state,
+  counted, buffer, cap, share_percent, ahead, ahead_max, ahead_incoming, ahead_days, adaptive,
+  oversell_chance)
+SELECT connection_id, 'stock.set', sku, key, target::jsonb,
+  outbox.offer(available, 0, buffer, cap, share_percent, ahead, 0, 0, 0, 1), available, sequence,
+  CASE WHEN counted THEN 'due' ELSE 'settled' END,
+  counted, buffer, cap, share_percent, ahead, ahead_max, ahead_incoming, ahead_days, adaptive,
+  oversell_chance
+FROM ruled
 ON CONFLICT (connection_id, kind, key) DO UPDATE SET target = excluded.target
-WHERE i.target <> excluded.target;
+WHERE i.target <> excluded.target AND i.sku = excluded.sku;
 
 -- name: drop_listings
 -- Forgets intents of listings that ended, unless one is being sent.
--- Parameters: connection_ids, keys: arrays of equal length.
+-- Parameters: connection_ids, skus: arrays of equal length; kept_connections, kept_keys: those of
+-- their listings that stay.
 -- Rows: none.
--- Index: intent primary key.
+-- Index: intent_sku.
 DELETE FROM outbox.intent i
-USING unnest(%(connection_ids)s::int[], %(keys)s::text[]) AS g (connection_id, key)
-WHERE i.connection_id = g.connection_id AND i.kind = 'stock.set' AND i.key = g.key
-  AND i.state IN ('settled', 'due', 'dead');
+USING unnest(%(connection_ids)s::int[], %(skus)s::text[]) AS g (connection_id, sku)
+WHERE i.connection_id = g.connection_id AND i.kind = 'stock.set' AND i.sku = g.sku
+  AND i.state IN ('settled', 'due', 'dead')
+  AND NOT EXISTS (SELECT FROM unnest(%(kept_connections)s::int[], %(kept_keys)s::text[])
+    AS k (connection_id, key) WHERE k.connection_id = i.connection_id AND k.key = i.key);
+
+-- name: keys_told
+-- Under which key the number of each listing of some SKUs is told.
+-- Parameters: connection_ids, skus: arrays of equal length.
+-- Rows: many: connection_id, sku, variant_ref, key.
+-- Index: intent_sku.
+SELECT i.connection_id, i.sku, i.target->>'variant_ref' AS variant_ref, i.key
+FROM outbox.intent i
+JOIN unnest(%(connection_ids)s::int[], %(skus)s::text[]) AS g (connection_id, sku)
+  USING (connection_id, sku)
+WHERE i.kind = 'stock.set';
 
 -- name: observe_levels
 -- Takes note of what a channel says stands there: an echo of what we sent settles nothing new; a
 -- number we never had word of is believed from now on only where nothing was believed before.
--- Parameters: connection_ids, keys, levels: arrays of equal length.
+-- Parameters: connection_ids, skus, item_refs, levels: arrays of equal length.
 -- Rows: many: connection_id, key, believed, level, echo.
--- Index: intent primary key.
+-- Index: intent_sku.
 WITH seen AS (
-  SELECT * FROM unnest(%(connection_ids)s::int[], %(keys)s::text[], %(levels)s::int[])
-    AS s (connection_id, key, level)
+  SELECT i.connection_id, i.key, s.level
+  FROM unnest(%(connection_ids)s::int[], %(skus)s::text[], %(item_refs)s::text[],
+    %(levels)s::int[]) AS s (connection_id, sku, item_ref, level)
+  JOIN outbox.intent i ON i.connection_id = s.connection_id AND i.kind = 'stock.set'
+    AND i.sku = s.sku AND i.target->>'item_ref' = s.item_ref
 ), first_word AS (
   UPDATE outbox.intent i
-  SET believed = s.level,
+  SET believed = s.level, said_at = now(), said_up_at = now(), learned_at = now(),
     state = CASE WHEN i.state = 'due' AND i.value = s.level THEN 'settled' ELSE i.state END
   FROM seen s
   WHERE i.connection_id = s.connection_id AND i.kind = 'stock.set' AND i.key = s.key
@@ -103,24 +195,58 @@ WHERE i.kind = 'stock.set';
 
 -- name: claim_call
 -- Takes due intents of one connection, nearest to zero first, and writes their call down, all in
--- one statement, so that it is durable in one commit before anything is sent.
--- Parameters: connection_id, kind, idempotency_key, count, now: instant of the caller's clock or
--- null.
+-- one statement, so that it is durable in one commit before anything is sent. In thin stock a
+-- number is raised only once all others stand as low as they must. The first of those due decides
+-- with how many others it goes: those of a batch that was refused go with their like alone, and so
+-- do those that are lowered. Fewer than `fewest` go one by one.
+-- Parameters: connection_id, kind, idempotency_key, count, fewest, lowers: the vendor can lower a
+-- number without comparing; now: instant of the caller's clock or null.
 -- Rows: many, one an intent in order: call_id, key, target, value, expected, sequence, wanted_at,
--- attempts; none where nothing is due.
--- Index: intent_due.
-WITH next AS (
-  SELECT connection_id, kind, key FROM outbox.intent
+-- attempts, lowers; none where nothing is due.
+-- Index: intent_due, intent_sku.
+WITH first AS (
+  SELECT batch_max, outbox.is_lowered(%(lowers)s, contended, value, believed) AS lowers
+  FROM outbox.intent
   WHERE connection_id = %(connection_id)s AND kind = %(kind)s AND state = 'due'
     AND due_at <= coalesce(%(now)s::timestamptz, now())
-  ORDER BY value, wanted_at
-  LIMIT %(count)s
-  FOR UPDATE SKIP LOCKED
+    AND (available + ahead >= thin_below OR value <= greatest(believed, 0) OR believed IS NULL
+      OR outbox.may_rise(connection_id, kind, key, value, available + ahead))
+  ORDER BY value, wanted_at, key
+  LIMIT 1
+), likes AS (
+  SELECT count(*) AS units FROM (
+    SELECT FROM outbox.intent i, first f
+    WHERE connection_id = %(connection_id)s AND kind = %(kind)s AND state = 'due'
+      AND due_at <= coalesce(%(now)s::timestamptz, now())
+      AND i.batch_max IS NOT DISTINCT FROM f.batch_max
+      AND outbox.is_lowered(%(lowers)s, i.contended, i.value, i.believed) = f.lowers
+      AND (available + ahead >= thin_below OR value <= greatest(believed, 0) OR believed IS NULL
+        OR outbox.may_rise(connection_id, kind, key, value, available + ahead))
+    LIMIT %(fewest)s
+  ) i WHERE %(fewest)s > 1
+), next AS (
+  SELECT i.connection_id, i.kind, i.key FROM outbox.intent i, first f
+  WHERE i.connection_id = %(connection_id)s AND i.kind = %(kind)s AND i.state = 'due'
+    AND i.due_at <= coalesce(%(now)s::timestamptz, now())
+    AND i.batch_max IS NOT DISTINCT FROM f.batch_max
+    AND outbox.is_lowered(%(lowers)s, i.contended, i.value, i.believed) = f.lowers
+    AND (available + ahead >= thin_below OR value <= greatest(believed, 0) OR believed IS NULL
+      OR outbox.may_rise(connection_id, kind, key, value, available + ahead))
+  ORDER BY i.value, i.wanted_at, i.key
+  LIMIT (
+    SELECT CASE WHEN %(fewest)s > 1 AND l.units < %(fewest)s THEN 1
+      ELSE least(%(count)s, coalesce(f.batch_max, %(count)s)) END
+    FROM first f, likes l
+  )
+  FOR UPDATE OF i SKIP LOCKED
 ), taken AS (
-  UPDATE outbox.intent i SET state = 'sending'
+  UPDATE outbox.intent i
+  SET state = 'sending', sent = i.value, asked_down = i.unsure_down, asked_up = i.unsure_up,
+    moved_down = 0, moved_up = 0
   FROM next n
   WHERE i.connection_id = n.connection_id AND i.kind = n.kind AND i.key = n.key
-  RETURNING i.key, i.target, i.value, i.believed, i.sequence, i.wanted_at, i.attempts
+  RETURNING i.key, i.target, i.value, i.believed, i.sequence, i.wanted_at, i.attempts,
+    outbox.is_lowered(%(lowers)s, i.contended, i.value, i.believed) AS lowers
 ), begun AS (
   INSERT INTO outbox.call (connection_id, kind, idempotency_key, state)
   SELECT %(connection_id)s, %(kind)s, %(idempotency_key)s, 'sending'
@@ -130,12 +256,13 @@ WITH next AS (
   SELECT (row_number() OVER (ORDER BY key) - 1)::smallint AS ordinal, * FROM taken
 ), noted AS (
   INSERT INTO outbox.call_intent
-    (call_id, ordinal, key, target, value, expected, sequence, wanted_at)
-  SELECT b.call_id, n.ordinal, n.key, n.target, n.value, n.believed, n.sequence, n.wanted_at
+    (call_id, ordinal, key, target, value, expected, sequence, wanted_at, lowers)
+  SELECT b.call_id, n.ordinal, n.key, n.target, n.value, n.believed, n.sequence, n.wanted_at,
+    n.lowers
   FROM numbered n CROSS JOIN begun b
 )
 SELECT b.call_id, n.key, n.target, n.value, n.believed AS expected, n.sequence, n.wanted_at,
-  n.attempts
+  n.attempts, n.lowers
 FROM numbered n CROSS JOIN begun b
 ORDER BY n.ordinal;
 
@@ -145,7 +272,7 @@ ORDER BY n.ordinal;
 -- Rows: many, oldest first, one a (call, intent).
 -- Index: call_open.
 SELECT c.call_id, c.kind, c.idempotency_key::text AS idempotency_key, c.sends, i.ordinal, i.key,
-  i.target, i.value, i.expected, i.sequence, i.wanted_at
+  i.target, i.value, i.expected, i.sequence, i.wanted_at, i.lowers
 FROM outbox.call c JOIN outbox.call_intent i USING (call_id)
 WHERE c.connection_id = %(connection_id)s AND c.state IN ('sending', 'unknown')
 ORDER BY c.call_id, i.ordinal;
@@ -156,147 +283,6 @@ ORDER BY c.call_id, i.ordinal;
 -- Rows: none.
 -- Index: call primary key.
 UPDATE outbox.call SET sends = sends + 1, state = 'sending' WHERE call_id = %(call_id)s;
-
--- name: end_call
--- Writes down what came of a call.
--- Parameters: call_id, state, reply_event_id: number or null; check_delay_s: after which a
--- submitted call is looked at again; now: instant or null.
--- Rows: none.
--- Index: call primary key.
-UPDATE outbox.call
-SET state = %(state)s, finished_at = CASE WHEN %(state)s = 'unknown' THEN NULL ELSE now() END,
-  reply_event_id = %(reply_event_id)s,
-  check_at = CASE WHEN %(state)s = 'submitted'
-    THEN coalesce(%(now)s::timestamptz, now()) + make_interval(secs => %(check_delay_s)s::float8) END
-WHERE call_id = %(call_id)s;
-
--- name: end_call_intents
--- Writes down the receipts of a call.
--- Parameters: call_id; ordinals, receipts, observed, codes: arrays of equal length.
--- Rows: none.
--- Index: call_intent primary key.
-UPDATE outbox.call_intent c
-SET receipt = r.receipt, observed = r.observed, code = r.code
-FROM unnest(%(ordinals)s::int[], %(receipts)s::text[], %(observed)s::int[], %(codes)s::text[])
-  AS r (ordinal, receipt, observed, code)
-WHERE c.call_id = %(call_id)s AND c.ordinal = r.ordinal;
-
--- name: settle_intents
--- Carries receipts over to the intents. What was sent stands there now, less what the channel sold
--- of its own meanwhile (the change of `believed` since it was claimed).
--- Parameters: connection_id, kind; arrays of equal length: keys, sent (value), expected, sequences,
--- receipts, observed, delays (s), dead, failed (booleans); overwrites: the vendor sets a number
--- without comparing; now: instant of the caller's clock or null.
--- Rows: many: key, state.
--- Index: intent primary key.
-WITH receipt AS (
-  SELECT * FROM unnest(%(keys)s::text[], %(sent)s::int[], %(expected)s::int[],
-    %(sequences)s::bigint[], %(receipts)s::text[], %(observed)s::int[], %(delays)s::float8[],
-    %(dead)s::bool[], %(failed)s::bool[])
-    AS r (key, sent, expected, sequence, receipt, observed, delay_s, dead, failed)
-), locked AS (
-  -- What a vendor took in counts as standing there, so that a newer number is not held up; whether
-  -- it was applied is looked at later.
-  SELECT i.connection_id, i.kind, i.key, i.available, i.believed, i.dropped, i.risen, r.sent,
-    r.sequence, CASE r.receipt WHEN 'submitted' THEN 'done' ELSE r.receipt END AS receipt,
-    r.observed, r.delay_s, r.dead, r.failed,
-    CASE WHEN %(overwrites)s THEN 0 ELSE coalesce(i.believed - r.expected, 0) END AS drift
-  FROM outbox.intent i JOIN receipt r ON r.key = i.key
-  WHERE i.connection_id = %(connection_id)s AND i.kind = %(kind)s
-    AND i.state IN ('sending', 'unknown')
-  ORDER BY i.connection_id, i.kind, i.key
-  FOR UPDATE OF i
-), judged AS (
-  SELECT l.connection_id, l.kind, l.key, l.receipt, l.sequence, l.delay_s, l.dead, l.failed,
-    l.available,
-    CASE
-      WHEN l.receipt = 'done' THEN l.sent + l.drift
-      WHEN l.observed IS NOT NULL THEN l.observed
-      ELSE l.believed END AS believed,
-    -- A lower number than was believed may be a sale that has not been read yet, a higher one a
-    -- restock; they are kept apart, so that one never hides the other.
-    l.dropped + CASE WHEN l.receipt <> 'done'
-      THEN greatest(0, coalesce(l.believed - l.observed, 0)) ELSE 0 END AS dropped,
-    l.risen + CASE WHEN l.receipt <> 'done'
-      THEN greatest(0, coalesce(l.observed - l.believed, 0)) ELSE 0 END AS risen
-  FROM locked l
-), valued AS (
-  SELECT *, greatest(0, available - dropped) AS value FROM judged
-)
-UPDATE outbox.intent i
-SET believed = v.believed,
-  said_at = CASE WHEN v.receipt = 'done' AND %(overwrites)s
-    THEN coalesce(%(now)s::timestamptz, now()) ELSE i.said_at END,
-  dropped = v.dropped,
-  risen = v.risen,
-  unexplained_since = CASE
-    WHEN v.dropped + v.risen = 0 THEN NULL
-    WHEN v.dropped > i.dropped OR v.risen > i.risen THEN coalesce(%(now)s::timestamptz, now())
-    ELSE i.unexplained_since END,
-  value = v.value,
-  confirmed_sequence = CASE WHEN v.receipt = 'done'
-    THEN greatest(i.confirmed_sequence, v.sequence) ELSE i.confirmed_sequence END,
-  state = CASE
-    WHEN v.dead THEN 'dead'
-    WHEN v.receipt = 'unknown' THEN 'unknown'
-    WHEN v.believed IS NOT DISTINCT FROM v.value THEN 'settled'
-    ELSE 'due' END,
-  attempts = CASE WHEN v.receipt = 'done' THEN 0 ELSE i.attempts + v.failed::int END,
-  due_at = coalesce(%(now)s::timestamptz, now()) + make_interval(secs => v.delay_s)
-FROM valued v
-WHERE i.connection_id = v.connection_id AND i.kind = v.kind AND i.key = v.key
-RETURNING i.key, i.state;
-
--- name: forgive_unexplained
--- Ends the patience with changes at a channel that nothing we read explains: the ledger's number
--- counts again.
--- Parameters: connection_id, seen_before: instant; what was seen before it has been waited for.
--- Rows: many: key, dropped, risen (units).
--- Index: intent primary key.
-WITH late AS (
-  SELECT connection_id, kind, key, dropped, risen, greatest(0, available) AS value
-  FROM outbox.intent
-  WHERE connection_id = %(connection_id)s AND dropped + risen > 0
-    AND unexplained_since < %(seen_before)s AND state IN ('settled', 'due')
-  ORDER BY connection_id, kind, key
-  FOR UPDATE
-)
-UPDATE outbox.intent i
-SET value = l.value, dropped = 0, risen = 0, unexplained_since = NULL, due_at = now(),
-  state = CASE WHEN i.believed IS NOT DISTINCT FROM l.value THEN 'settled' ELSE 'due' END
-FROM late l
-WHERE i.connection_id = l.connection_id AND i.kind = l.kind AND i.key = l.key
-RETURNING i.key, l.dropped, l.risen;
-
--- name: want_fetches
--- Notes records that must be read from the vendor.
--- Parameters: arrays of equal length.
--- Rows: none.
--- Index: the unique key of fetch.
-INSERT INTO outbox.fetch (connection_id, resource, ref, event_id)
-SELECT * FROM unnest(%(connection_ids)s::int[], %(resources)s::text[], %(refs)s::text[],
-  %(event_ids)s::bigint[])
-ON CONFLICT DO NOTHING;
-
--- name: due_fetches
--- The records of a connection that are to be read now.
--- Parameters: connection_id, count, now: instant or null.
--- Rows: many.
--- Index: fetch_due.
-SELECT fetch_id, resource, ref, attempts FROM outbox.fetch
-WHERE connection_id = %(connection_id)s AND state = 'due'
-  AND due_at <= coalesce(%(now)s::timestamptz, now())
-ORDER BY due_at, fetch_id LIMIT %(count)s;
-
--- name: end_fetch
--- Writes down what came of a fetch.
--- Parameters: fetch_id, state, delay_s, failed, now: instant or null.
--- Rows: none.
--- Index: fetch primary key.
-UPDATE outbox.fetch
-SET state = %(state)s, attempts = attempts + %(failed)s::int,
-  due_at = coalesce(%(now)s::timestamptz, now()) + make_interval(secs => %(delay_s)s)
-WHERE fetch_id = %(fetch_id)s;
 
 -- name: hasten
 -- Lets everything of a connection that waits after failed tries be tried now. What a person is
@@ -324,13 +310,13 @@ WHERE connection_id = %(connection_id)s AND state IN ('due', 'unknown')
 
 -- name: list_intents
 -- What shall stand where, and what is believed to.
--- Parameters: key: text or null; state: text or null; count.
+-- Parameters: sku: text or null; state: text or null; count.
 -- Rows: many.
--- Index: intent_key.
-SELECT connection_id, kind, key, value, sequence, state, believed, dropped, risen,
+-- Index: intent_sku.
+SELECT connection_id, kind, sku, key, target->>'item_ref' AS item_ref, value, sequence, state, believed, dropped, risen,
   confirmed_sequence, attempts, due_at, wanted_at
 FROM outbox.intent
-WHERE (%(key)s::text IS NULL OR key = %(key)s::text)
+WHERE (%(sku)s::text IS NULL OR sku = %(sku)s::text)
   AND (%(state)s::text IS NULL OR state = %(state)s::text)
 ORDER BY key, connection_id LIMIT %(count)s;
 
@@ -350,31 +336,6 @@ SELECT
   (SELECT coalesce(sum(sends - 1), 0) FROM outbox.call)::bigint AS repeats,
   (SELECT count(*) FROM outbox.call WHERE state = 'done') AS calls_done;
 
--- name: call_latency
--- How long after an event its call left, in ms, over the newest calls.
--- Parameters: count: intents looked at.
--- Rows: one: intents, p50_ms, p95_ms, p99_ms.
--- Index: call_intent primary key.
-SELECT count(*) AS intents,
-  coalesce(percentile_cont(0.50) WITHIN GROUP (ORDER BY ms), 0)::float8 AS p50_ms,
-  coalesce(percentile_cont(0.95) WITHIN GROUP (ORDER BY ms), 0)::float8 AS p95_ms,
-  coalesce(percentile_cont(0.99) WITHIN GROUP (ORDER BY ms), 0)::float8 AS p99_ms
-FROM (
-  SELECT extract(epoch FROM c.started_at - i.wanted_at) * 1000 AS ms
-  FROM outbox.call_intent i JOIN outbox.call c USING (call_id)
-  ORDER BY i.call_id DESC LIMIT %(count)s
-) m;
-
--- name: calls_of_key
--- What was said to the channels of one SKU, newest first.
--- Parameters: key, count.
--- Rows: many.
--- Index: call_intent_key.
-SELECT c.call_id, c.connection_id, c.kind, i.value, i.expected, i.sequence, i.receipt, i.observed,
-  i.code, c.sends, c.started_at, c.finished_at
-FROM outbox.call_intent i JOIN outbox.call c USING (call_id)
-WHERE i.key = %(key)s ORDER BY i.call_id DESC LIMIT %(count)s;
-
 -- name: list_dead
 -- Intents that were given up, with the last word on them.
 -- Parameters: count.
@@ -387,39 +348,20 @@ FROM outbox.intent i WHERE i.state = 'dead' ORDER BY i.key LIMIT %(count)s;
 
 -- name: revive_dead
 -- Puts intents that were given up back to work.
--- Parameters: keys: array or null for all.
+-- Parameters: skus: array or null for all.
 -- Rows: many: connection_id, key.
--- Index: intent_key.
+-- Index: intent_sku.
 UPDATE outbox.intent SET state = 'due', attempts = 0, due_at = now()
-WHERE state = 'dead' AND (%(keys)s::text[] IS NULL OR key = ANY(%(keys)s::text[]))
+WHERE state = 'dead' AND (%(skus)s::text[] IS NULL OR sku = ANY(%(skus)s::text[]))
 RETURNING connection_id, key;
 
--- name: intents_of_keys
+-- name: intents_of_skus
 -- What shall stand where, of some SKUs, and what is believed to.
--- Parameters: keys.
+-- Parameters: skus.
 -- Rows: many.
--- Index: intent_key.
-SELECT connection_id, kind, key, value, sequence, state, believed, dropped, risen,
+-- Index: intent_sku.
+SELECT connection_id, kind, sku, key, value, sequence, state, believed, dropped, risen,
   confirmed_sequence, attempts, due_at, wanted_at
 FROM outbox.intent
-WHERE kind = 'stock.set' AND key = ANY(%(keys)s::text[])
-ORDER BY key, connection_id;
-
--- name: calls_since
--- What was first said to each channel of some SKUs after an instant.
--- Parameters: keys; since: instant.
--- Rows: many, one a (SKU, connection).
--- Index: intent_key, call_intent_key, call primary key.
-SELECT k.key, k.connection_id, f.*
-FROM (
-  SELECT DISTINCT key, connection_id FROM outbox.intent
-  WHERE kind = 'stock.set' AND key = ANY(%(keys)s::text[])
-) k
-CROSS JOIN LATERAL (
-  SELECT c.call_id, c.kind, i.value, i.expected, i.sequence, i.receipt, i.observed, i.code,
-    c.sends, c.started_at, c.finished_at
-  FROM outbox.call_intent i JOIN outbox.call c USING (call_id)
-  WHERE i.key = k.key AND c.connection_id = k.connection_id AND c.started_at >= %(since)s
-  ORDER BY i.call_id LIMIT 1
-) f
-ORDER BY k.key, k.connection_id;
+WHERE kind = 'stock.set' AND sku = ANY(%(skus)s::text[])
+ORDER BY sku, connection_id, key <> sku, key;

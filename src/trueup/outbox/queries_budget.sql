@@ -49,7 +49,8 @@ RETURNING j.wait_s, j.taken, j.at;
 -- name: learn_budget
 -- Believes what a reply says is left, less what others have in flight; a reply that says nothing
 -- only ends its own call's flight.
--- Of two replies the one counts whose call was taken later: they may come out of order.
+-- Of two replies the one counts whose call was taken later: they may come out of order. Of two that
+-- were taken at one instant the one counts that leaves less.
 -- Parameters: connection_id, scope, cost; available, capacity, refill_per_s: numbers or null;
 -- at_most: what is left bounds our pace and never raises it; blocked_s: how long the vendor wants no
 -- calls, or null; taken_at: when the call took its cost, or null; now: instant or null.
@@ -67,8 +68,10 @@ SET in_flight = greatest(0, b.in_flight - %(cost)s::float8),
   balance = CASE
     WHEN t.available IS NULL OR t.taken_at < b.learned_at THEN b.balance
     WHEN %(at_most)s THEN least(b.balance, t.available)
-    ELSE least(t.available, coalesce(t.capacity, b.capacity))
-      - greatest(0, b.in_flight - %(cost)s::float8) END,
+    ELSE least(
+      least(t.available, coalesce(t.capacity, b.capacity))
+        - greatest(0, b.in_flight - %(cost)s::float8),
+      CASE WHEN t.taken_at = b.learned_at THEN b.balance END) END,
   counted_at = CASE
     WHEN t.available IS NULL OR t.taken_at < b.learned_at OR %(at_most)s THEN b.counted_at
     ELSE t.at END,

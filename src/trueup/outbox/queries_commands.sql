@@ -137,30 +137,68 @@ WHERE state IN ('due', 'dead', 'unknown') AND ref = ANY(%(refs)s::text[])
 RETURNING command_id, connection_id, ref;
 
 -- name: submitted_calls
--- Calls that a vendor took in and has had the time to apply.
+-- Calls that a vendor took in and has had the time to apply, with what of them is still open.
 -- Parameters: connection_id, now: instant or null.
--- Rows: many, oldest first, one a (call, intent).
--- Index: call_submitted.
+-- Rows: many, oldest first, one a (call, intent); overtaken: of a batch, a newer number was said.
+-- Index: call_submitted, call_intent primary key, intent primary key.
 SELECT c.call_id, c.kind, c.idempotency_key::text AS idempotency_key, c.sends, c.started_at,
-  i.ordinal, i.key, i.target, i.value, i.expected, i.sequence, i.wanted_at
-FROM outbox.call c JOIN outbox.call_intent i USING (call_id)
-WHERE c.connection_id = %(connection_id)s AND c.state = 'submitted'
+  c.vendor_ref, i.ordinal, i.key, i.target, i.value, i.expected, i.sequence, i.wanted_at,
+  c.vendor_ref IS NOT NULL AND coalesce(w.confirmed_sequence > i.sequence, false) AS overtaken
+FROM outbox.call c
+JOIN outbox.call_intent i USING (call_id)
+LEFT JOIN outbox.intent w
+  ON w.connection_id = c.connection_id AND w.kind = c.kind AND w.key = i.key
+WHERE c.connection_id = %(connection_id)s AND c.state = 'submitted' AND i.receipt = 'submitted'
   AND c.check_at <= coalesce(%(now)s::timestamptz, now())
 ORDER BY c.call_id, i.ordinal;
 
 -- name: check_call_later
 -- Says when a submitted call is looked at again; null ends the looking.
--- Parameters: call_id, check_at.
+-- Parameters: call_id, check_at, vendor_ref: text, or null to leave it.
 -- Rows: none.
 -- Index: call primary key.
 UPDATE outbox.call
-SET check_at = %(check_at)s,
+SET check_at = %(check_at)s, vendor_ref = coalesce(%(vendor_ref)s::text, vendor_ref),
   state = CASE WHEN %(check_at)s::timestamptz IS NULL THEN 'done' ELSE 'submitted' END
 WHERE call_id = %(call_id)s;
 
+-- name: note_receipts
+-- Writes down what came of some of a submitted call's intents.
+-- Parameters: call_id; keys, receipts, codes: arrays of equal length.
+-- Rows: none.
+-- Index: call_intent primary key.
+UPDATE outbox.call_intent c
+SET receipt = r.receipt, code = r.code
+FROM unnest(%(keys)s::text[], %(receipts)s::text[], %(codes)s::text[]) AS r (key, receipt, code)
+WHERE c.call_id = %(call_id)s AND c.key = r.key;
+
+-- name: refuse_submitted
+-- Takes back what was believed of numbers that a vendor took in and refused later: what stood there
+-- before, with what was sold since, stands there. A newer number that was said since counts alone.
+-- Parameters: connection_id, kind; arrays of equal length: keys, sequences, sent, expected.
+-- Rows: many: key, state ("dead": given up).
+-- Index: intent primary key.
+WITH refused AS (
+  SELECT * FROM unnest(%(keys)s::text[], %(sequences)s::bigint[], %(sent)s::int[],
+    %(expected)s::int[]) AS r (key, sequence, sent, expected)
+), locked AS (
+  SELECT i.connection_id, i.kind, i.key, i.believed + (r.expected - r.sent) AS believed
+  FROM outbox.intent i JOIN refused r ON r.key = i.key
+  WHERE i.connection_id = %(connection_id)s AND i.kind = %(kind)s
+    AND i.state IN ('settled', 'due') AND i.confirmed_sequence = r.sequence
+  ORDER BY i.connection_id, i.kind, i.key
+  FOR UPDATE OF i
+)
+UPDATE outbox.intent i
+SET believed = greatest(0, l.believed), state = CASE i.state WHEN 'settled' THEN 'dead' ELSE 'due' END
+FROM locked l
+WHERE i.connection_id = l.connection_id AND i.kind = l.kind AND i.key = l.key
+RETURNING i.key, i.state;
+
 -- name: unapplied_intents
--- Takes note of what stands at a vendor where it took another value in, unless a newer one was said
--- since. A lower level may be a sale that has not been read: it is never raised over that at once.
+-- Takes note of what stands at a vendor where it took another value in. Where a newer one was said
+-- since, that one counts, once the vendor has had a minute for it. A lower level may be a sale that
+-- has not been read: it is never raised over that at once.
 -- Parameters: connection_id, kind; arrays of equal length: keys, sequences, observed; now: instant.
 -- Rows: many: key, state ("due": said again at once).
 -- Index: intent primary key.
@@ -170,18 +208,36 @@ WITH seen AS (
 ), locked AS (
   SELECT i.connection_id, i.kind, i.key, r.observed,
     i.dropped + greatest(0, i.believed - r.observed) AS dropped,
-    i.risen + greatest(0, r.observed - i.believed) AS risen
+    i.risen + greatest(0, r.observed - i.believed) AS risen,
+    outbox.offer(i.available, i.dropped + greatest(0, i.believed - r.observed), i.buffer, i.cap,
+      i.share_percent, i.ahead, i.safety, i.thin_below, i.thin_from, i.thin_to) AS value
   FROM outbox.intent i JOIN seen r ON r.key = i.key
   WHERE i.connection_id = %(connection_id)s AND i.kind = %(kind)s AND i.state = 'settled'
-    AND i.confirmed_sequence = r.sequence AND i.believed <> r.observed
+    AND (i.confirmed_sequence = r.sequence
+      OR i.confirmed_sequence > r.sequence AND i.said_at <= %(now)s::timestamptz - interval '60 s')
+    AND i.believed <> r.observed
   ORDER BY i.connection_id, i.kind, i.key
   FOR UPDATE OF i
 )
 UPDATE outbox.intent i
 SET believed = l.observed, dropped = l.dropped, risen = l.risen, unexplained_since = %(now)s,
-  value = greatest(0, i.available - l.dropped), due_at = %(now)s,
-  state = CASE WHEN l.observed = greatest(0, i.available - l.dropped) THEN 'settled'
-    ELSE 'due' END
+  value = l.value, due_at = %(now)s, said_at = %(now)s,
+  said_up_at = %(now)s,
+  state = CASE WHEN l.observed = l.value THEN 'settled' ELSE 'due' END
 FROM locked l
 WHERE i.connection_id = l.connection_id AND i.kind = l.kind AND i.key = l.key
 RETURNING i.key, i.state;
+
+-- name: last_flags
+-- What was last ordered of each flag; its ref says with which number, and whether it was raised.
+-- What was refused or given up does not stand: it is ordered again once the flag changes.
+-- Parameters: connection_ids; kind; count.
+-- Rows: many: connection_id, variant_ref, sku, number, raised.
+-- Index: command_recent.
+SELECT DISTINCT ON (connection_id, key) connection_id, substr(key, 9) AS variant_ref,
+  regexp_replace(ref, '^([^/]*/){5}', '') AS sku,
+  split_part(ref, '/', 3)::int AS number, split_part(ref, '/', 4) = 'on' AS raised
+FROM outbox.command
+WHERE kind = %(kind)s AND connection_id = ANY(%(connection_ids)s::int[])
+ORDER BY connection_id, key, split_part(ref, '/', 3)::int DESC
+LIMIT %(count)s;

@@ -19,7 +19,7 @@ async def list_intents(
     count: int = 500,
 ) -> list[Row]:
     """Return what shall stand where, and what is believed to."""
-    return await fetch_rows(conn, _queries.list_intents, key=sku, state=state, count=count)
+    return await fetch_rows(conn, _queries.list_intents, sku=sku, state=state, count=count)
 
 
 async def count_outbox(conn: psycopg.AsyncConnection[Any]) -> Row:
@@ -36,7 +36,7 @@ async def calls_of_sku(
     conn: psycopg.AsyncConnection[Any], sku: str, *, count: int = 50
 ) -> list[Row]:
     """Return what was said to the channels of a SKU, newest first."""
-    return await fetch_rows(conn, _queries.calls_of_key, key=sku, count=count)
+    return await fetch_rows(conn, _queries.calls_of_sku, sku=sku, count=count)
 
 
 async def list_dead(conn: psycopg.AsyncConnection[Any], *, count: int = 100) -> list[Row]:
@@ -48,19 +48,19 @@ async def revive_dead(
     conn: psycopg.AsyncConnection[Any], *, skus: list[str] | None = None
 ) -> list[Row]:
     """Put intents that were given up back to work; all of them where `skus` is None."""
-    return await fetch_rows(conn, _queries.revive_dead, keys=skus)
+    return await fetch_rows(conn, _queries.revive_dead, skus=skus)
 
 
 async def intents_of_skus(conn: psycopg.AsyncConnection[Any], skus: list[str]) -> list[Row]:
     """Return what shall stand where, of some SKUs, and what is believed to."""
-    return await fetch_rows(conn, _queries.intents_of_keys, keys=skus)
+    return await fetch_rows(conn, _queries.intents_of_skus, skus=skus)
 
 
 async def calls_since(
     conn: psycopg.AsyncConnection[Any], skus: list[str], since: datetime
 ) -> list[Row]:
     """Return what was first said to each channel of some SKUs after an instant."""
-    return await fetch_rows(conn, _queries.calls_since, keys=skus, since=since)
+    return await fetch_rows(conn, _queries.calls_since, skus=skus, since=since)
 
 
 async def list_budgets(conn: psycopg.AsyncConnection[Any]) -> list[Row]:

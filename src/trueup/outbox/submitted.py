@@ -8,10 +8,12 @@ import psycopg
 from psycopg.rows import dict_row
 
 from trueup.canon.issue import Issue, Severity
+from trueup.contract.connector import Receipt, ReceiptState
 from trueup.db.queries import load_queries
 from trueup.intake.issues import close_issues, open_issues
 from trueup.outbox.claim import calls_of_rows
 from trueup.outbox.model import Call, Claimed
+from trueup.outbox.receipt import CHECK_DELAY_S, given_up
 
 _queries = load_queries("trueup.outbox")
 
@@ -22,6 +24,12 @@ APPLY_PATIENCE = timedelta(minutes=20)
 
 _AGAIN = timedelta(minutes=2)
 NOT_APPLIED = "stock.not_applied"
+
+READ_SOME = "read"
+"""Stands in the place of a batch's name once the vendor has worked it off: it is read back."""
+
+READ_ALL = "read all"
+"""The same, where one of those that were read did not stand there."""
 
 
 async def submitted_calls(
@@ -35,11 +43,67 @@ async def submitted_calls(
     return [(call, begun[call.call_id]) for call in calls_of_rows(connection_id, rows)]
 
 
+async def look_later(
+    conn: Conn, call: Call, now: datetime, *, vendor_ref: str | None = None
+) -> None:
+    """Look at a call again after a while: the vendor is still at it, or did not answer."""
+    later = {"call_id": call.call_id, "check_at": now + _AGAIN, "vendor_ref": vendor_ref}
+    await conn.execute(_queries.check_call_later, later)
+
+
+async def settle_batch(
+    conn: Conn, call: Call, receipts: Sequence[Receipt], *, now: datetime
+) -> None:
+    """Take what a vendor says of a batch that it has worked off: what it refused is given up.
+
+    Args:
+        conn: in autocommit.
+        call: as submitted.
+        receipts: one per intent; empty where the vendor says nothing of them.
+        now: by the caller's clock.
+    """
+    told = zip(call.claimed, receipts, strict=bool(receipts))
+    refused = {c.intent.key: (c, r) for c, r in told if r.state is ReceiptState.REFUSED}
+    gone = [each for each, _ in refused.values()]
+    left = len(call.claimed) - len(gone)
+    soon = now + timedelta(seconds=CHECK_DELAY_S)
+    later = {"check_at": soon if left else None, "vendor_ref": READ_SOME if receipts else READ_ALL}
+    async with conn.transaction():
+        await conn.execute(_queries.check_call_later, later | {"call_id": call.call_id})
+        if not gone:
+            return
+        codes = [receipt.code for _, receipt in refused.values()]
+        await _note(conn, call, list(refused), ReceiptState.REFUSED, codes)
+        cursor = await conn.execute(
+            _queries.refuse_submitted,
+            {
+                "connection_id": call.connection_id,
+                "kind": call.kind,
+                "keys": list(refused),
+                "sequences": [c.sequence for c in gone],
+                "sent": [c.intent.value for c in gone],
+                "expected": [c.intent.expected for c in gone],
+            },
+        )
+        dead = [key for key, state in await cursor.fetchall() if state == "dead"]
+        issues = [(None, call.connection_id, given_up(call, k, refused[k][1])) for k in dead]
+        await open_issues(conn, issues)
+
+
+async def _note(
+    conn: Conn, call: Call, keys: list[str], state: ReceiptState, codes: Sequence[str | None]
+) -> None:
+    receipts = [state.value] * len(keys)
+    told = {"call_id": call.call_id, "keys": keys, "receipts": receipts, "codes": list(codes)}
+    await conn.execute(_queries.note_receipts, told)
+
+
 async def settle_submitted(
     conn: Conn,
     call: Call,
     levels: Sequence[int | None],
     *,
+    unread: int = 0,
     started_at: datetime,
     now: datetime,
 ) -> None:
@@ -47,51 +111,57 @@ async def settle_submitted(
 
     Once the patience is over, a number that is higher there than was said is said again. A lower
     one may be a sale that nobody has read yet: it counts as unexplained, as anywhere else, and is
-    raised only when that patience is over too. A newer number said since goes before all of it.
+    raised only when that patience is over too. A newer number said since goes before all of it;
+    where a batch wrote over such a one, that is noticed at once.
 
     Args:
         conn: in autocommit.
-        call: as submitted.
+        call: as submitted, with what was read of it.
         levels: what stands there now, one per intent; None where the item is gone.
+        unread: how many more of the call were not read, and count as applied if these are.
         started_at: when the call was begun.
         now: by the caller's clock.
     """
-    pairs = zip(call.claimed, levels, strict=True)
-    missing = [(c, n) for c, n in pairs if n is not None and n != c.intent.value]
+    pairs = [(c, n) for c, n in zip(call.claimed, levels, strict=True) if n is not None]
+    missing = [(c, n) for c, n in pairs if n != c.intent.value and not c.overtaken]
     late = now - started_at > APPLY_PATIENCE
+    lost = {c.intent.key for c, _ in missing}
+    applied = sorted({c.intent.key for c in call.claimed} - lost)
+    wrong = (missing if late else []) + [(c, n) for c, n in pairs if c.overtaken]
+    again_at = now + _AGAIN if missing and not late else None
+    if missing and unread:
+        again_at = now  # those that were not read are not believed any more
     async with conn.transaction():
-        done = not missing or late
-        await conn.execute(
-            _queries.check_call_later,
-            {"call_id": call.call_id, "check_at": None if done else now + _AGAIN},
-        )
-        applied = {c.intent.key for c in call.claimed} - {c.intent.key for c, _ in missing}
-        places = [_place(call.connection_id, key) for key in sorted(applied)]
-        await close_issues(conn, NOT_APPLIED, places)
-        if not (missing and late):
-            return
-        cursor = await conn.execute(
-            _queries.unapplied_intents,
-            {
-                "connection_id": call.connection_id,
-                "kind": call.kind,
-                "keys": [c.intent.key for c, _ in missing],
-                "sequences": [c.sequence for c, _ in missing],
-                "observed": [level for _, level in missing],
-                "now": now,
-            },
-        )
-        again = {key for key, state in await cursor.fetchall() if state == "due"}
-        issues = [
-            (
-                None,
-                call.connection_id,
-                _not_applied(call.connection_id, c.intent.key, level or 0, c),
-            )
-            for c, level in missing
-            if c.intent.key in again
-        ]
-        await open_issues(conn, issues)
+        later = {"check_at": again_at, "vendor_ref": READ_ALL if missing and unread else None}
+        await conn.execute(_queries.check_call_later, later | {"call_id": call.call_id})
+        await _note(conn, call, applied, ReceiptState.DONE, [None] * len(applied))
+        await close_issues(conn, NOT_APPLIED, [_place(call.connection_id, k) for k in applied])
+        if wrong:
+            await _say_again(conn, call, wrong, now)
+
+
+async def _say_again(
+    conn: Conn, call: Call, wrong: Sequence[tuple[Claimed, int]], now: datetime
+) -> None:
+    """Take note of what stands there instead, and tell of those that are said again."""
+    cursor = await conn.execute(
+        _queries.unapplied_intents,
+        {
+            "connection_id": call.connection_id,
+            "kind": call.kind,
+            "keys": [c.intent.key for c, _ in wrong],
+            "sequences": [c.sequence for c, _ in wrong],
+            "observed": [level for _, level in wrong],
+            "now": now,
+        },
+    )
+    again = {key for key, state in await cursor.fetchall() if state == "due"}
+    issues = [
+        (None, call.connection_id, _not_applied(call.connection_id, c.intent.key, level, c))
+        for c, level in wrong
+        if c.intent.key in again and not c.overtaken
+    ]
+    await open_issues(conn, issues)
 
 
 def _not_applied(connection_id: int, key: str, level: int, claimed: Claimed) -> Issue:
