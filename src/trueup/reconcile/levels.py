@@ -26,7 +26,7 @@ _ALL = 10_000_000
 
 
 class _Side(msgspec.Struct, frozen=True, kw_only=True):
-    """One SKU on one channel, from both sides; None where a side does not know it."""
+    """One listing of a SKU on one channel, from both sides; None where a side does not know it."""
 
     sku: str
     level: InventoryLevel | None
@@ -76,22 +76,22 @@ async def _join(
     access: Access, levels: list[InventoryLevel], listings: list[Listing]
 ) -> tuple[list[_Side], list[InventoryLevel]]:
     sku_of = {each.item_ref: each.sku for each in listings if each.item_ref}
-    at_vendor = {sku_of[each.item_ref]: each for each in levels if each.item_ref in sku_of}
+    at_vendor = {each.item_ref: each for each in levels if each.item_ref in sku_of}
     unlisted = [each for each in levels if each.item_ref not in sku_of]
     balances = {row["sku"]: row for row in await list_balances(access.conn, count=_ALL)}
     intents = {
-        row["key"]: row
+        row["item_ref"]: row
         for row in await list_intents(access.conn, count=_ALL)
         if row["connection_id"] == access.connection.connection_id and row["kind"] == "stock.set"
     }
     sides = [
         _Side(
             sku=sku,
-            level=at_vendor.get(sku),
+            level=at_vendor.get(item_ref),
             balance=balances.get(sku),
-            intent=intents.get(sku),
+            intent=intents.get(item_ref),
         )
-        for sku in sorted(set(sku_of.values()))
+        for item_ref, sku in sorted(sku_of.items(), key=lambda pair: (pair[1], pair[0]))
     ]
     return sides, unlisted
 

@@ -1,6 +1,12 @@
 """What a check found."""
 
+from decimal import Decimal
+from typing import Final
+
 import msgspec
+
+UNEXPLAINED: Final = "unexplained"
+"""The cause of what nobody can say."""
 
 
 class Discrepancy(msgspec.Struct, frozen=True, kw_only=True):
@@ -8,13 +14,13 @@ class Discrepancy(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         cause: "unexplained" where nobody can say.
-        amount: right less left; units for stock.
+        amount: right less left; units for stock, exact money where there is a currency.
         currency: None for units.
         evidence: what leads to the cause: intents, orders, issues.
     """
 
     cause: str
-    amount: int
+    amount: int | Decimal
     left_ref: str | None
     right_ref: str | None
     evidence: tuple[str, ...] = ()
@@ -27,6 +33,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         left, right: how many there were on each side.
         matched: how many agree.
+        share: of the value that is explained, where a check knows values; None: of the differences.
     """
 
     check: str
@@ -34,11 +41,14 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     right: int
     matched: int
     discrepancies: tuple[Discrepancy, ...]
+    share: float | None = None
 
     @property
     def explained_share(self) -> float:
         """How much of what differs has a cause, 0 to 1; 1 where nothing differs."""
+        if self.share is not None:
+            return self.share
         if not self.discrepancies:
             return 1.0
-        explained = sum(each.cause != "unexplained" for each in self.discrepancies)
+        explained = sum(each.cause != UNEXPLAINED for each in self.discrepancies)
         return round(explained / len(self.discrepancies), 4)
