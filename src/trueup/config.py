@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 import msgspec
 
 from trueup.errors import ConfigError
+from trueup.kernel.limits import LEAD_DAYS, LEAD_DAYS_MAX
 
 CONFIG_FILE = "trueup.toml"
 ENVIRONMENT_PREFIX = "TRUEUP_"
@@ -75,6 +76,33 @@ class PeopleConfig(_Section, frozen=True, kw_only=True):
     default_region: Annotated[str, msgspec.Meta(pattern="^[A-Z]{2}$")] | None = None
 
 
+class BrakeConfig(_Section, frozen=True, kw_only=True):
+    """When counts are held for a person; see `trueup.ledger.brake`."""
+
+    zero_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.2
+    grow_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.2
+    grow_factor: Annotated[float, msgspec.Meta(gt=1)] = 10.0
+    window_s: Annotated[int, msgspec.Meta(ge=1, le=7 * 86400)] = 3600
+    skus_min: Annotated[int, msgspec.Meta(ge=1)] = 20
+
+
+class MasterConfig(_Section, frozen=True, kw_only=True):
+    """Whose word counts for what lies at a site; see `trueup.ledger.masters`."""
+
+    site: Annotated[str, msgspec.Meta(min_length=1)]
+    connection: Annotated[str, msgspec.Meta(min_length=1)]
+    skus: tuple[Annotated[str, msgspec.Meta(min_length=1)], ...] = ("*",)
+    basis: Literal["on_hand", "available"] = "on_hand"
+
+
+class StockConfig(_Section, frozen=True, kw_only=True):
+    """How long more takes to come, who owns what lies where, and which counts are held."""
+
+    lead_days: Annotated[int, msgspec.Meta(ge=1, le=LEAD_DAYS_MAX)] = LEAD_DAYS
+    master: tuple[MasterConfig, ...] = ()
+    brake: BrakeConfig = BrakeConfig()
+
+
 class LogConfig(_Section, frozen=True, kw_only=True):
     """What is written to the log, and how."""
 
@@ -92,6 +120,7 @@ class Config(_Section, frozen=True, kw_only=True):
     worker: WorkerConfig = WorkerConfig()
     owner: OwnerConfig = OwnerConfig()
     people: PeopleConfig = PeopleConfig()
+    stock: StockConfig = StockConfig()
     log: LogConfig = LogConfig()
 
     @property
@@ -177,14 +206,24 @@ def _override(part: SectionT, env: Mapping[str, str], section: str) -> SectionT:
     A variable that names a section and no field of it is refused, as a misspelt field is.
     Other variables that begin with the prefix are not ours to judge.
     """
-    prefix = f"{ENVIRONMENT_PREFIX}{section.upper()}_" if section else ENVIRONMENT_PREFIX
+    prefix = _prefix(section)
+    inner = {
+        field.name: f"{section}.{field.name}"
+        for field in msgspec.structs.fields(part)
+        if section and isinstance(field.default, _Section)
+    }
     types = {
         field.name: field.type
         for field in msgspec.structs.fields(part)
         if not isinstance(field.default, _Section)
     }
-    changes: dict[str, Any] = {}
+    changes: dict[str, Any] = {
+        name: _override(getattr(part, name), env, path) for name, path in inner.items()
+    }
+    deeper = tuple(map(_prefix, inner.values()))
     for variable in sorted(name for name in env if name.startswith(prefix)):
+        if deeper and variable.startswith(deeper):
+            continue
         field = variable.removeprefix(prefix).lower()
         if field in types:
             changes[field] = _read_variable(
@@ -196,6 +235,14 @@ def _override(part: SectionT, env: Mapping[str, str], section: str) -> SectionT:
                 field=f"{section}.{field}",
             )
     return msgspec.structs.replace(part, **changes)
+
+
+def _prefix(section: str) -> str:
+    return (
+        f"{ENVIRONMENT_PREFIX}{section.upper().replace('.', '_')}_"
+        if section
+        else ENVIRONMENT_PREFIX
+    )
 
 
 def _read_variable(text: str, kind: Any, variable: str, field: str) -> Any:  # noqa: ANN401 - any field's type
@@ -220,13 +267,22 @@ def _explain(message: str, *, raw: dict[str, Any], source: str) -> ConfigError:
     what, where = (parts["what"], parts["where"] or "") if parts else (message, "")
     if unknown := _UNKNOWN.search(what):
         name = unknown["name"]
-        section = getattr(Config(), where, None) if where else Config()
-        known = section.__struct_fields__ if isinstance(section, _Section) else ()
+        section = _section_at(where)
+        is_section = isinstance(section, _Section) or section is MasterConfig
+        known = section.__struct_fields__ if is_section else ()  # type: ignore[attr-defined]
         field = f"{where}.{name}" if where else name
         return ConfigError(
             f"{source}: there is no field {field!r}; {_suggest(name, known)}", field=field
         )
     return _mismatch(what, field=where, found=_found(raw, where), source=source)
+
+
+def _section_at(where: str) -> object:
+    """Return the section at a place of the file; None where there is none."""
+    section: object = Config()
+    for name in where.split(".") if where else ():
+        section = MasterConfig if name.startswith("master[") else getattr(section, name, None)
+    return section
 
 
 def _mismatch(what: str, *, field: str, found: str | None, source: str) -> ConfigError:
@@ -282,6 +338,7 @@ _WORDS = (
     ("float", "a number"),
     ("object", "a table"),
     (" | null", ""),
+    ("Object missing required field", "a table with the field"),
     ("str", "a text"),
     ("path", "a path"),
 )
@@ -348,6 +405,31 @@ _DEFAULT = """\
 # keys = ["email", "phone", "customer"]
 # Country of phone numbers that are written without a prefix.
 # default_region = "US"
+
+[stock]
+# So many days more of a SKU takes to come, where no supplier's price list says: a SKU that will be
+# sold out within them is low.
+# lead_days = 14
+
+# A site's stock may be owned by an outside system (an ERP, a warehouse, a Shopify location, FBA):
+# what it says lies there is then a count, and nobody moves units there by hand. Its locations are
+# mapped to sites by the connection's setting location_sites. Patterns of SKUs may hold * and ?.
+# [[stock.master]]
+# site = "main"
+# connection = "odoo"
+# skus = ["*"]
+# Which of its numbers counts: what lies there, or (FBA) what is free there.
+# basis = "on_hand"
+
+[stock.brake]
+# A file of counts, or a master's levels, are held for a person where more than this share of a
+# site's counted SKUs would fall to zero, or grow by more than the factor, within the window.
+# zero_share = 0.2
+# grow_share = 0.2
+# grow_factor = 10.0
+# window_s = 3600
+# A site with fewer counted SKUs is never held.
+# skus_min = 20
 
 [log]
 # debug, info, warning or error

@@ -17,6 +17,7 @@ HubError
 │   └── ConnectionUnknown       intake.connection_unknown   404
 ├── LedgerError                 ledger.*
 │   ├── InsufficientStock       ledger.insufficient_stock   commands only, never facts
+│   ├── SerialElsewhere         ledger.serial_elsewhere     commands only, never facts
 │   ├── KeyReused               ledger.key_reused           same key, other content
 │   └── ReservationClosed       ledger.reservation_closed   409: it holds nothing any more
 ├── ActionError                 action.*
@@ -179,6 +180,12 @@ class InsufficientStock(LedgerError):
     """There are fewer units available than the command asks for."""
 
     code = "ledger.insufficient_stock"
+
+
+class SerialElsewhere(LedgerError):
+    """A serial that the command names is not where it is to be taken from."""
+
+    code = "ledger.serial_elsewhere"
 
 
 class KeyReused(LedgerError):

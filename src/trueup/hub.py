@@ -1,14 +1,38 @@
 """The hub's standing knowledge: its vault, its connectors, its connections."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
 
 from trueup.contract.loader import ConnectorFolder
 from trueup.contract.reader_line import reader_line
 from trueup.govern.vault import Vault
 from trueup.intake.model import Connection
+from trueup.kernel.limits import LEAD_DAYS
+from trueup.ledger.brake import Limits
+from trueup.ledger.kits import NO_KITS, Kits
+from trueup.ledger.masters import Basis, Master, Masters
 from trueup.ledger.rules import SiteOf
-from trueup.ledger.sites import sites_of
+from trueup.ledger.sites import mapped_sites, selling_sites, sites_of
 from trueup.records.people import Keys
+
+OWN_CONNECTOR = "manual"
+"""The connector of our own events."""
+
+OWN_TOPICS = frozenset(("stock/release", "stock/inspection", "stock/pack"))
+"""What the hub itself says of a vendor's thing; the log has it under the vendor's connection."""
+
+
+NO_CONNECTION = -1
+
+
+class NamedMaster(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose word counts for some SKUs at a site, as the configuration names it."""
+
+    site: str
+    connection: str
+    skus: tuple[str, ...] = ("*",)
+    basis: Basis = Basis.ON_HAND
 
 
 class Hub:
@@ -20,6 +44,13 @@ class Hub:
         connections: by number; replaced when connections change.
         owners: field group -> name of the connection that owns it.
         keys: which names join people.
+        limits: of counts that are held for a person.
+        masters: who owns what lies where, by the names of connections.
+
+    Attributes:
+        lead_days: how long more of a SKU takes to come, where no supplier says.
+        sell_sites: from which sites a channel sells, for those that do not sell from all.
+        kits: as far as this process has read them; each batch looks whether there are newer ones.
     """
 
     def __init__(
@@ -30,12 +61,20 @@ class Hub:
         *,
         owners: Mapping[str, str] | None = None,
         keys: Keys | None = None,
+        limits: Limits | None = None,
+        masters: Sequence[NamedMaster] = (),
     ) -> None:
+        self.lead_days = LEAD_DAYS
+        self._named_masters = tuple(masters)
+        self.masters = Masters()
+        self.limits = limits or Limits()
         self.keys = keys or Keys()
+        self.kits: Kits = NO_KITS
         self.vault = vault
         self.connectors = connectors
         self.connections: dict[int, Connection] = {}
         self._sites: dict[int, SiteOf] = {}
+        self.sell_sites: dict[int, frozenset[str]] = {}
         self._owner_names = dict(owners or {})
         self.use_connections(connections)
 
@@ -43,6 +82,24 @@ class Hub:
         """Replace what is known of connections."""
         self.connections = {c.connection_id: c for c in connections}
         self._sites = {c.connection_id: sites_of(c.settings) for c in self.connections.values()}
+        told = {c.connection_id: selling_sites(c.settings) for c in self.connections.values()}
+        self.sell_sites = {number: sites for number, sites in told.items() if sites is not None}
+        numbers = {c.name: c.connection_id for c in self.connections.values()}
+        # Of a master that does not exist nothing is taken, and nobody else takes its place.
+        self.masters = Masters(
+            Master(
+                site=each.site,
+                connection_id=numbers.get(each.connection, NO_CONNECTION),
+                skus=each.skus,
+                basis=each.basis,
+            )
+            for each in self._named_masters
+        )
+
+    def learn_kits(self, kits: Kits) -> None:
+        """Take kits as they were just read; another session may have read newer ones meanwhile."""
+        if kits.edition > self.kits.edition:
+            self.kits = kits
 
     def names(self) -> dict[int, str]:
         """Return the connections' names by number."""
@@ -59,6 +116,17 @@ class Hub:
         """Return the connector of a connection; None where the connection is gone."""
         connection = self.connections.get(connection_id)
         return None if connection is None else self.connectors.get(connection.connector)
+
+    def pays_out(self, connection_id: int) -> bool:
+        """Whether a connection is a payment provider, whose account holds what others sold."""
+        folder = self.folder_of(connection_id)
+        return folder is not None and folder.manifest.kind == "payments"
+
+    def reader_of(self, connection_id: int, topic: str) -> ConnectorFolder | None:
+        """Return the connector that reads an event; None where its connection is gone."""
+        folder = self.folder_of(connection_id)
+        own = folder is not None and topic in OWN_TOPICS
+        return self.connectors.get(OWN_CONNECTOR) if own else folder
 
     def personal_paths(self, connection_id: int) -> tuple[str, ...]:
         """Return where personal data stands in a connection's bodies, as its manifest says."""
@@ -79,15 +147,29 @@ class Hub:
         """Return how a connection's locations map to sites."""
         return self._sites.get(connection_id) or sites_of({})
 
-    def stock_location(self, connection_id: int) -> str | None:
-        """Return the location at which the hub writes a connection's stock.
+    def mapped_sites(self, connection_id: int) -> dict[str, str]:
+        """Return the site of each location that a connection's settings name."""
+        return mapped_sites(self.settings_of(connection_id))
 
-        None: it writes none there. "": the vendor knows no locations.
+    def site_of_line(self, connection_id: int, location_ref: str | None) -> str:
+        """Return the site to which a line of a purchase order goes; our own name sites."""
+        connection = self.connections.get(connection_id)
+        if location_ref and connection is not None and connection.connector == OWN_CONNECTOR:
+            return location_ref
+        return self.site_of(connection_id)(location_ref)
+
+    def stock_location(self, connection_id: int, sku: str = "") -> str | None:
+        """Return the location at which the hub writes a connection's stock, or one SKU's.
+
+        None: it writes none there. "": the vendor knows no locations. Where a connection is itself
+        the master of the SKU it is not written to: our own number would come back as its word.
         """
         connection, folder = self.connections.get(connection_id), self.folder_of(connection_id)
         action = None if folder is None else folder.manifest.action("stock.set")
         if connection is None or action is None:
             return None
-        if not action.per_location:
-            return ""
-        return connection.settings.get("stock_location") or None
+        location = connection.settings.get("stock_location", "") if action.per_location else ""
+        if action.per_location and not location:
+            return None
+        master = self.masters.owner(sku, self.site_of(connection_id)(location or None))
+        return None if master is not None and master.connection_id == connection_id else location

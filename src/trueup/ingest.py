@@ -5,16 +5,18 @@ way as a delivery: into the log first, then applied, and what became of each bod
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 import psycopg
 
+from trueup.canon.inventory import StockMovement
 from trueup.canon.issue import Issue, Severity
 from trueup.canon.record import Record
-from trueup.contract.connector import Mapped, Piece
+from trueup.contract.connector import Mapped, Piece, Source
 from trueup.contract.recognition import identify_piece
+from trueup.counting import counts_told
 from trueup.db.pool import connect, translate_errors
 from trueup.errors import BodyTooLarge
 from trueup.govern.persons import read_keys
@@ -27,6 +29,8 @@ from trueup.intake.reads import fates_of_events, issues_of_events
 from trueup.intake.refuse import note_refusal
 from trueup.kernel.clock import Clock, SystemClock
 from trueup.kernel.limits import BATCH_EVENTS_MAX, BODY_BYTES_MAX, COMMIT_EVENTS_MAX
+from trueup.ledger.brakes import hold_file, reasons_against
+from trueup.own import refuse_owned
 from trueup.pipeline import Applier
 from trueup.records.store import load_entities
 from trueup.records.understand import understand
@@ -38,6 +42,10 @@ WAIT_S_MAX = 120.0
 _IDLE_S = 0.02
 _BALANCE_INTERVAL_S = 0.3
 _TTL_S = 10.0
+
+
+Progress = Callable[[str, int], None]
+"""Is told a stage, "taken" or "applied", and how many pieces are done."""
 
 
 class Handed(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +103,7 @@ async def take_in(
     handed: Sequence[Handed],
     *,
     clock: Clock | None = None,
+    progress: Progress | None = None,
 ) -> Taken:
     """Append pieces to the log, apply them, and say what became of each.
 
@@ -104,6 +113,7 @@ async def take_in(
         connection: whose pieces they are.
         handed: all of them or none are appended.
         clock: says when they came in.
+        progress: is told how many pieces are "taken" and then "applied".
     """
     clock = clock or SystemClock()
     folder = hub.connectors[connection.connector]
@@ -126,20 +136,70 @@ async def take_in(
         )
     with translate_errors():
         async with await connect(conninfo, application_name="trueup-ingest") as conn:
-            appended = await append_all(conn, hub, events)
+            appended = await _append(conn, hub, connection, events, progress)
             refused = [
                 await _refuse(conn, connection, each)
                 for each in handed
                 if len(each.piece.body) > BODY_BYTES_MAX
             ]
-        await apply_events(conninfo, hub, [a.event_id for a in appended])
+        event_ids = [a.event_id for a in appended]
+        await apply_events(conninfo, hub, event_ids, progress=progress)
         async with await connect(conninfo, application_name="trueup-ingest") as conn:
             names = [each.name for each in fitting]
             return await _read_back(conn, hub, names, events, appended, refused)
 
 
+async def _append(
+    conn: psycopg.AsyncConnection[Any],
+    hub: Hub,
+    connection: Connection,
+    events: Sequence[NewEvent],
+    progress: Progress | None,
+) -> list[Appended]:
+    """Append what was handed in; counts that change too much at once are held, all of them."""
+    told = [_meaning_of(hub, connection, event) for event in events]
+    _refuse_owned(hub, connection, told)
+    counts = [count for mapped in told for count in counts_told(mapped)]
+    async with conn.transaction():
+        appended = await append_all(conn, hub, events, progress)
+        fresh = [a.event_id for a in appended if not (a.repeated or a.conflicting)]
+        reason = await reasons_against(conn, counts, hub.limits) if fresh and counts else ""
+        if reason:
+            at = events[0].received_at
+            await hold_file(conn, connection.connection_id, fresh, reason, at)
+    return appended
+
+
+def _refuse_owned(hub: Hub, connection: Connection, told: Sequence[Mapped]) -> None:
+    """Refuse movements by hand where somebody else's word counts.
+
+    Raises:
+        ConfigError: names the master.
+    """
+    for movement in (record for mapped in told for record in mapped.records):
+        if not isinstance(movement, StockMovement):
+            continue
+        for site in filter(None, (movement.site, movement.to_site)):
+            number = connection.connection_id
+            refuse_owned(hub, number, ref=movement.ref, sku=movement.sku, site=site)
+
+
+def _meaning_of(hub: Hub, connection: Connection, event: NewEvent) -> Mapped:
+    source = Source(
+        topic=event.topic,
+        body=event.body,
+        received_at=event.received_at,
+        raised_at=event.raised_at,
+        settings=connection.settings,
+    )
+    return hub.connectors[connection.connector].mapping.map_source(source)
+
+
 async def append_all(
-    conn: psycopg.AsyncConnection[Any], hub: Hub, events: Sequence[NewEvent]
+    conn: psycopg.AsyncConnection[Any],
+    hub: Hub,
+    events: Sequence[NewEvent],
+    progress: Progress | None = None,
 ) -> list[Appended]:
     """Append any number of events in one transaction: all of them or none."""
     appended: list[Appended] = []
@@ -147,11 +207,18 @@ async def append_all(
         for start in range(0, len(events), COMMIT_EVENTS_MAX):
             batch = events[start : start + COMMIT_EVENTS_MAX]
             appended += await append_events(conn, hub.vault, batch)
+            if progress is not None:
+                progress("taken", len(appended))
     return appended
 
 
 async def apply_events(
-    conninfo: str, hub: Hub, event_ids: Sequence[int], *, wait_s_max: float = WAIT_S_MAX
+    conninfo: str,
+    hub: Hub,
+    event_ids: Sequence[int],
+    *,
+    wait_s_max: float = WAIT_S_MAX,
+    progress: Progress | None = None,
 ) -> bool:
     """Apply events now, or wait while the workers do; False where some still wait at the end.
 
@@ -161,6 +228,7 @@ async def apply_events(
         return True
     wanted = sorted(set(event_ids))
     loop = asyncio.get_running_loop()
+    applied = 0
     ends_at, balanced_at = loop.time() + wait_s_max, float("-inf")
     conn = await connect(conninfo, application_name="trueup-ingest")
     async with conn:
@@ -176,6 +244,11 @@ async def apply_events(
                 await refresh_connections(conn, hub)
             if events:
                 await applier.apply(events)
+                applied += len(events)
+                if applied < len(wanted):
+                    ends_at = loop.time() + wait_s_max  # as long as it goes on, it is waited for
+                if progress is not None:
+                    progress("applied", min(applied, len(wanted)))
                 continue
             fates = await fates_of_events(conn, wanted)
             if not any(fate["queued"] for fate in fates):
@@ -270,7 +343,7 @@ async def read_meanings(
         persons = {bytes(event.person) for event in events if event.person is not None}
         keys = await read_keys(conn, hub.vault, persons) if persons else {}
         for event in events:
-            folder = hub.folder_of(event.connection_id)
+            folder = hub.reader_of(event.connection_id, event.topic)
             if folder is None:
                 meanings[event.event_id] = Mapped(ignored="its connection is gone")
             else:

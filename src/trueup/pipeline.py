@@ -6,55 +6,55 @@ A batch is applied whole or not at all. Where it fails, its events are tried one
 bad event holds up nothing else; an event that keeps failing is parked with its cause.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
 import structlog
 
-from trueup.canon.inventory import InventoryLevel, MovementKind, StockMovement
+from trueup.bridge import Bridge
+from trueup.canon.inventory import InventoryLevel, StockMovement
 from trueup.canon.issue import Issue
-from trueup.canon.order import Order
-from trueup.canon.privacy import PrivacyKind, PrivacyRequest
+from trueup.canon.kit import Kit
 from trueup.canon.product import Product
 from trueup.canon.record import Record, encode
 from trueup.canon.reservation import Reservation
+from trueup.canon.rule import ChannelRule
+from trueup.counting import hold_counts
 from trueup.errors import DatabaseUnavailable
 from trueup.govern.persons import open_keys, read_keys
 from trueup.hub import Hub
-from trueup.intake.claim import finish_events, rewrap_keys
+from trueup.intake.claim import finish_events
 from trueup.intake.drift import DriftWatch
 from trueup.intake.issues import open_issues
 from trueup.intake.model import Event
-from trueup.intake.park import (
-    RETRY_DELAYS_S,
-    Parking,
-    darken_events,
-    park_events,
-    postpone_event,
-)
+from trueup.intake.park import RETRY_DELAYS_S, Parking, park_events, postpone_event
+from trueup.ledger.counts import Recount, is_count, recount_of
 from trueup.ledger.holds import replace_holds
-from trueup.ledger.model import Place, Position, Positions, Transaction
+from trueup.ledger.kitting import kit_changes, newer_kits
+from trueup.ledger.model import Positions, Transaction
+from trueup.ledger.money_book import post_money
+from trueup.ledger.named import note_named
 from trueup.ledger.oversell import note_oversells
+from trueup.ledger.placing import MOVING_KINDS, place, skus_of
 from trueup.ledger.post import (
     SkuNumbers,
     lock_balances,
-    lock_sites,
     post_transactions,
     posted_of_records,
+    recount,
 )
-from trueup.ledger.reservation import positions_of_reservation
-from trueup.ledger.rules import difference, positions_of_movement, positions_of_order
-from trueup.outbox.channels import levels_written, tell_listings
+from trueup.ledger.rules import difference
+from trueup.outbox.ahead import change_ahead
+from trueup.outbox.channels import at_selling_sites, levels_written, tell_listings
 from trueup.outbox.command import Told, confirm_commands
-from trueup.outbox.enqueue import (
-    change_stock,
-    observe_levels,
-    want_fetches,
-)
+from trueup.outbox.enqueue import change_stock, observe_levels, want_fetches
 from trueup.outbox.outcome import told_by_record
+from trueup.outbox.reach import ReachWatch, is_live
+from trueup.outbox.rules import PlacedRule, set_rules, unknown_channel
+from trueup.rebook import KitNews
 from trueup.records.entities import RecordId, changed_entities, claims_of
-from trueup.records.erasure import find_traces, forget
+from trueup.records.expected import note_lines
 from trueup.records.links import Names, digests_of, name_record
 from trueup.records.listings import replace_listings
 from trueup.records.merge import Outcome, merge, take_apart
@@ -62,6 +62,7 @@ from trueup.records.model import Stored, Version
 from trueup.records.owners import note_differences
 from trueup.records.people import people_names
 from trueup.records.personas import Personas, last_seen, personas_of
+from trueup.records.persons import erase_persons, put_keys_under_persons
 from trueup.records.sealed import open_stored, seal_version
 from trueup.records.store import (
     EntityKey,
@@ -76,9 +77,6 @@ _log = structlog.get_logger("trueup.pipeline")
 
 Conn = psycopg.AsyncConnection[Any]
 
-# With these the books of a SKU begin, also where not a unit moves.
-_OPENING = (MovementKind.OPENING, MovementKind.RECEIPT, MovementKind.COUNT)
-
 
 class Applier:
     """Applies events over one database session, which holds their partitions.
@@ -87,6 +85,7 @@ class Applier:
         conn: in autocommit; each batch is one transaction on it.
         hub: vault, connectors and connections.
         watch: looks at bodies for drift.
+        reach: gathers how old sales are when they are taken in.
         record_numbers: where several appliers share a block of them.
     """
 
@@ -96,11 +95,13 @@ class Applier:
         hub: Hub,
         watch: DriftWatch | None = None,
         *,
+        reach: ReachWatch | None = None,
         record_numbers: RecordNumbers | None = None,
     ) -> None:
         self._conn = conn
         self._hub = hub
         self._watch = watch
+        self._reach = reach
         self._skus = SkuNumbers()
         self._record_numbers = record_numbers or RecordNumbers()
 
@@ -124,23 +125,41 @@ class Applier:
 
     async def apply_now(self, events: Sequence[Event]) -> None:
         """Apply events in one transaction, or in the caller's; what fails is raised."""
+        while not await self._apply_known(events):
+            pass  # a kit was defined meanwhile; each turn knows more of them
+
+    async def _apply_known(self, events: Sequence[Event]) -> bool:
+        """Apply events by the kits that are known; False where there are newer ones."""
         batch = _Batch(self._hub)
         batch.understand(events, await self._person_keys(events))
         if self._watch is not None:
-            for u in batch.good:
-                event = u.event
+            for event, u in ((u.event, u) for u in batch.good if not u.rebooks):
                 self._watch.look(event.connection_id, event.topic, event.event_id, u.source.body)
         batch.entities, elsewhere = await load_claimed(
             self._conn, batch.entity_keys(), claims_of(batch.good)
         )
         batch.refuse_changed(elsewhere)
+        batch.note_counted()
         batch.posted = await posted_of_records(self._conn, batch.known_record_ids())
         batch.record_ids = list(
             await self._record_numbers.reserve(self._conn, batch.record_count())
         )
-        numbers = await self._skus.number(self._conn, batch.sku_codes())
+        codes = batch.sku_codes()
+        if self._hub.masters:
+            others = await batch.bridge.prepare(self._conn, batch.good)
+            codes |= others | batch.kits.beside(others, batch.good)
+        numbers = await self._skus.number(self._conn, codes)
         async with self._conn.transaction():
-            await batch.write(self._conn, numbers)
+            kits = batch.kits
+            newer = await newer_kits(self._conn, kits.known, alone=kits.arriving(batch.good))
+            if newer is None:
+                await batch.write(self._conn, numbers)
+        if newer is not None:
+            self._hub.learn_kits(newer)
+            return False
+        if self._reach is not None:
+            self._reach.note_sales(batch.transactions)
+        return True
 
     async def _person_keys(self, events: Sequence[Event]) -> dict[bytes, bytes]:
         persons = {event.person for event in events if event.person is not None}
@@ -180,14 +199,19 @@ class _Batch:
         self.products: dict[tuple[int, str], Product] = {}
         self.levels: list[tuple[int, InventoryLevel]] = []
         self.reservations: dict[int, Reservation] = {}
+        self.bridge = Bridge(hub)
+        self.counted: set[int] = set()
+        self.recounts: dict[int, Recount] = {}
         self.told: list[Told] = []
+        self.rules: dict[int, PlacedRule] = {}
+        self.kits = KitNews(hub.kits)
 
     # -- reading -------------------------------------------------------------------------------
 
     def understand(self, events: Sequence[Event], person_keys: Mapping[bytes, bytes]) -> None:
         """Open and map every event; those with a fault are to be parked."""
         for event in events:
-            folder = self.hub.folder_of(event.connection_id)
+            folder = self.hub.reader_of(event.connection_id, event.topic)
             if folder is None:
                 self.parkings.append(
                     Parking(
@@ -227,9 +251,12 @@ class _Batch:
     def entity_keys(self) -> list[EntityKey]:
         """Return the entities that the batch speaks of."""
         return [
-            (u.event.connection_id, record.entity())
-            for u in self.good
-            for record in u.mapped.records
+            *((u.event.connection_id, u.event.entity) for u in self.good if u.rebooks),
+            *(
+                (u.event.connection_id, record.entity())
+                for u in self.good
+                for record in u.mapped.records
+            ),
         ]
 
     def known_record_ids(self) -> list[int]:
@@ -238,8 +265,17 @@ class _Batch:
             stored.record_id
             for records in self.entities.values()
             for stored in records.values()
-            if stored.kind in {Order.kind, StockMovement.kind, Reservation.kind}
+            if stored.kind in MOVING_KINDS
         ]
+
+    def note_counted(self) -> None:
+        """Keep which records counted something when the batch began."""
+        self.counted = {
+            stored.record_id
+            for records in self.entities.values()
+            for stored in records.values()
+            if is_count(stored.body)
+        }
 
     def record_count(self) -> int:
         """Return how many records the batch may make."""
@@ -252,8 +288,8 @@ class _Batch:
         arrived = (record for u in self.good for record in u.mapped.records)
         for source in (stored, arrived):
             for record in source:
-                codes.update(_skus_of(record))
-        return codes
+                codes.update(skus_of(record))
+        return codes | self.kits.beside(codes, self.good)
 
     # -- writing -------------------------------------------------------------------------------
 
@@ -263,16 +299,21 @@ class _Batch:
         The order of the writes is the same in every batch, and so is the order of the locks:
         persons, records, balances, intents.
         """
+        self.good, held = await hold_counts(conn, self.hub, self.good, self.bridge.counts_of)
+        self.parkings += held
         personas = personas_of(self.hub.vault, self.good, self.entities, self.hub.personal_paths)
         keys = await open_keys(
             conn, self.hub.vault, personas.values(), seen_at=last_seen(self.good, personas)
         )
-        sites = await self._locked_sites(conn, numbers)
         for understood in self.good:
-            self._merge_event(understood, personas, keys, sites)
+            self._merge_event(understood, personas, keys)
         changed = [s for records in self.entities.values() for s in records.values() if s.touched]
-        await store_records(conn, changed=changed, versions=self.versions)
-        await self._post(conn, numbers)
+        await store_records(conn, changed=changed, versions=self.versions, beside=self.entities)
+        await self._post(conn, numbers, await note_lines(conn, changed, self.hub.site_of_line))
+        await note_named(conn, changed, numbers)
+        if self.good:
+            learned_at = max(u.event.received_at for u in self.good)
+            await post_money(conn, changed, self.hub.pays_out, learned_at)
         await observe_levels(conn, await levels_written(conn, self.hub, self.levels))
         await want_fetches(
             conn,
@@ -283,42 +324,31 @@ class _Batch:
             ],
         )
         await confirm_commands(conn, self.told)
-        await self._put_keys_under_persons(conn, personas, keys)
-        await self._erase(conn)
-        await open_issues(conn, self.issues)
+        await put_keys_under_persons(conn, self.hub.vault, self.good, personas, keys)
+        await erase_persons(conn, self.hub.vault, self.good)
+        await open_issues(conn, [*self.issues, *self.kits.issues, *self.bridge.issues])
         await park_events(conn, self.parkings)
         await finish_events(conn, [u.event.event_id for u in self.good])
-
-    async def _locked_sites(
-        self, conn: Conn, numbers: dict[str, int]
-    ) -> dict[tuple[str, str], int]:
-        counts = [
-            (record.sku, record.site)
-            for u in self.good
-            for record in u.mapped.records
-            if isinstance(record, StockMovement) and record.movement is MovementKind.COUNT
-        ]
-        if not counts:
-            return {}
-        # The balances first, as in every batch; whoever moves a unit waits for them.
-        await lock_balances(conn, numbers)
-        return await lock_sites(conn, counts)
 
     def _merge_event(
         self,
         understood: Understood,
         personas: Personas,
         keys: Mapping[bytes, bytes],
-        sites: dict[tuple[str, str], int],
     ) -> None:
         event = understood.event
         moved: dict[EntityKey, dict[RecordKey, Stored]] = {}
+        if understood.rebooks:
+            entity = (event.connection_id, event.entity)
+            moved[entity] = self.entities[entity]
         for record in understood.mapped.records:
             entity = (event.connection_id, record.entity())
             persona = personas.get((event.event_id, record.kind, record.ref))
             person = None if persona is None else persona.person
             stored, outcome, links = self._merge_record(understood, record, person, keys)
             has_news = outcome in {Outcome.CREATED, Outcome.CHANGED}
+            if isinstance(record, Kit) and outcome is not Outcome.SAME:
+                self.kits.tell(event, record)
             if has_news or record.unites:
                 whose = persona or personas.get((event.event_id, "", ""))
                 # Of a person who was erased meanwhile no name is kept.
@@ -328,15 +358,30 @@ class _Batch:
                 name_record(stored, digests)
             if has_news:
                 moved[entity] = self.entities[entity]
-                if isinstance(stored.body, Product):
-                    self.products[event.connection_id, record.ref] = stored.body
-                elif isinstance(stored.body, InventoryLevel):
-                    self.levels.append((event.connection_id, stored.body))
-                told = told_by_record(event.connection_id, stored.body)
-                if told is not None:
-                    self.told.append(told)
+                self._note_news(event, stored)
+                self.bridge.take_news(event, stored)
         for (connection_id, _), records in moved.items():
-            self._book(understood, connection_id, records, sites)
+            self._book(understood, connection_id, records)
+
+    def _note_news(self, event: Event, stored: Stored) -> None:
+        """Keep what is to be done about a record besides booking it."""
+        if isinstance(stored.body, Product):
+            self.products[event.connection_id, stored.ref] = stored.body
+        elif isinstance(stored.body, InventoryLevel):
+            self.levels.append((event.connection_id, stored.body))
+        elif isinstance(stored.body, ChannelRule):
+            self._rule(event, stored.record_id, stored.body)
+        told = told_by_record(event.connection_id, stored.body)
+        if told is not None:
+            self.told.append(told)
+
+    def _rule(self, event: Event, record_id: int, rule: ChannelRule) -> None:
+        connection_id = {name: n for n, name in self.hub.names().items()}.get(rule.channel)
+        self.rules[record_id] = PlacedRule(
+            record_id=record_id, connection_id=connection_id, rule=rule
+        )
+        if connection_id is None and not rule.deleted:
+            self.issues.append((event.event_id, event.connection_id, unknown_channel(rule)))
 
     def _merge_record(
         self,
@@ -382,53 +427,48 @@ class _Batch:
         understood: Understood,
         connection_id: int,
         records: Mapping[RecordKey, Stored],
-        sites: dict[tuple[str, str], int],
     ) -> None:
         """Post the difference between what an entity's records say and what was posted."""
+        event, bodies = understood.event, [each.body for each in records.values()]
+        site_of, known = self.hub.site_of(connection_id), self.kits.known
         for stored in records.values():
-            opens: frozenset[str] = frozenset()
-            occurred_at = stored.stamp.updated_at
-            posted = self.posted.get(stored.record_id, {})
-            if isinstance(stored.body, Order):
-                bodies = (other.body for other in records.values())
-                wanted = positions_of_order(bodies, self.hub.site_of(connection_id))
-                reason = "order"
-            elif isinstance(stored.body, StockMovement):
-                movement = stored.body
-                here = Position(movement.sku, Place.ON_HAND, movement.site)
-                without = sites.get((movement.sku, movement.site), 0) - posted.get(here, 0)
-                wanted = positions_of_movement(movement, without)
-                if movement.movement in _OPENING:
-                    opens = frozenset((movement.sku,))
-                reason = movement.movement.value
-            elif isinstance(stored.body, Reservation):
-                wanted = positions_of_reservation(stored.body, self.hub.site_of(connection_id))
-                reason = stored.body.kind
-                self.reservations[stored.record_id] = stored.body
-            else:
+            if self.bridge.take_order(event, stored, records):
                 continue
+            first = stored.began_with(event.event_id)
+            if (placed := place(stored.body, lambda: bodies, site_of, known, first=first)) is None:
+                continue
+            posted = self.posted.get(stored.record_id, {})
+            wanted, opens = placed.positions, placed.opens
+            if isinstance(stored.body, Reservation):
+                self.reservations[stored.record_id] = stored.body
+            elif isinstance(stored.body, StockMovement) and (
+                is_count(stored.body) or stored.record_id in self.counted
+            ):
+                self.counted.add(stored.record_id)
+                self.recounts[stored.record_id] = recount_of(stored.body, event, stored.record_id)
+                wanted = posted  # what a count posts is found under the locks
             moves = difference(wanted, posted)
-            if not moves and not opens:
+            if not (moves or opens or placed.own_back):
                 continue
             self.posted[stored.record_id] = wanted
-            for position, units in moves.items():
-                if position.place is Place.ON_HAND:
-                    site = (position.sku, position.site)
-                    sites[site] = sites.get(site, 0) + units
             self.transactions.append(
                 Transaction(
-                    event_id=understood.event.event_id,
+                    event_id=event.event_id,
                     record_id=stored.record_id,
-                    connection_id=connection_id,
-                    reason=reason,
-                    occurred_at=occurred_at,
-                    seen_at=understood.event.received_at,
+                    connection_id=placed.told_by(connection_id),
+                    reason=placed.reason,
+                    occurred_at=placed.occurred_at or stored.stamp.updated_at,
+                    own_at=None if posted else placed.own_at,
+                    own_back=placed.own_back,
+                    variants=placed.variants,
+                    seen_at=event.received_at,
                     moves=moves,
                     opens=opens,
+                    live=is_live(understood.event, placed.occurred_at or stored.stamp.updated_at),
                 )
             )
 
-    async def _post(self, conn: Conn, numbers: dict[str, int]) -> None:
+    async def _post(self, conn: Conn, numbers: dict[str, int], expected: set[str]) -> None:
         listings = await replace_listings(
             conn,
             [(connection_id, product) for (connection_id, _), product in self.products.items()],
@@ -437,57 +477,23 @@ class _Batch:
         if skus:
             skus |= {p.sku for t in self.transactions for p in t.moves}
             await lock_balances(conn, {sku: numbers[sku] for sku in skus})
-        changes = await post_transactions(conn, self.transactions, numbers)
-        await replace_holds(conn, self.reservations, numbers)
-        await tell_listings(conn, self.hub, listings, numbers)
-        await change_stock(conn, changes)
+        bridged, levels = await self.bridge.post(conn, numbers, self.kits.known)
+        recounts = [*self.recounts.values(), *levels]
+        self.transactions += [*bridged, *await recount(conn, recounts, numbers, self.transactions)]
+        changes = await post_transactions(conn, self.transactions, numbers, recounts)
+        await replace_holds(conn, self.reservations, numbers, self.kits.known)
+        await set_rules(conn, list(self.rules.values()))
+        kits = await self.kits.define(conn, self.hub.vault, numbers)
+        listed = {listing.sku for listing in listings}
+        with_kits = await kit_changes(conn, kits, changes, numbers, (listed, self.kits.told))
+        await tell_listings(conn, self.hub, listings, numbers, kits)
+        at_sites = await at_selling_sites(conn, self.hub, with_kits, kits)
+        if self.rules or expected or listed:
+            now = max(u.event.received_at for u in self.good)
+            told = None if self.rules else expected | listed
+            await change_ahead(conn, self.hub.sell_sites, told, now=now, beside=with_kits)
+        await change_stock(conn, with_kits, at_sites)
         await note_oversells(conn, changes, self.transactions)
         if listings:
             event_id = max(u.event.event_id for u in self.good)
-            told = {listing.sku for listing in listings}
-            await note_differences(conn, told, self.hub.owners(), self.hub.names(), event_id)
-
-    async def _put_keys_under_persons(
-        self,
-        conn: Conn,
-        personas: Personas,
-        keys: Mapping[bytes, bytes],
-    ) -> None:
-        whose: dict[int, bytes] = {}
-        for (event_id, _, _), persona in personas.items():
-            whose.setdefault(event_id, persona.person)
-        rewrapped, dark = [], []
-        for u in self.good:
-            person = whose.get(u.event.event_id)
-            if u.event_key is None or person is None or u.event.person is not None:
-                continue
-            if person in keys:
-                wrapped = self.hub.vault.wrap_for_person(u.event_key, keys[person])
-                rewrapped.append((u.event.event_id, person, wrapped))
-            else:
-                dark.append(u.event.event_id)  # it came in before the person was erased
-        await rewrap_keys(conn, rewrapped)
-        await darken_events(conn, dark)
-
-    async def _erase(self, conn: Conn) -> None:
-        """Carry out requests to be forgotten, last, when everything else of theirs is sealed."""
-        for u in self.good:
-            for record in u.mapped.records:
-                if isinstance(record, PrivacyRequest) and record.request is not PrivacyKind.ACCESS:
-                    await self._forget(conn, u.event, record)
-
-    async def _forget(self, conn: Conn, event: Event, request: PrivacyRequest) -> None:
-        connection_id, vault = event.connection_id, self.hub.vault
-        traces = await find_traces(conn, vault, connection_id, request)
-        await forget(conn, vault, connection_id, request, traces, event_id=event.event_id)
-
-
-def _skus_of(record: Record) -> Iterable[str]:
-    if isinstance(record, Order):
-        return (line.sku for line in record.lines if line.sku)
-    if isinstance(record, Reservation):
-        # One that was refused moves nothing: what it names need not be a SKU of ours.
-        return (line.sku for line in record.lines if not record.shortages)
-    if isinstance(record, Product):
-        return (variant.sku for variant in record.variants if variant.sku)
-    return (record.sku,) if isinstance(record, StockMovement) else ()
+            await note_differences(conn, listed, self.hub.owners(), self.hub.names(), event_id)

@@ -1,5 +1,6 @@
-"""The hub's processes, started and stopped from another program of ours."""
+"""The hub's processes: what each does once it is up, and how another program of ours runs them."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -10,7 +11,21 @@ from pathlib import Path
 
 STOP_TIMEOUT_S = 15.0
 
+GARBAGE_MIN = 10_000
+"""So many objects more than were freed, and garbage is looked for."""
+
 Child = subprocess.Popen[bytes]
+
+
+def settle_memory() -> None:
+    """Take what is loaded as here to stay; call once, when a process is up.
+
+    Otherwise the collector walks modules, connectors and schemas again and again while a batch is
+    applied: a sixth of a worker's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_MIN, *gc.get_threshold()[1:])
 
 
 def start_process(name: str, config_path: Path | None) -> Child:

@@ -12,19 +12,20 @@ from typing import Any
 import msgspec
 import psycopg
 
-from trueup.canon.inventory import MovementKind, StockMovement
+from trueup.canon.inventory import InventoryLevel
 from trueup.canon.order import Order
-from trueup.canon.reservation import Reservation
+from trueup.canon.record import Record
 from trueup.govern.persons import read_keys
 from trueup.hub import Hub
 from trueup.intake.claim import load_events
 from trueup.intake.model import Event
 from trueup.intake.reads import scan_log
 from trueup.kernel.limits import BATCH_EVENTS_MAX
+from trueup.ledger.counts import is_count
+from trueup.ledger.kitting import newer_kits
 from trueup.ledger.model import Positions
+from trueup.ledger.placing import place
 from trueup.ledger.post import posted_of_records
-from trueup.ledger.reservation import positions_of_reservation
-from trueup.ledger.rules import positions_of_movement, positions_of_order
 from trueup.records.merge import merge, take_apart
 from trueup.records.model import Stored
 from trueup.records.store import EntityKey, RecordKey, load_entities
@@ -86,6 +87,7 @@ async def replay_log(conn: Conn, hub: Hub) -> Replayed:
     await conn.execute(_PATIENT, (f"{_SCAN_TIMEOUT_S}s",))
     async with conn.transaction():
         await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        hub.learn_kits(await newer_kits(conn, hub.kits) or hub.kits)
         await _replay(conn, hub, found)
     return found
 
@@ -147,12 +149,14 @@ def _merge(
     found: Replayed,
 ) -> None:
     found.events += 1
-    folder = hub.folder_of(event.connection_id)
+    folder = hub.reader_of(event.connection_id, event.topic)
     if folder is None:
         return
     understood = understand(
         hub.vault, folder, event, keys, settings=hub.settings_of(event.connection_id)
     )
+    if understood.rebooks:
+        return
     if understood.event_key is None:
         found.dark += 1
         dark.add((event.connection_id, event.entity))
@@ -203,17 +207,19 @@ def _positions(
     hub: Hub, connection_id: int, record: Stored, records: Records, found: Replayed
 ) -> Positions | None:
     """Return what a record means for stock; None where that can not be said again."""
-    if isinstance(record.body, Order):
-        bodies = (each.body for each in records.values())
-        return positions_of_order(bodies, hub.site_of(connection_id))
-    if isinstance(record.body, StockMovement):
-        if record.body.movement is MovementKind.COUNT:
-            found.skipped += 1
-            return None
-        return positions_of_movement(record.body, 0)
-    if isinstance(record.body, Reservation):
-        return positions_of_reservation(record.body, hub.site_of(connection_id))
-    return {}
+    if is_count(record.body) or _is_bridged(hub, connection_id, record.body):
+        found.skipped += 1
+        return None
+    bodies = [each.body for each in records.values()]
+    placed = place(record.body, lambda: bodies, hub.site_of(connection_id), hub.kits)
+    return {} if placed is None else placed.positions
+
+
+def _is_bridged(hub: Hub, connection_id: int, record: Record) -> bool:
+    """Whether what a record posts depends on the books, or on what other entities tell."""
+    if isinstance(record, Order):
+        return hub.masters.bridges(record)
+    return isinstance(record, InventoryLevel) and hub.masters.is_master(connection_id)
 
 
 def _note(

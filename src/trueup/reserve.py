@@ -6,9 +6,8 @@ decided is appended and applied before they are let go: log, record, postings an
 told are one commit, and the answer follows it. See docs/decisions/0014.
 """
 
-from collections.abc import Collection
-from contextlib import suppress
-from datetime import timedelta
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -19,25 +18,22 @@ from trueup.canon.record import encode
 from trueup.canon.reservation import Reservation, ReservationLine, ReservationState, Shortage
 from trueup.errors import ConfigError, KeyReused, ReservationClosed, invariant
 from trueup.hub import Hub
-from trueup.intake.append import append_events
-from trueup.intake.claim import load_events
-from trueup.intake.connections import create_connection
 from trueup.intake.model import NewEvent, Origin
 from trueup.kernel.clock import Clock, SystemClock
 from trueup.kernel.ids import sha256, stable_uuid
 from trueup.ledger.holds import due_holds, known_skus, left_at_sites
+from trueup.ledger.kits import Kits
+from trueup.ledger.kitting import newer_kits
 from trueup.ledger.post import lock_balances
-from trueup.ledger.reservation import next_state, shortages_of
-from trueup.pipeline import Applier
+from trueup.ledger.reservation import lines_apart, next_state, shortages_of
+from trueup.own import check_commits, own_connection, tell_own
 from trueup.records.reads import find_reservation
 from trueup.records.store import RecordNumbers
-from trueup.worker import refresh_connections
 
 _log = structlog.get_logger("trueup.reserve")
 
 Conn = psycopg.AsyncConnection[Any]
 
-CONNECTOR = "manual"
 TOPIC = "stock/reservation"
 EXPIRES_IN_S_MAX = 30 * 24 * 3600
 
@@ -96,20 +92,22 @@ class Reservations:
         Raises:
             KeyReused: the key was used for another wish.
         """
-        _check_commits(conn)
+        check_commits(conn)
         ref = stable_uuid("reservation", key)
         request = sha256(msgspec.json.encode(wish)).hex()
         known = await self._answered(conn, ref, request)
         if known is not None:
             return known
-        connection_id = await self._own_connection(conn)
-        numbers = await known_skus(conn, (line.sku for line in wish.lines))
+        connection_id = await own_connection(conn, self._hub)
+        skus = _skus_of(wish.lines, self._hub.kits, self._clock.now())
+        numbers = await known_skus(conn, skus)
         await self.expire_due(conn, sku_ids=numbers.values())
         made: Reservation | None = None
         async with conn.transaction() as transaction:
-            shortages = await _look(conn, wish, numbers)
+            self._hub.learn_kits(await newer_kits(conn, self._hub.kits) or self._hub.kits)
+            now = self._clock.now()
+            shortages = await _look(conn, lines_apart(wish.lines, self._hub.kits, now))
             if await find_reservation(conn, ref) is None:
-                now = self._clock.now()
                 made = Reservation(
                     ref=ref,
                     updated_at=now,
@@ -183,11 +181,12 @@ class Reservations:
         return Answer(reservation=answer, repeated=True)
 
     async def _step(self, conn: Conn, ref: str, wanted: ReservationState) -> Reservation | None:
-        _check_commits(conn)
+        check_commits(conn)
         found = await find_reservation(conn, ref)
         if found is None:
             return None
-        numbers = await known_skus(conn, (line.sku for line in found[1].lines))
+        skus = _skus_of(found[1].lines, self._hub.kits, found[1].created_at)
+        numbers = await known_skus(conn, skus)
         async with conn.transaction():
             # Whoever takes this reservation further waits here, and then sees where it stands.
             await lock_balances(conn, numbers)
@@ -220,13 +219,8 @@ class Reservations:
             received_at=self._clock.now(),
             body=_body(reservation),
         )
-        [appended] = await append_events(conn, self._hub.vault, [event])
-        if appended.repeated or appended.conflicting:
+        if await tell_own(conn, self._hub, [event], self._record_numbers) is None:
             return False
-        await self._know(conn, connection_id)
-        events = await load_events(conn, [appended.event_id])
-        applier = Applier(conn, self._hub, record_numbers=self._record_numbers)
-        await applier.apply_now(events)
         told = await find_reservation(conn, reservation.ref)
         invariant(
             told is not None and told[1].state is reservation.state,
@@ -234,53 +228,21 @@ class Reservations:
         )
         return True
 
-    async def _know(self, conn: Conn, connection_id: int) -> None:
-        """Make sure that the hub knows the connection, which another process may have made."""
-        if connection_id not in self._hub.connections:
-            await refresh_connections(conn, self._hub)
-        if connection_id not in self._hub.connections:
-            raise ConfigError(
-                "The connection of this reservation was removed, so nothing can be booked for it.",
-                connection_id=connection_id,
-            )
 
-    async def _own_connection(self, conn: Conn) -> int:
-        """Return the connection of our own events; it is made where there is none."""
-        if (known := self._known_connection()) is not None:
-            return known
-        await refresh_connections(conn, self._hub)
-        if (known := self._known_connection()) is not None:
-            return known
-        with suppress(ConfigError):  # another process has just made it, or the name is another's
-            await create_connection(
-                conn, self._hub.vault, name=CONNECTOR, connector=CONNECTOR, settings={}, secrets={}
-            )
-        await refresh_connections(conn, self._hub)
-        known = self._known_connection()
-        if known is None:
-            raise ConfigError(f"The name {CONNECTOR!r} is taken by a connection of another kind.")
-        return known
-
-    def _known_connection(self) -> int | None:
-        own = [c for c in self._hub.connections.values() if c.connector == CONNECTOR]
-        own.sort(key=lambda c: (c.name != CONNECTOR, c.connection_id))
-        return own[0].connection_id if own else None
+def _skus_of(lines: Sequence[ReservationLine], kits: Kits, at: datetime) -> list[str]:
+    return [line.sku for line in lines_apart(lines, kits, at)]
 
 
-def _check_commits(conn: Conn) -> None:
-    """Make sure that a transaction here ends with its block: the answer follows the commit."""
-    invariant(conn.autocommit, "reservations need a session in autocommit")
-
-
-async def _look(conn: Conn, wish: Wish, numbers: dict[str, int]) -> tuple[Shortage, ...]:
-    """Lock the balances until the commit and return what is short.
+async def _look(conn: Conn, lines: Sequence[ReservationLine]) -> tuple[Shortage, ...]:
+    """Lock the balances until the commit and return what is short; of kits, which parts.
 
     Of a SKU whose books are not open nothing is promised: nobody knows what there is.
     """
+    numbers = await known_skus(conn, (line.sku for line in lines))
     balances = await lock_balances(conn, numbers)
     available = {sku: units for sku, (units, _, counted) in balances.items() if counted}
-    places = [(line.sku, line.site) for line in wish.lines if line.site is not None]
-    return shortages_of(wish.lines, available, await left_at_sites(conn, places, numbers))
+    places = [(line.sku, line.site) for line in lines if line.site is not None]
+    return shortages_of(lines, available, await left_at_sites(conn, places, numbers))
 
 
 def _body(reservation: Reservation) -> bytes:

@@ -22,20 +22,34 @@ from trueup.errors import AuthExpired, DatabaseUnavailable, HubError, RateLimite
 from trueup.hub import Hub
 from trueup.intake.connections import Account, load_accounts
 from trueup.intake.cursors import read_cursor
-from trueup.intake.duties import HUB, Duty, list_duties, write_duty
+from trueup.intake.duties import HUB, Duty, find_duty, list_duties, write_duty
 from trueup.intake.issues import close_issues, raise_issue
 from trueup.intake.partitions import hold_schedule
 from trueup.intake.refuse import trim_refusals
 from trueup.kernel.clock import Clock, SystemClock
 from trueup.ledger.proof import prove_ledger
+from trueup.outbox.ahead import tend_ahead
 from trueup.outbox.budget import Budgets
 from trueup.outbox.enqueue import hasten
+from trueup.outbox.flags import tend_outlooks
+from trueup.outbox.tuner import Tuner
 from trueup.pull.access import Access, Sleep, open_access, what_lacks
 from trueup.pull.backfill import backfill
 from trueup.pull.follow import FOLLOW_INTERVAL_S, follow
 from trueup.pull.poll import poll
 from trueup.pull.subscriptions import hook_url, tend_hooks
+from trueup.pull.sweep import sweep
+from trueup.reconcile.parity import PARITY_INTERVAL_S, compares, round_of_parity
+from trueup.reconcile.suspects import (
+    ASK_INTERVAL_S,
+    SEARCH_INTERVAL_S,
+    ask_suspects,
+    search_suspects,
+)
 from trueup.reserve import Reservations
+from trueup.warehouse.book import Desk
+from trueup.warehouse.look import look_at, look_at_overdue
+from trueup.warehouse.shelves import look_at_shelves
 
 _log = structlog.get_logger("trueup.scheduler")
 
@@ -43,6 +57,8 @@ HOOKS_INTERVAL_S = 3600.0
 PROOF_INTERVAL_S = 24 * 3600.0
 PROOF_HOUR = 3
 EXPIRY_INTERVAL_S = 2.0
+LOOK_INTERVAL_S = 20.0
+LOTS_INTERVAL_S = 900.0
 TRIM_INTERVAL_S = 3600.0
 RETRY_DELAYS_S = (5.0, 30.0, 120.0, 600.0, 1800.0)
 AUTH_DELAY_S = 900.0
@@ -56,7 +72,6 @@ POLLING_SHARE = 5
 """A connection without webhooks is polled this many times as often."""
 
 POLLING_INTERVAL_S_MIN = 15.0
-
 _TICK_S = 0.25
 _TAKEOVER_INTERVAL_S = 2.0
 _REFRESH_INTERVAL_S = 5.0
@@ -81,6 +96,7 @@ class Scheduler:
         hub: vault and connectors.
         clock: decides what is due.
         sleep: waits between tries of one call.
+        budgets: of calls; None: by the database's clock.
         history: read the history of resources that were never backfilled.
     """
 
@@ -91,15 +107,17 @@ class Scheduler:
         *,
         clock: Clock | None = None,
         sleep: Sleep = asyncio.sleep,
+        budgets: Budgets | None = None,
         history: bool = True,
     ) -> None:
         self._conninfo = conninfo
         self._hub = hub
         self._clock = clock or SystemClock()
         self._sleep = sleep
-        self._budgets = Budgets(conninfo)
+        self._budgets = budgets or Budgets(conninfo)
         self._history = history
         self._reservations = Reservations(hub, clock=self._clock)
+        self._tuner = Tuner(conninfo, clock=self._clock)
         self._tending: dict[int, tuple[Account, asyncio.Task[None]]] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -112,7 +130,7 @@ class Scheduler:
                     ) as c:
                         if await hold_schedule(c):
                             _log.info("scheduling")
-                            await self._lead(c, stop)
+                            await self._tuner.beside(self._lead(c, stop))
             except DatabaseUnavailable as error:
                 _log.warning("database_away", reason=error.message)
             finally:
@@ -166,9 +184,14 @@ class Scheduler:
             "ledger.proof": self._prove,
             "refusals.trim": self._trim,
             "reservations.expire": self._expire,
+            "suspects.search": self._search,
+            "stock.outlook": lambda c: tend_outlooks(c, self._hub, now=self._clock.now()),
+            "stock.ahead": lambda c: tend_ahead(c, self._hub.sell_sites, now=self._clock.now()),
+            "warehouse.look": self._look,
+            "warehouse.lots": self._look_at_shelves,
         }
         for name, do in own.items():
-            duty = await _duty_of(conn, HUB, name)
+            duty = await find_duty(conn, HUB, name)
             now = self._clock.now()
             if duty is not None and duty.due_at > now:
                 continue
@@ -215,6 +238,23 @@ class Scheduler:
         await self._reservations.expire_due(conn)
         return self._clock.now() + timedelta(seconds=EXPIRY_INTERVAL_S)
 
+    async def _look(self, conn: psycopg.AsyncConnection[Any]) -> datetime:
+        """Hold what was ordered beside what came, and what is on its way beside its day."""
+        now = self._clock.now()
+        await look_at(conn, self._hub)
+        await look_at_overdue(conn, now.date())
+        return now + timedelta(seconds=LOOK_INTERVAL_S)
+
+    async def _look_at_shelves(self, conn: psycopg.AsyncConnection[Any]) -> datetime:
+        """Set expired lots aside, and hold all lots and serials beside the units."""
+        await look_at_shelves(conn, Desk(self._hub, clock=self._clock))
+        return self._clock.now() + timedelta(seconds=LOTS_INTERVAL_S)
+
+    async def _search(self, conn: psycopg.AsyncConnection[Any]) -> datetime:
+        """Look through a stretch of the books for orders that hold units for too long."""
+        await search_suspects(conn, self._clock.now())
+        return self._clock.now() + timedelta(seconds=SEARCH_INTERVAL_S)
+
     # -- one connection --------------------------------------------------------------------------
 
     async def _tend(self, account: Account, stop: asyncio.Event) -> None:
@@ -242,12 +282,13 @@ class Scheduler:
                 await asyncio.wait_for(stop.wait(), _TAKEOVER_INTERVAL_S)
 
     async def _tend_held(self, access: Access, stop: asyncio.Event) -> None:
-        """Do the daily round and read the history side by side, over one budget of calls."""
+        """Do the daily round beside histories and sweeps, over one budget of calls."""
         rounds = [(access, self._daily(access))]
         async with await connect(self._conninfo, application_name="trueup-scheduler") as conn:
-            if self._history:
-                beside = msgspec.structs.replace(access, conn=conn)
-                rounds.append((beside, _histories(beside)))
+            beside = msgspec.structs.replace(access, conn=conn)
+            slow = [*(_histories(beside) if self._history else ()), *_sweeps(beside)]
+            if slow:
+                rounds.append((beside, slow))
             running = [asyncio.create_task(self._go_round(*each, stop)) for each in rounds]
             try:
                 await asyncio.gather(*running)
@@ -340,6 +381,11 @@ class Scheduler:
                 interval_s = min(interval_s, max(share_s, POLLING_INTERVAL_S_MIN))
             name = f"poll.{resource.resource}"
             tasks.append(_Task(name=name, do=_poll_of(resource), interval_s=interval_s))
+        if compares(access):
+            # Last, so that what the polls read is known before levels are compared.
+            tasks.append(_Task(name="parity", do=round_of_parity, interval_s=PARITY_INTERVAL_S))
+        if any(each.resource == "orders" for each in manifest.pulled(settings)):
+            tasks.append(_Task(name="suspects", do=ask_suspects, interval_s=ASK_INTERVAL_S))
         return tasks
 
 
@@ -354,6 +400,19 @@ def _histories(access: Access) -> list[_Task]:
         )
         for resource in access.folder.manifest.pulled(access.connection.settings)
         if resource.is_listed
+    ]
+
+
+def _sweeps(access: Access) -> list[_Task]:
+    """Return what looks far back: as often as a poll it is seen what of it is due."""
+    return [
+        _Task(
+            name=f"sweep.{resource.resource}",
+            do=_sweep_of(resource),
+            interval_s=float(resource.interval_s),
+        )
+        for resource in access.folder.manifest.pulled(access.connection.settings)
+        if resource.backdated_s
     ]
 
 
@@ -377,6 +436,13 @@ def _backfill_once(resource: Resource) -> _Do:
 def _poll_of(resource: Resource) -> _Do:
     async def do(access: Access) -> object:
         return await poll(access, resource.resource)
+
+    return do
+
+
+def _sweep_of(resource: Resource) -> _Do:
+    async def do(access: Access) -> object:
+        return await sweep(access, resource.resource)
 
     return do
 
@@ -427,13 +493,6 @@ def _retry_delay_s(duty: Duty | None, error: Exception) -> float:
 def _next_night(now: datetime) -> datetime:
     tonight = now.replace(hour=PROOF_HOUR, minute=0, second=0, microsecond=0)
     return tonight if tonight > now else tonight + timedelta(days=1)
-
-
-async def _duty_of(
-    conn: psycopg.AsyncConnection[Any], connection_id: int, name: str
-) -> Duty | None:
-    duties = await list_duties(conn, connection_id)
-    return next((duty for duty in duties if duty.name == name), None)
 
 
 async def _end(task: "asyncio.Task[None]") -> None:

@@ -14,8 +14,10 @@ from trueup.db.database import prepare_database
 from trueup.db.pool import connect, translate_errors
 from trueup.errors import ConfigError
 from trueup.govern.vault import Vault, load_master_key
-from trueup.hub import Hub
+from trueup.hub import Hub, NamedMaster
 from trueup.intake.connections import load_accounts
+from trueup.ledger.brake import Limits
+from trueup.ledger.masters import Basis
 from trueup.records.people import Keys
 
 
@@ -53,7 +55,15 @@ async def open_session(config: Config, conninfo: str) -> Session:
         spaces=frozenset(LinkSpace(name) for name in config.people.keys),
         region=config.people.default_region,
     )
-    hub = Hub(vault, find_connectors(), owners=named, keys=keys)
+    limits = Limits(**msgspec.structs.asdict(config.stock.brake))
+    masters = [
+        NamedMaster(
+            site=each.site, connection=each.connection, skus=each.skus, basis=Basis(each.basis)
+        )
+        for each in config.stock.master
+    ]
+    hub = Hub(vault, find_connectors(), owners=named, keys=keys, limits=limits, masters=masters)
+    hub.lead_days = config.stock.lead_days
     async with await connect(conninfo, application_name="trueup-cli") as conn:
         accounts = await load_accounts(conn, vault)
     hub.use_connections(account.connection for account in accounts)

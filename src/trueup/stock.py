@@ -11,11 +11,12 @@ import psycopg
 from trueup.canon.inventory import InventoryLevel, MovementKind, StockMovement
 from trueup.canon.record import decode
 from trueup.contract.connector import Piece
-from trueup.errors import KeyReused
+from trueup.errors import InsufficientStock, KeyReused
 from trueup.hub import Hub
 from trueup.ingest import Handed, Taken, take_in
 from trueup.intake.model import Connection
-from trueup.ledger.reads import list_balances
+from trueup.ledger.reads import list_balances, list_sites
+from trueup.ledger.serials import refuse_elsewhere
 from trueup.pull.access import Access
 from trueup.pull.levels import read_levels
 from trueup.records.listings import list_listings
@@ -38,6 +39,7 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     occurred_at: datetime
     to_site: str | None = None
     reason: str | None = None
+    serials: tuple[str, ...] = ()
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,11 +88,56 @@ async def is_repeat(conn: Conn, connection: Connection, movement: Movement) -> b
         if row["connection_id"] != connection.connection_id:
             continue
         known = decode(StockMovement.kind, row["body"])
-        fields = ("movement", "sku", "quantity", "site", "to_site")
+        fields = ("movement", "sku", "quantity", "site", "to_site", "serials")
         if any(getattr(known, name) != getattr(movement, name) for name in fields):
             raise KeyReused("This ref names another movement already.", ref=movement.ref)
         return True
     return False
+
+
+async def check_set_aside(conn: Conn, movement: Movement) -> None:
+    """Make sure that as many units are set aside as a movement lets go.
+
+    Raises:
+        InsufficientStock: there are fewer; says how many.
+    """
+    if movement.movement is not MovementKind.QUARANTINE or movement.quantity >= 0:
+        return
+    sites = await list_sites(conn, movement.sku)
+    there = sum(row["quarantine"] for row in sites if row["site"] == movement.site)
+    if there < -movement.quantity:
+        raise InsufficientStock(
+            f"{there} units of {movement.sku} are set aside at {movement.site}, and "
+            f"{-movement.quantity} can not be let go; see: trueup show sku {movement.sku}",
+            sku=movement.sku,
+            site=movement.site,
+            left=there,
+        )
+
+
+async def check_serials(conn: Conn, connection: Connection, movement: Movement) -> None:
+    """Make sure that the serials that a person moves lie where they are moved from.
+
+    What was found or counted is a fact, and is not looked at.
+
+    Raises:
+        SerialElsewhere: one of them lies elsewhere; says what is known of it.
+    """
+    found = movement.movement is MovementKind.ADJUSTMENT and movement.quantity > 0
+    if found or movement.movement is MovementKind.COUNT:
+        return
+    told = StockMovement(
+        ref=movement.ref,
+        updated_at=movement.occurred_at,
+        movement=movement.movement,
+        sku=movement.sku,
+        quantity=movement.quantity,
+        site=movement.site,
+        to_site=movement.to_site,
+        serials=movement.serials,
+    )
+    async with conn.transaction():
+        await refuse_elsewhere(conn, told, connection.connection_id)
 
 
 async def plan_opening(access: Access) -> Opening:

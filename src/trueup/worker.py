@@ -15,6 +15,7 @@ from trueup.intake.connections import load_accounts
 from trueup.intake.drift import DriftWatch
 from trueup.intake.partitions import PartitionShare
 from trueup.kernel.limits import BATCH_EVENTS_MAX
+from trueup.outbox.reach import ReachWatch
 from trueup.pipeline import Applier
 
 _log = structlog.get_logger("trueup.worker")
@@ -56,6 +57,7 @@ class Worker:
         self._ttl_s = ttl_s
         self._batch_events_max = batch_events_max
         self._watch = DriftWatch()
+        self._reach = ReachWatch()
         self.applied = 0
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -82,7 +84,7 @@ class Worker:
         try:
             share = PartitionShare(conn, ttl_s=self._ttl_s)
             await share.join()
-            applier = Applier(conn, self._hub, self._watch)
+            applier = Applier(conn, self._hub, self._watch, reach=self._reach)
             loop = asyncio.get_running_loop()
             balanced_at, idle_s = float("-inf"), IDLE_S
             while not stop.is_set():
@@ -90,6 +92,7 @@ class Worker:
                     await share.balance()
                     balanced_at = loop.time()
                 await self._watch.flush(conn, self._hub.reader_line, self._name_of)
+                await self._reach.flush(conn)
                 if await self._apply_next(conn, share, applier):
                     idle_s = IDLE_S
                 else:

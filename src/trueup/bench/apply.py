@@ -13,6 +13,7 @@ from trueup.bench.stage import Stage, add_connection, add_own, open_stage_sessio
 from trueup.errors import invariant
 from trueup.intake.reads import oldest_queued
 from trueup.ledger.proof import prove_ledger
+from trueup.process import settle_memory
 from trueup.session import Session
 from trueup.worker import Worker
 
@@ -70,6 +71,7 @@ async def _set(stage: Stage, *, skus: int) -> tuple[Session, int]:
     await _drain(session, 3 * skus)
     async with session.connection() as conn:
         await conn.execute("ANALYZE")
+    settle_memory()
     return session, selling
 
 

@@ -1,9 +1,11 @@
 """Order bodies as a busy shop sends them: about 4 KB of JSON, two lines, paid."""
 
+from datetime import datetime
+
 import msgspec
 
 LINES = 2
-_SHOP_OFFSET = "-05:00"
+FIXED_AT = datetime.fromisoformat("2026-03-02T09:00:00-05:00")
 
 
 def sku_name(number: int) -> str:
@@ -11,15 +13,15 @@ def sku_name(number: int) -> str:
     return f"SKU-{number:05d}"
 
 
-def order_body(number: int, *, skus: tuple[str, ...], second: int = 0) -> bytes:
+def order_body(number: int, *, skus: tuple[str, ...], at: datetime = FIXED_AT) -> bytes:
     """Return the body of one paid order of `LINES` lines, one unit each.
 
     Args:
         number: makes the order, its customer and its lines distinct.
         skus: one per line.
-        second: of the last change, after nine o'clock of a fixed day.
+        at: when it was placed.
     """
-    stamp = f"2026-03-02T09:{second // 60 % 60:02}:{second % 60:02}{_SHOP_OFFSET}"
+    stamp = at.isoformat(timespec="seconds")
     order_id = 5_000_000_000_000 + number
     lines = [_line(order_id, n, sku) for n, sku in enumerate(skus)]
     subtotal = f"{20 * len(lines)}.00"

@@ -3,12 +3,13 @@
 import asyncio
 import time
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import httptools
 import msgspec
 
-from trueup.bench.bodies import order_body, sku_name
+from trueup.bench.bodies import FIXED_AT, order_body, sku_name
 from trueup.contract.delivery import Delivery, Secret
 from trueup.contract.signing import sign
 from trueup.contract.vendor_signature import VENDOR_SIGNATURES
@@ -34,15 +35,21 @@ class LoadResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def signed_orders(
-    count: int, *, secret: str, path: str, first: int = 1, skus: int = 1000
+    count: int,
+    *,
+    secret: str,
+    path: str,
+    first: int = 1,
+    skus: int = 1000,
+    at: datetime = FIXED_AT,
 ) -> list[bytes]:
-    """Return whole HTTP requests, each a different order, signed as Shopify signs."""
+    """Return whole HTTP requests, each a different order placed at `at`, as Shopify signs them."""
     scheme = VENDOR_SIGNATURES["shopify"].scheme
     now = SystemClock().now()
     requests = []
     for number in range(first, first + count):
         chosen = (sku_name(number % skus), sku_name((number * 7 + 1) % skus))
-        body = order_body(number, skus=chosen)
+        body = order_body(number, skus=chosen, at=at)
         delivery = Delivery(method="POST", url=path, headers={}, body=body)
         signature = sign(scheme, delivery, Secret(value=secret.encode()), now)
         headers = {
@@ -53,7 +60,7 @@ def signed_orders(
             "x-shopify-webhook-id": f"b54557e4-bdd9-4b37-8a5f-{number:012d}",
             "x-shopify-shop-domain": "bench.myshopify.com",
             "x-shopify-api-version": "2026-07",
-            "x-shopify-triggered-at": "2026-03-02T14:00:00.123456Z",
+            "x-shopify-triggered-at": at.astimezone(UTC).isoformat(timespec="microseconds"),
             **signature,
         }
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())

@@ -8,6 +8,7 @@ from trueup.bench.load import send_paced, signed_orders
 from trueup.bench.report import Report
 from trueup.bench.stage import Stage, open_stage_session, process
 from trueup.demo.scene import open_shops, own_connection
+from trueup.kernel.clock import SystemClock
 from trueup.outbox.reads import call_latency, count_outbox
 from trueup.sandbox.clock import ScaledClock
 from trueup.sandbox.sandbox import Sandbox
@@ -38,8 +39,11 @@ async def run(stage: Stage, *, orders: int = 3000) -> Report:
                 sandbox.do(handle, Add(skus=[seed]))
         await feed_opening(session, own_connection(session), skus=_SKUS, units=_UNITS)
         await _until_settled(session, len(handles) * _SKUS)
+        await _age(session)
         secret = sandbox.shop("north").settings.client_secret
-        sales = signed_orders(orders, secret=secret, path="/hooks/north", skus=_SKUS)
+        sales = signed_orders(
+            orders, secret=secret, path="/hooks/north", skus=_SKUS, at=SystemClock().now()
+        )
         sent = await send_paced(port, sales, per_s=_ORDERS_PER_S)
         await _until_settled(session, len(handles) * _SKUS)
         async with session.connection() as conn:
@@ -67,6 +71,16 @@ async def run(stage: Stage, *, orders: int = 3000) -> Report:
         target=f"p99 from a sale to the call leaving < {P99_MS_MAX} ms at {_ORDERS_PER_S} orders/s",
         passed=latency["p99_ms"] < P99_MS_MAX and latency["intents"] >= orders,
     )
+
+
+async def _age(session: Session) -> None:
+    """Let the shops have been connected long ago: in the first minute each sale asks for a look."""
+    async with session.connection() as conn:
+        await conn.execute(
+            "UPDATE outbox.intent SET said_at = said_at - interval '1 hour',"
+            " said_up_at = said_up_at - interval '1 hour',"
+            " learned_at = learned_at - interval '1 hour'"
+        )
 
 
 async def _until_settled(session: Session, intents: int) -> None:

@@ -37,6 +37,7 @@ GENERAL = {
     "public_url": "Address at which the vendor reaches this hub; without it the shop is polled.",
     "stock_location": "The vendor's location at which the hub writes stock.",
     "default_site": "Our site of every location that no other setting names.",
+    "sell_sites": "Our sites from which this channel sells, such as main,store; all if left out.",
 }
 """Settings that every connection may have, whatever its connector."""
 

@@ -24,6 +24,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Attributes:
         page: the vendor's cursor of the next page; None at the first one.
         read: records read so far.
+        pages: how many pages they were.
         began_at: when the walk began, by our clock.
         latest_at: the newest last-change stamp seen.
         counted: how many there are by the vendor's count when it began; None if it can not tell.
@@ -32,6 +33,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     began_at: datetime
     page: str | None = None
     read: int = 0
+    pages: int = 0
     latest_at: datetime | None = None
     counted: int | None = None
 
@@ -42,6 +44,8 @@ class Walked(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         fresh: records that were not in the log.
         complete: as many as the vendor counts, or more.
+        pages: read by this call.
+        ended: there are no more pages.
     """
 
     resource: str
@@ -49,6 +53,8 @@ class Walked(msgspec.Struct, frozen=True, kw_only=True):
     fresh: int
     complete: bool
     latest_at: datetime | None = None
+    pages: int = 0
+    ended: bool = True
 
 
 async def begin_walk(access: Access, resource: str, since_at: datetime | None) -> Place:
@@ -65,44 +71,52 @@ async def walk(
     since_at: datetime | None,
     place: Place,
     lane: Lane = Lane.LIVE,
+    pages_max: int = PAGES_MAX,
 ) -> Walked:
     """Read all pages from a place on; after each, the cursor says where to go on.
 
     Args:
         access: the account.
         resource: of the manifest.
-        purpose: "poll" or "backfill": which cursor.
+        purpose: "poll", "backfill" or a sweep's: which cursor.
         since_at: reads what changed at or after this; None reads everything.
         place: where to go on.
         lane: of the events.
+        pages_max: read no more now; another call goes on.
 
     Raises:
         ConnectorError: a page could not be read; what came before it is kept.
     """
-    fresh = 0
-    for _ in range(PAGES_MAX):
+    fresh = pages = 0
+    ended = complete = False
+    while not ended and pages < pages_max:
+        if place.pages >= PAGES_MAX:
+            raise ContractBroken("The vendor's pages have no end.", resource=resource)
         asked_at = access.clock.now()
         page = await _read_page(access, resource, since_at, place.page)
         place = msgspec.structs.replace(
             place,
             page=page.next_cursor,
             read=place.read + len(page.pieces),
+            pages=place.pages + 1,
             latest_at=_later(place.latest_at, page.latest_at),
         )
         async with access.conn.transaction():
             appended = await access.append(list(page.pieces), Origin.POLL, lane, asked_at=asked_at)
             await _keep(access, resource, purpose, since_at, place)
         fresh += sum(not each.repeated for each in appended)
-        if page.next_cursor is None:
-            complete = await _is_complete(access, resource, since_at, place)
-            return Walked(
-                resource=resource,
-                read=place.read,
-                fresh=fresh,
-                complete=complete,
-                latest_at=place.latest_at,
-            )
-    raise ContractBroken("The vendor's pages have no end.", resource=resource, pages=PAGES_MAX)
+        pages, ended = pages + 1, page.next_cursor is None
+    if ended:
+        complete = await _is_complete(access, resource, since_at, place)
+    return Walked(
+        resource=resource,
+        read=place.read,
+        fresh=fresh,
+        complete=complete,
+        latest_at=place.latest_at,
+        pages=pages,
+        ended=ended,
+    )
 
 
 def place_of(cursor: PullCursor | None) -> Place | None:

@@ -86,6 +86,8 @@ class BigStore(Vendor):
         self.customers: dict[int, dict[str, Any]] = {}
         self.hooks: dict[int, Hook] = {}
         self.locations: list[int] = [1, 2]
+        self.untracked: set[str] = set()
+        """SKUs that are listed with their stock, and for which a whole adjustment is refused."""
         self.buckets = {"all": Window(150, self.now())}
         self._last_id = 100
         desk = _Desk(

@@ -139,7 +139,8 @@ class BigCommerce(BigStore):
         found: list[tuple[Variant, dict[str, Any]]] = []
         for wish in wishes:
             named = [each for each in self._variants() if each.sku == wish["sku"]]
-            if not named or wish["location_id"] not in self.locations:
+            is_tracked = wish["sku"] not in self.untracked
+            if not named or not is_tracked or wish["location_id"] not in self.locations:
                 title = f"[Item with sku {wish['sku']} is not tracked]"
                 return reply_json(422, {"status": 422, "title": title, "type": "", "errors": {}})
             found.append((named[0], wish))

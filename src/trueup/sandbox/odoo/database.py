@@ -26,6 +26,9 @@ TO_ONE: Final = MappingProxyType(
         "country_id": "res.country",
         "move_id": "account.move",
         "order_id": "purchase.order",
+        "picking_type_id": "stock.picking.type",
+        "picking_id": "stock.picking",
+        "sale_id": "sale.order",
         "debit_move_id": "account.move.line",
         "credit_move_id": "account.move.line",
     }
@@ -33,6 +36,7 @@ TO_ONE: Final = MappingProxyType(
 TO_MANY: Final = MappingProxyType(
     {
         ("product.product", "stock_quant_ids"): ("stock.quant", "product_id"),
+        ("stock.picking", "move_ids"): ("stock.move", "picking_id"),
         ("purchase.order", "order_line"): ("purchase.order.line", "order_id"),
         ("account.move", "line_ids"): ("account.move.line", "move_id"),
         ("account.move", "invoice_line_ids"): ("account.move.line", "move_id"),
@@ -154,6 +158,7 @@ _EMPTY = frozenset(
         *("invoice_date_due", "invoice_partner_display_name", "payment_state", "email", "phone"),
         *("street", "street2", "city", "zip", "display_name", "amount_total", "amount_tax"),
         *("amount_residual", "weight", "code", "name", "price_subtotal", "quantity", "narration"),
+        *("date_done", "client_order_ref"),
     )
 )
 

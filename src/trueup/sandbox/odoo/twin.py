@@ -39,6 +39,8 @@ class OdooTwin(VendorTwin[Odoo]):
             self.advance(600)
             product = odoo.add_product(f"YARN-{odoo.now():%H%M%S}-{number}")
             odoo.move(product, self._customers, self._shelf, 5 + number)
+            sold = odoo.sell(f"#{1000 + number}", product, 1, self._shelf, self._customers)
+            odoo.deliver(sold)
             odoo.add("product.supplierinfo", self._offer(product))
             order = odoo.add("purchase.order", self._order(number))
             line: Row = {"order_id": order, "product_id": product, "price_unit": Decimal("4.355")}

@@ -82,6 +82,29 @@ class Odoo(Vendor):
         moved = {"product_id": product, "location_id": source, "location_dest_id": target}
         self.add("stock.move.line", moved | {"state": "done"})
 
+    def sell(self, order: str, product: int, quantity: int, source: int, target: int) -> int:
+        """Take a shop's order: a sales order that names it, and a delivery that waits."""
+        if "stock.picking.type" not in self.database.tables:
+            self.add("stock.picking.type", {"code": "outgoing"})
+        self.numbers += 1
+        name = f"S{self.numbers:05}"
+        sale = self.add("sale.order", {"name": name, "client_order_ref": order})
+        head: Row = {"name": f"WH/OUT/{self.numbers:05}", "state": "assigned", "origin": name}
+        head |= {"picking_type_id": 1, "sale_id": sale, "date_done": None}
+        picking = self.add("stock.picking", head | {"location_id": source, "target": target})
+        move: Row = {"picking_id": picking, "product_id": product, "state": "assigned"}
+        self.add("stock.move", move | {"quantity": Decimal(f"{quantity}.0")})
+        return picking
+
+    def deliver(self, picking: int) -> None:
+        """Validate a delivery: its units leave."""
+        row = self.database.row("stock.picking", picking)
+        for move in self.database.search("stock.move", [["picking_id", "=", picking]]):
+            units = int(move["quantity"])
+            self.move(move["product_id"], row["location_id"], row["target"], units)
+            self.change("stock.move", move["id"], state="done")
+        self.change("stock.picking", picking, state="done", date_done=self.now())
+
     # -- the line; routes are tried in the order of these names --------------------------------
 
     def refuse(self, asked: Asked) -> Reply | None:

@@ -6,7 +6,14 @@ from typing import Any
 
 from graphql import GraphQLError, GraphQLResolveInfo
 
-from trueup.sandbox.shopify import bulk, inventory_writes, refunds, subscriptions, totals
+from trueup.sandbox.shopify import (
+    bulk,
+    inventory_writes,
+    metafields,
+    refunds,
+    subscriptions,
+    totals,
+)
 from trueup.sandbox.shopify.model import Order
 from trueup.sandbox.shopify.shop import gid
 from trueup.sandbox.shopify.stock import QUANTITY_NAMES
@@ -372,6 +379,7 @@ class MutationRoot:
             ),
             "bulkOperationCancel": lambda: bulk.cancel(self.ask, args["id"]),
             "orderCancel": lambda: self._cancel(args),
+            "metafieldsSet": lambda: metafields.set_fields(self.ask, args["metafields"]),
         }
         return verbs[info.field_name]()
 

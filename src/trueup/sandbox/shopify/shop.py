@@ -122,6 +122,7 @@ class Shop:
     customers: dict[int, Customer] = field(default_factory=dict)
     orders: dict[int, Order] = field(default_factory=dict)
     by_sku: dict[str, Variant] = field(default_factory=dict)
+    metafields: dict[tuple[str, str, str], tuple[int, str]] = field(default_factory=dict)
     by_email: dict[str, Customer] = field(default_factory=dict)
     by_ref: dict[str, Order] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)

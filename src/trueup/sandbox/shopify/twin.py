@@ -1,12 +1,13 @@
 """Shopify's simulated vendor, as the rules of quality use it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import date, datetime
 
 import httpx
 
+from trueup.canon.command import CommandContent, FlagListing
 from trueup.contract.connector import Intent, Reply, Request
 from trueup.sandbox.clock import ManualClock
 from trueup.sandbox.faults import ApiFault
@@ -15,7 +16,7 @@ from trueup.sandbox.shopify import commands, payouts
 from trueup.sandbox.shopify.catalogue import SkuSeed
 from trueup.sandbox.shopify.checkout import Cart, CartLine
 from trueup.sandbox.shopify.customers import CustomerSeed
-from trueup.sandbox.shopify.shop import ShopSettings
+from trueup.sandbox.shopify.shop import ShopSettings, gid
 from trueup.sandbox.twin import HOST, Fault, Heard, Twin
 from trueup.sandbox.webhooks import Event
 
@@ -23,6 +24,7 @@ _SHOP = "quality"
 _SKUS = ("TEE", "MUG")
 _SET = "inventorySetQuantities"
 _UNITS_SEEDED = 50
+_FLAG = "listing.flag"
 
 
 class ShopifyTwin(Twin):
@@ -115,6 +117,25 @@ class ShopifyTwin(Twin):
             )
             for number, event in enumerate(self._events)
         ]
+
+    def contents(self) -> Mapping[str, CommandContent]:
+        """Return the flag that little is left of the first product."""
+        return {_FLAG: self._flag(str(self.shop.by_sku[_SKUS[0]].id))}
+
+    def refused(self) -> Mapping[str, CommandContent]:
+        """Return the flag of a variant that the shop does not have."""
+        return {_FLAG: self._flag("1")}
+
+    def done(self, kind: str) -> int:
+        """Return whether the flag stands."""
+        owner = gid("ProductVariant", self.shop.by_sku[_SKUS[0]].id)
+        kept = self.shop.metafields.get((owner, "trueup", "low_stock"))
+        return int(kind == _FLAG and kept is not None and kept[1] == "true")
+
+    def _flag(self, variant_ref: str) -> FlagListing:
+        return FlagListing(
+            sku=_SKUS[0], variant_ref=variant_ref, raised=True, expected_on=date(2026, 3, 9)
+        )
 
     def intent(self, value: int, expected: int | None) -> Intent:
         """Return the wish to set the stock of the first product."""
