@@ -179,7 +179,7 @@ class HooksApp:
             )
             for identified, part in _take_apart(door, headers, body)
         ]
-        appended = await asyncio.gather(*(self._gateway.append(event) for event in events))
+        appended = await self._gateway.append(events)
         return _REPEATED if all(each.repeated for each in appended) else _OK
 
     async def _body(self, door: Door, scope: Scope, receive: Receive) -> bytes:

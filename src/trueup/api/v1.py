@@ -10,6 +10,9 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from trueup.api.cursor import cursor_at, cursor_number, cursor_of, cursor_text
+from trueup.api.v1_brakes import brake_routes
+from trueup.api.v1_counts import count_routes
+from trueup.api.v1_dock import dock_routes
 from trueup.api.v1_model import (
     ChannelView,
     EventView,
@@ -34,7 +37,11 @@ from trueup.api.v1_model import (
     summary_of,
     view_of,
 )
+from trueup.api.v1_money import money_routes
+from trueup.api.v1_offers import offers_routes
+from trueup.api.v1_parity import parity_routes
 from trueup.api.v1_reservations import reservation_routes
+from trueup.api.v1_serials import serial_routes
 from trueup.intake import reads as intake
 from trueup.intake.park import requeue_parked
 from trueup.ledger import reads as ledger
@@ -229,6 +236,13 @@ def v1_routes() -> ControllerRouterHandler:
             *(list_orders, show_order, list_stock, show_stock, show_event),
             *(list_issues, list_parked, retry_parked),
             *reservation_routes(),
+            *parity_routes(),
+            *money_routes(),
+            *offers_routes(),
+            *dock_routes(),
+            *serial_routes(),
+            *brake_routes(),
+            *count_routes(),
         ],
         tags=["v1"],
     )
@@ -262,7 +276,7 @@ async def _channels(session: Session, skus: list[str]) -> dict[str, list[Channel
     found: dict[str, list[ChannelView]] = {}
     for row in await outbox.intents_of_skus(session, skus):
         view = channel_of(row, names.get(row["connection_id"], "removed"))
-        found.setdefault(row["key"], []).append(view)
+        found.setdefault(row["sku"], []).append(view)
     return found
 
 

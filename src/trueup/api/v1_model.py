@@ -99,11 +99,13 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True):
 class ChannelView(msgspec.Struct, frozen=True, kw_only=True):
     """What of a SKU shall stand at a channel, and what is believed to stand there.
 
+    `listing` is the SKU, or for a further listing of it at the channel its own name.
     `believed` is null where nothing is known yet.
     `state` is settled, due, sending, unknown or dead.
     """
 
     connection: str
+    listing: str
     wanted: int
     believed: int | None
     state: str
@@ -135,6 +137,7 @@ class SiteView(msgspec.Struct, frozen=True, kw_only=True):
     site: str
     on_hand: int
     quarantine: int
+    reserved: int
 
 
 class MovementView(msgspec.Struct, frozen=True, kw_only=True):
@@ -254,6 +257,7 @@ def channel_of(row: Mapping[str, Any], connection: str) -> ChannelView:
     """Return an intent's row."""
     return ChannelView(
         connection=connection,
+        listing=row["key"],
         wanted=row["value"],
         believed=row["believed"],
         state=row["state"],

@@ -8,7 +8,7 @@ import typer
 import uvloop
 from rich.table import Table
 
-from trueup.bench import apply, intake, propagate
+from trueup.bench import apply, intake, propagate, reconcile
 from trueup.bench.report import Report
 from trueup.bench.stage import Stage, open_stage
 from trueup.cli.session import DONE, FOUND_PROBLEMS, err, out, print_json, telling_failures
@@ -23,6 +23,7 @@ class Name(StrEnum):
     APPLY = "apply"
     PROPAGATE = "propagate"
     HOTSKU = "hotsku"
+    RECONCILE = "reconcile"
     ALL = "all"
 
 
@@ -31,6 +32,7 @@ _BENCHES: dict[Name, Bench] = {
     Name.APPLY: apply.run,
     Name.PROPAGATE: propagate.run,
     Name.HOTSKU: apply.run_hot,
+    Name.RECONCILE: reconcile.run,
 }
 
 

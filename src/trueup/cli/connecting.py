@@ -10,7 +10,6 @@ import psycopg
 import typer
 from rich.markup import escape
 
-from trueup.cli.accounts import find_connector
 from trueup.cli.options import ConfigOption, JsonOption, YesOption
 from trueup.cli.session import DONE, FOUND_PROBLEMS, err, out, print_json, run
 from trueup.cli.signing_in import CALLBACK_PORT, let_in
@@ -18,6 +17,7 @@ from trueup.contract.loader import ConnectorFolder
 from trueup.contract.manifest import ConfigField
 from trueup.contract.oauth import scheme_of
 from trueup.errors import ConfigError, HubError
+from trueup.importing import check_connector
 from trueup.intake.connections import Account, change_connection, find_account, rotate_secret
 from trueup.intake.duties import write_duty
 from trueup.kernel.clock import SystemClock
@@ -112,7 +112,7 @@ class _Wish(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def _connect(session: Session, wish: _Wish) -> dict[str, Any]:
-    find_connector(session, wish.connector)
+    check_connector(session.hub, wish.connector)
     folder = session.hub.connectors[wish.connector]
     async with session.connection() as conn:
         account = await _existing(conn, session, wish)

@@ -2,7 +2,7 @@
 
 import shutil
 import stat
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
@@ -16,10 +16,13 @@ from rich.table import Table
 from trueup.cli.connections import read_connections
 from trueup.cli.options import ConfigOption, JsonOption
 from trueup.cli.session import DONE, FOUND_PROBLEMS, out, print_json, run
+from trueup.config import MasterConfig
 from trueup.contract.calendar import Entry, Service, calendar_of
 from trueup.contract.manifest import Manifest
 from trueup.db.migrate import check_schema
 from trueup.db.safety import check_safety
+from trueup.hub import Hub
+from trueup.intake.model import Connection
 from trueup.intake.reads import count_issues, list_clusters, oldest_queued
 from trueup.outbox.reads import count_outbox
 from trueup.session import Session
@@ -139,6 +142,61 @@ def _judge_entry(entry: Entry) -> Finding:
     return _good(check, entry.told)
 
 
+async def _masters(conn: Conn, session: Session) -> list[Finding]:
+    del conn
+    return judge_masters(session.config.stock.master, session.hub)
+
+
+def judge_masters(masters: Sequence[MasterConfig], hub: Hub) -> list[Finding]:
+    """Return whether each master exists, tells levels of its site, and is the only one there."""
+    by_name = {connection.name: connection for connection in hub.connections.values()}
+    findings: list[Finding] = []
+    taken: set[tuple[str, str]] = set()
+    for each in masters:
+        check = f"master of {each.site}"
+        pairs = {(each.site, pattern) for pattern in each.skus}
+        twice = sorted(pattern for _, pattern in pairs & taken)
+        taken |= pairs
+        known = by_name.get(each.connection)
+        told = "" if known is None else _told_by(known, each.site, hub)
+        if known is None:
+            fix = f"Connect it, or correct [[stock.master]]: {', '.join(sorted(by_name)) or 'none'}"
+            findings.append(_bad(check, f"there is no connection {each.connection!r}", fix))
+        elif told:
+            findings.append(_bad(check, told, "Correct [[stock.master]] or the connection."))
+        elif twice:
+            fix = "Give each SKU of a site one master: the first in the file counts."
+            findings.append(_bad(check, f"two masters own {', '.join(twice)}", fix))
+        elif selling := _selling_everywhere(known, hub) if each.basis == "available" else "":
+            fix = "Set sell_sites of these connections, or they sell what they can not send."
+            findings.append(_warn(check, f"{selling} sell from every site, this one too", fix))
+        else:
+            findings.append(_good(check, f"{each.connection} owns {', '.join(each.skus)}"))
+    return findings
+
+
+def _selling_everywhere(master: Connection, hub: Hub) -> str:
+    """Return the channels that are offered what lies at another's site, as names."""
+    return ", ".join(
+        connection.name
+        for number, connection in sorted(hub.connections.items())
+        if number != master.connection_id
+        and number not in hub.sell_sites
+        and hub.stock_location(number) is not None
+    )
+
+
+def _told_by(connection: Connection, site: str, hub: Hub) -> str:
+    """Return why a connection's word can not count at a site; empty where it can."""
+    folder = hub.connectors.get(connection.connector)
+    resources = {each.resource for each in folder.manifest.pull} if folder else set()
+    if not resources & {"inventory_levels", "fba_inventory"}:
+        return f"{connection.connector} tells no levels"
+    if site not in hub.mapped_sites(connection.connection_id).values():
+        return f"no location of {connection.name} is mapped to {site} (location_sites)"
+    return ""
+
+
 async def _clock(conn: Conn, session: Session) -> list[Finding]:
     del session
     before = datetime.now(UTC)
@@ -180,6 +238,7 @@ _LOOKS: tuple[Callable[[Conn, Session], Awaitable[list[Finding]]], ...] = (
     _queue,
     _connections,
     _sunsets,
+    _masters,
     _clock,
     _key,
     _disk,

@@ -1,6 +1,6 @@
-"""`trueup ingest` and `trueup import`: hand bodies and files to the hub."""
+"""`trueup ingest`: hand bodies to the hub."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,13 +9,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from trueup.canon.record import Record
-from trueup.cli.accounts import choose_connection
 from trueup.cli.options import ConfigOption, ConnectionOption, JsonOption
 from trueup.cli.plain import plain_record
 from trueup.cli.session import DONE, FOUND_PROBLEMS, out, print_json, run
-from trueup.contract.loader import ConnectorFolder
 from trueup.contract.recognition import split_body
 from trueup.errors import ConfigError
+from trueup.importing import choose_connection
 from trueup.ingest import Handed, Taken, take_in
 from trueup.session import Session
 
@@ -46,49 +45,19 @@ def ingest(
 
     async def work(session: Session) -> Taken:
         async with session.connection() as conn:
-            chosen = await choose_connection(conn, session, connector, connection)
+            chosen = await choose_connection(conn, session.hub, connector, connection)
         folder = session.hub.connectors[connector]
         handed = [
             Handed(name=str(path), piece=piece)
-            for path, content in _read_all(files)
+            for path, content in read_all(files)
             for piece in split_body(folder, topic, content)
         ]
         return await take_in(session.conninfo, session.hub, chosen, handed)
 
-    _tell(run(work, config_path=config, as_json=as_json), as_json=as_json)
+    tell_taken(run(work, config_path=config, as_json=as_json), as_json=as_json)
 
 
-def import_(
-    format_name: Annotated[
-        str, typer.Argument(metavar="FORMAT", help="Such as shopify-orders-csv.")
-    ],
-    files: Annotated[list[Path], typer.Argument(help="Files of this format.")],
-    connection: ConnectionOption = None,
-    as_json: JsonOption = False,
-    config: ConfigOption = None,
-) -> None:
-    """Import files whole or not at all: one fault in one file, and nothing is taken.
-
-    The fault is told by line, column, what was expected and what was found.
-    """
-
-    async def work(session: Session) -> Taken:
-        folder = _folder_of_format(session.hub.connectors.values(), format_name)
-        handed = []
-        for path, content in _read_all(files):
-            try:
-                pieces = folder.files.read_file(format_name, content)
-            except ConfigError as error:
-                raise ConfigError(f"{path}: {error.message}", **error.context) from error
-            handed += [Handed(name=str(path), piece=piece) for piece in pieces]
-        async with session.connection() as conn:
-            chosen = await choose_connection(conn, session, folder.id, connection)
-        return await take_in(session.conninfo, session.hub, chosen, handed)
-
-    _tell(run(work, config_path=config, as_json=as_json), as_json=as_json)
-
-
-def _read_all(files: Sequence[Path]) -> list[tuple[Path, bytes]]:
+def read_all(files: Sequence[Path]) -> list[tuple[Path, bytes]]:
     """Read every file before the first body is taken.
 
     Raises:
@@ -103,14 +72,8 @@ def _read_all(files: Sequence[Path]) -> list[tuple[Path, bytes]]:
     return contents
 
 
-def _folder_of_format(folders: Iterable[ConnectorFolder], name: str) -> ConnectorFolder:
-    known = {form.format: folder for folder in folders for form in folder.manifest.files}
-    if name not in known:
-        raise ConfigError(f"There is no format {name!r}; there are: {', '.join(sorted(known))}.")
-    return known[name]
-
-
-def _tell(taken: Taken, *, as_json: bool) -> None:
+def tell_taken(taken: Taken, *, as_json: bool) -> None:
+    """Show what was taken and what became of it; ends with 1 where something became nothing."""
     if as_json:
         print_json(
             {

@@ -1,21 +1,28 @@
 """`trueup reconcile`: do the books agree, and if not, why?"""
 
 from enum import StrEnum
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, NoReturn
 
 import msgspec
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from trueup.cli.options import ConfigOption, JsonOption
+from trueup.cli.options import ConfigOption, JsonOption, YesOption
+from trueup.cli.parity import Outcome, reconcile_parity, show_outcome
 from trueup.cli.session import DONE, FOUND_PROBLEMS, out, print_json, run
 from trueup.contract.loader import ConnectorFolder
 from trueup.errors import ConfigError
 from trueup.intake.connections import find_account, load_accounts
+from trueup.kernel.clock import SystemClock
 from trueup.pull.access import open_access, what_lacks
+from trueup.reconcile.bank import check_bank
 from trueup.reconcile.books import check_books
 from trueup.reconcile.levels import check_levels
+from trueup.reconcile.money.matching import Match
+from trueup.reconcile.payouts import check_payouts
+from trueup.reconcile.reads import plain
 from trueup.reconcile.report import Report
 from trueup.session import Session
 
@@ -28,6 +35,9 @@ class Check(StrEnum):
 
     LEDGER = "ledger"
     STOCK = "stock"
+    PARITY = "parity"
+    PAYOUTS = "payouts"
+    BANK = "bank"
 
 
 def reconcile(
@@ -36,27 +46,107 @@ def reconcile(
         str | None,
         typer.Option("--connection", help="Only this channel's stock.", show_default=False),
     ] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Parity only: let the outbox mend what differs.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --repair: say what would be done, do nothing.")
+    ] = False,
+    yes: YesOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Compare, name each difference with its cause and evidence, and repair nothing.
+    """Compare, and name each difference with its cause and evidence.
 
-    `ledger` re-sums all postings; `stock` reads what every channel shows now. Ends with 1 where
-    something differs.
+    `ledger` re-sums all postings; `stock` reads what every channel shows now; `parity` looks at
+    every listing, and says of each difference why, by events, calls and the channel's own orders;
+    `payouts` holds every payout of a provider beside the entries that went out with it; `bank`
+    says which line of the bank is which payout, and which payouts have not arrived.
+    Nothing is mended, but by `parity --repair`. Ends with 1 where something differs.
     """
+    if check is Check.PARITY:
+        _parity(connection, repair=repair, dry_run=dry_run, yes=yes, as_json=as_json, config=config)
+    if check is Check.BANK:
+        _bank(as_json=as_json, config=config)
+    if repair or dry_run:
+        raise typer.BadParameter("Only parity can be repaired: trueup reconcile parity --repair.")
 
     async def work(session: Session) -> list[Report]:
         if check is Check.LEDGER:
             async with session.connection() as conn:
                 return [await check_books(conn)]
+        if check is Check.PAYOUTS:
+            return [await _payouts(session, connection)]
         return await _stock(session, connection)
 
     report = _joined(check.value, run(work, config_path=config, as_json=as_json))
     if as_json:
-        print_json(_plain(report))
+        print_json(plain(report))
     else:
         _show(report)
     raise typer.Exit(FOUND_PROBLEMS if report.discrepancies else DONE)
+
+
+def _bank(*, as_json: bool, config: Path | None) -> NoReturn:
+    async def work(session: Session) -> tuple[Report, tuple[Match, ...]]:
+        async with session.connection() as conn:
+            today = SystemClock().now().date()
+            return await check_bank(conn, session.hub.names(), today=today)
+
+    report, matches = run(work, config_path=config, as_json=as_json)
+    if as_json:
+        print_json(plain(report) | {"matches": matches})
+    else:
+        _show(report)
+        table = Table("payout", "line", "why")
+        for each in matches:
+            sides = ("\n".join(each.left), "\n".join(each.right))
+            table.add_row(*(escape(side) for side in sides), f"{each.why}: {each.evidence}")
+        if matches:
+            out.print(table)
+    raise typer.Exit(FOUND_PROBLEMS if report.discrepancies else DONE)
+
+
+def _parity(
+    connection: str | None,
+    *,
+    repair: bool,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+    config: Path | None,
+) -> NoReturn:
+    """Look, plan, ask, and mend; a program must say --yes, so that a plan is never a deed."""
+
+    def look(*, only_plan: bool) -> Outcome:
+        async def work(session: Session) -> Outcome:
+            return await reconcile_parity(session, connection, repair=repair, dry_run=only_plan)
+
+        return run(work, config_path=config, as_json=as_json)
+
+    outcome = look(only_plan=dry_run or not yes)
+    if not as_json:
+        show_outcome(outcome)
+        asks = repair and not dry_run and not yes and outcome.repairs
+        if asks and typer.confirm("Shall this be done?"):
+            outcome = look(only_plan=False)
+            show_outcome(outcome)
+    else:
+        repairs = [
+            {"connection": name, **msgspec.to_builtins(each)} for name, each in outcome.repairs
+        ]
+        document = plain(outcome.report) | {"repairs": repairs, "repaired": outcome.repaired}
+        print_json(document | {"tended": outcome.tended})
+    raise typer.Exit(FOUND_PROBLEMS if outcome.report.discrepancies else DONE)
+
+
+async def _payouts(session: Session, name: str | None) -> Report:
+    async with session.connection() as conn:
+        number = None
+        if name is not None:
+            account = await find_account(conn, session.hub.vault, name)
+            number = account.connection.connection_id
+        return await check_payouts(conn, session.hub.names(), connection_id=number)
 
 
 async def _stock(session: Session, name: str | None) -> list[Report]:
@@ -97,11 +187,8 @@ def _joined(check: str, reports: list[Report]) -> Report:
         right=sum(report.right for report in reports),
         matched=sum(report.matched for report in reports),
         discrepancies=tuple(each for report in reports for each in report.discrepancies),
+        share=reports[0].share if len(reports) == 1 else None,
     )
-
-
-def _plain(report: Report) -> dict[str, Any]:
-    return {**msgspec.to_builtins(report), "explained_share": report.explained_share}
 
 
 def _show(report: Report) -> None:
@@ -112,6 +199,10 @@ def _show(report: Report) -> None:
     table = Table("cause", "by", "left", "right", "evidence")
     for each in report.discrepancies:
         cells = (each.left_ref or "", each.right_ref or "", "\n".join(each.evidence))
-        table.add_row(each.cause, f"{each.amount:+d}", *(escape(cell) for cell in cells))
+        by = f"{each.amount:+,f} {each.currency}" if each.currency else f"{each.amount:+d}"
+        table.add_row(each.cause, by, *(escape(cell) for cell in cells))
     out.print(table)
-    out.print(f"{report.explained_share:.0%} of the differences have a cause.")
+    what = (
+        "of the differences have a cause" if report.share is None else "of the value is explained"
+    )
+    out.print(f"{report.explained_share:.2%} {what}.")

@@ -27,10 +27,11 @@ from trueup.cli.session import (
 from trueup.config import CONFIG_FILE, Config, load_config, render_default
 from trueup.console.routes import console_routes
 from trueup.db.database import open_database
+from trueup.dropping import Drop
 from trueup.errors import ConfigError
 from trueup.govern.vault import load_master_key
 from trueup.outbox.lines import Lines
-from trueup.process import start_process, stop_processes
+from trueup.process import settle_memory, start_process, stop_processes
 from trueup.scheduler import Scheduler
 from trueup.session import Session, open_session
 from trueup.worker import Worker
@@ -113,7 +114,9 @@ async def run_until_told(
         loop.add_signal_handler(number, stop.set)
     watching = asyncio.create_task(_watch_parent(parent, stop))
     try:
-        await process(await open_session(config, conninfo), stop)
+        session = await open_session(config, conninfo)
+        settle_memory()
+        await process(session, stop)
     finally:
         watching.cancel()
 
@@ -174,8 +177,12 @@ async def run_worker(session: Session, stop: asyncio.Event) -> None:
 
 
 async def run_scheduler(session: Session, stop: asyncio.Event) -> None:
-    """Do what is due by time until told to stop; of several schedulers one works."""
-    await Scheduler(session.conninfo, session.hub).run(stop)
+    """Do what is due by time until told to stop; of several schedulers one works.
+
+    Each looks into the drop folder of its own machine.
+    """
+    drop = Drop(session.conninfo, session.hub, session.config.data_dir / "drop")
+    await asyncio.gather(Scheduler(session.conninfo, session.hub).run(stop), drop.run(stop))
 
 
 def _supervise(config: Config, config_path: Path | None, names: tuple[str, ...]) -> int:

@@ -19,8 +19,11 @@ from trueup.govern.persons import read_keys
 from trueup.intake.claim import load_events
 from trueup.intake.model import Event
 from trueup.intake.reads import fates_of_events, issues_of_events, issues_of_ref
+from trueup.kernel.clock import SystemClock
+from trueup.ledger.outlook import outlooks_of
 from trueup.ledger.reads import list_balances, list_movements, list_sites, postings_of_events
 from trueup.outbox.followed import commands_about, messages_sent
+from trueup.outbox.offers import read_offers
 from trueup.outbox.reads import calls_of_sku, list_intents
 from trueup.records.customers import find_customer
 from trueup.records.listings import list_listings
@@ -192,6 +195,9 @@ async def _sku(conn: Conn, session: Session, ref: str, masked: bool) -> list[Fou
     movements = await list_movements(conn, ref)
     for row in intents:
         row["connection"] = _name(session, row["connection_id"])
+    names = session.hub.names()
+    offers = await read_offers(conn, ref, now=SystemClock().now(), names=names)
+    outlook = await outlooks_of(conn, [ref])
     return [
         {
             "sku": ref,
@@ -203,6 +209,8 @@ async def _sku(conn: Conn, session: Session, ref: str, masked: bool) -> list[Fou
                 for each in listings
             ],
             "intents": intents,
+            "offers": msgspec.to_builtins(offers),
+            "outlook": outlook[0] if outlook else None,
             "timeline": list(reversed(movements)),
             "calls": await calls_of_sku(conn, ref),
             "issues": await issues_of_ref(conn, f"sku/{ref}"),
@@ -274,7 +282,7 @@ async def _event(conn: Conn, session: Session, ref: str, masked: bool) -> list[F
     if not events:
         return []
     event = events[0]
-    folder = session.hub.folder_of(event.connection_id)
+    folder = session.hub.reader_of(event.connection_id, event.topic)
     persons = [bytes(event.person)] if event.person is not None else []
     keys = await read_keys(conn, session.hub.vault, persons) if persons else {}
     settings = session.hub.settings_of(event.connection_id)

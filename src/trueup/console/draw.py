@@ -1,10 +1,11 @@
 """Draw a chart: one specification, as SVG for pages and as PNG for messages."""
 
+from collections.abc import Sequence
 from functools import cache
 from types import ModuleType
 from typing import Any, Final
 
-from trueup.console.fact import Chart
+from trueup.console.fact import Chance, Chart
 
 WIDTH: Final = 640
 NARROW_WIDTH: Final = 290
@@ -49,12 +50,41 @@ def specify(chart: Chart, *, width: int = WIDTH) -> dict[str, Any]:
         color=_ZERO, strokeWidth=1, strokeDash=[3, 3]
     )
     layers = alt.layer(area, zero.encode(y=alt.Y("zero:Q")), line, dots)
+    return _styled(layers, width)
+
+
+def specify_trade(chances: Sequence[Chance], *, width: int = WIDTH) -> dict[str, Any]:
+    """Return the specification of a trade: the chance of an oversell over sales turned away."""
+    alt = _altair()
+    rows = [
+        {"away": each.turned_away, "chance": each.oversell_chance, "bound": each.bound}
+        for each in chances
+    ]
+    x = alt.X("away:Q", title="Turned away in a sell-out", axis=alt.Axis(tickCount=width // 110))
+    y = alt.Y(
+        "chance:Q",
+        title="Chance of an oversell",
+        scale=alt.Scale(type="log"),
+        axis=alt.Axis(tickCount=5, format="~g"),
+    )
+    base = alt.Chart(alt.InlineData(values=rows)).encode(x=x, y=y)
+    line = base.mark_line(color=_LINE, strokeWidth=1.75, point=False).encode(order="chance:Q")
+    dots = base.mark_point(filled=True, opacity=1, size=36, color=_LINE).encode(
+        description=alt.Description("bound:N")
+    )
+    return _styled(alt.layer(line, dots), width)
+
+
+def _styled(layers: Any, width: int) -> dict[str, Any]:  # noqa: ANN401 - a chart of Altair
     styled = (
         layers.properties(width=width, height=HEIGHT, padding=4)
         .configure_view(stroke=None)
         .configure_axis(
             gridColor=_GRID,
             labelColor=_TEXT,
+            titleColor=_TEXT,
+            titleFontWeight="normal",
+            titleFontSize=11,
             domain=False,
             ticks=False,
             labelPadding=6,
@@ -79,9 +109,20 @@ def draw_page(chart: Chart) -> str:
     return draw_svg(chart, WIDTH, "wide") + draw_svg(chart, NARROW_WIDTH, "narrow")
 
 
+def draw_trade_page(chances: Sequence[Chance]) -> str:
+    """Return a trade for a page: one picture for wide screens, one for narrow ones."""
+    wide = specify_trade(chances, width=WIDTH - 60)
+    narrow = specify_trade(chances, width=NARROW_WIDTH - 60)
+    return _drawn(wide, "wide") + _drawn(narrow, "narrow")
+
+
 def draw_svg(chart: Chart, width: int = WIDTH, name: str = "wide") -> str:
     """Return the chart as SVG in the page's colours; slow the first time, then about 50 ms."""
-    svg: str = _converter().vegalite_to_svg(specify(chart, width=width))
+    return _drawn(specify(chart, width=width), name)
+
+
+def _drawn(specification: dict[str, Any], name: str) -> str:
+    svg: str = _converter().vegalite_to_svg(specification)
     for colour, variable in _VARIABLES.items():
         svg = svg.replace(f'"{colour}"', f'"{variable}"')
     return svg.replace('class="marks"', f'class="{name}" aria-hidden="true" focusable="false"', 1)

@@ -13,6 +13,7 @@ from trueup.canon.purchase import PurchaseOrder
 from trueup.canon.record import Record, decode
 from trueup.canon.refund import Refund
 from trueup.canon.returns import Return
+from trueup.canon.serial import Pack
 from trueup.canon.shipment import Shipment
 from trueup.canon.ticket import Ticket
 from trueup.db.rows import Row
@@ -82,6 +83,12 @@ def _message(record: Message) -> str:
     return f"{record.direction.value} by {record.medium}, {record.state.value}"
 
 
+def _pack(record: Pack) -> str:
+    count = sum(len(line.serials) for line in record.lines)
+    units = "1 serial" if count == 1 else f"{count} serials"
+    return "taken back" if record.deleted else units
+
+
 def _invoice(record: Invoice) -> str:
     number = record.number or record.ref
     return (
@@ -95,6 +102,7 @@ _TELLERS: dict[type[Record], Callable[..., str]] = {
     Return: lambda record: record.state.value,
     Shipment: _shipment,
     Parcel: _parcel,
+    Pack: _pack,
     Ticket: _ticket,
     Message: _message,
     Invoice: _invoice,

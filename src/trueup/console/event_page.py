@@ -86,7 +86,7 @@ async def read_event(
         return None
     row = rows[0]
     posted = await ledger.transactions_of_events(session, [event_id])
-    folder = hub.folder_of(row["connection_id"])
+    folder = hub.reader_of(row["connection_id"], row["topic"])
     entity: str = row["entity"]
     known = await records.records_of_entity(session, row["connection_id"], entity)
     copied = (

@@ -34,6 +34,14 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
     thinned: bool
 
 
+class Chance(msgspec.Struct, frozen=True, kw_only=True):
+    """What one bound on oversells comes to in a sell-out; `bound` is null without any buffer."""
+
+    bound: float | None
+    turned_away: float
+    oversell_chance: float
+
+
 def money_of(price: Price) -> Money:
     """Return a price as booked."""
     return Money(amount=str(price.booked.amount), currency=price.booked.currency)

@@ -124,6 +124,14 @@ def live_values(today: Today) -> Values:
         "counter.p50": span(counters.call_p50_ms),
         "counter.p99": span(counters.call_p99_ms),
     }
+    values |= {
+        "low.skus": number(today.low.skus),
+        "phantoms.waiting": number(today.phantoms.waiting),
+        "phantoms.units": number(today.phantoms.units),
+    }
+    for low in today.low.first:
+        values[f"low.{low.sku}.available"] = number(low.available)
+        values[f"low.{low.sku}.on"] = str(low.expected_on or "")
     if health.last_event_at is not None:
         values["health.last"] = health.last_event_at.isoformat()
     for event in today.feed:
@@ -138,7 +146,7 @@ def live_values(today: Today) -> Values:
         for field in ("available", "on_hand", "reserved"):
             values[f"stock.{row.sku}.{field}"] = number(getattr(row, field))
         for cell in row.channels:
-            key = f"stock.{row.sku}.{cell.connection}"
+            key = f"stock.{cell.listing}.{cell.connection}"
             values[f"{key}.believed"] = number(cell.believed)
             values[f"{key}.wanted"] = number(cell.wanted)
             values[f"{key}.state"] = cell.state
@@ -155,6 +163,7 @@ def live_rows(today: Today) -> Rows:
         "feed": [str(event.event_id) for event in today.feed],
         "orders": [f"{order.connection}.{order.ref}" for order in today.orders],
         "stock": [row.sku for row in today.stock],
+        "low": [low.sku for low in today.low.first],
         "attention": [
             *(f"parked.{cluster.cluster}" for cluster in today.clusters),
             *(f"issues.{issue.code}" for issue in today.issues),

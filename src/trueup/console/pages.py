@@ -9,7 +9,9 @@ from trueup.canon.record import decode
 from trueup.console.elsewhere import Elsewhere, read_elsewhere
 from trueup.console.fact import Chart, Money, money_of
 from trueup.console.readings import Session
+from trueup.console.serials import SerialRow, rows_of_order, rows_of_sku
 from trueup.console.series import read_chart
+from trueup.console.supply import Outlook, read_outlook, read_sku_offers
 from trueup.console.today import (
     ChannelCell,
     ClusterRow,
@@ -21,8 +23,10 @@ from trueup.console.today import (
 from trueup.db.rows import Row
 from trueup.intake import reads as intake
 from trueup.ledger import reads as ledger
+from trueup.ledger.brakes import list_brakes
 from trueup.outbox import reads as outbox
 from trueup.outbox.followed import commands_about, messages_sent
+from trueup.outbox.offers import Offers
 from trueup.records import reads as records
 from trueup.records.listings import list_listings
 
@@ -114,6 +118,7 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[Line, ...]
     timeline: tuple[TimelineEvent, ...]
     elsewhere: tuple[Elsewhere, ...]
+    serials: tuple[SerialRow, ...]
     calls: tuple[Call, ...]
 
 
@@ -134,6 +139,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     site: str
     on_hand: int
     quarantine: int
+    reserved: int
 
 
 class SkuPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,6 +160,9 @@ class SkuPage(msgspec.Struct, frozen=True, kw_only=True):
     movements: tuple[Movement, ...]
     calls: tuple[Call, ...]
     chart: Chart | None
+    offers: Offers | None
+    outlook: Outlook | None
+    serials: tuple[SerialRow, ...]
 
 
 class ParkedRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,9 +179,19 @@ class ParkedRow(msgspec.Struct, frozen=True, kw_only=True):
     parked_at: datetime
 
 
+class BrakeRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A group of counts that waits for a person."""
+
+    brake_id: int
+    reason: str
+    events: int
+    held_at: datetime
+
+
 class ParkedPage(msgspec.Struct, frozen=True, kw_only=True):
     """What could not be applied, by cause. `requeued` counts those just put back."""
 
+    brakes: tuple[BrakeRow, ...]
     clusters: tuple[ClusterRow, ...]
     events: tuple[ParkedRow, ...]
     requeued: int | None
@@ -199,7 +218,7 @@ async def read_order(session: Session, connection: str, ref: str) -> OrderPage |
         own = [event for event in timeline if event.connection == connection]
         first = (own or timeline)[-1].received_at
         calls = tuple(
-            _call(each, names, each["key"])
+            _call(each, names, each["sku"])
             for each in await outbox.calls_since(session, skus, first)
         )
     return OrderPage(
@@ -224,6 +243,7 @@ async def read_order(session: Session, connection: str, ref: str) -> OrderPage |
         ),
         timeline=timeline,
         elsewhere=read_elsewhere(near, names, row["record_id"]),
+        serials=await rows_of_order(session, number, order.ref),
         calls=calls,
     )
 
@@ -282,6 +302,7 @@ async def read_sku(session: Session, sku: str) -> SkuPage | None:
         channels=tuple(
             ChannelCell(
                 connection=names.get(each["connection_id"], "removed"),
+                listing=each["key"],
                 believed=each["believed"],
                 wanted=each["value"],
                 state=each["state"],
@@ -295,6 +316,9 @@ async def read_sku(session: Session, sku: str) -> SkuPage | None:
         ),
         calls=tuple(_call(each, names, sku) for each in calls),
         chart=await read_chart(session, sku),
+        offers=await read_sku_offers(session, sku),
+        outlook=await read_outlook(session, sku),
+        serials=await rows_of_sku(session, sku),
     )
 
 
@@ -303,7 +327,9 @@ async def read_parked(
 ) -> ParkedPage:
     """Return what is parked; of one cluster where it is given."""
     events = await intake.page_parked(session, count=PARKED_ROWS, cluster=cluster)
+    held = await list_brakes(session, state="held")
     return ParkedPage(
+        brakes=tuple(msgspec.convert(each, BrakeRow) for each in held),
         clusters=await read_clusters(session),
         events=tuple(msgspec.convert(each, ParkedRow) for each in events),
         requeued=requeued,

@@ -1,5 +1,6 @@
 """Turn a page's facts into HTML, or into JSON for whoever asks for it."""
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -10,7 +11,7 @@ import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from litestar import MediaType, Request, Response
 from litestar.template.base import csrf_token
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from trueup import __version__
 from trueup.console.fact import Money
@@ -126,6 +127,21 @@ def link_sku(sku: str, ending: str = "") -> str:
     return f"/skus{ending}?sku={quote(sku, safe='')}"
 
 
+_NAMED = re.compile(r"\b(event|order)/([^\s:;,]+)")
+
+
+def evidence(text: str, connection: str) -> Markup:
+    """Return a line of evidence; the events and orders that it names lead to their pages."""
+    found, end = Markup(""), 0
+    for match in _NAMED.finditer(text):
+        kind, ref = match.groups()
+        address = f"/events/{ref}" if kind == "event" else link_order(connection, ref)
+        found += escape(text[end : match.start()])
+        found += Markup('<a href="{}">{}</a>').format(address, match.group())
+        end = match.end()
+    return found + escape(text[end:])
+
+
 _environment = Environment(
     loader=FileSystemLoader(FOLDER / "templates"),
     autoescape=select_autoescape(default=True),
@@ -134,6 +150,12 @@ _environment = Environment(
     lstrip_blocks=True,
 )
 _environment.filters.update(
-    number=number, signed=signed, money=money, span=span, stamp=stamp, sku_link=link_sku
+    number=number,
+    signed=signed,
+    money=money,
+    span=span,
+    stamp=stamp,
+    sku_link=link_sku,
+    evidence=evidence,
 )
 _environment.globals.update(order_link=link_order)

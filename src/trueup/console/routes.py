@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -14,17 +16,24 @@ from litestar.response import Redirect, Stream
 from litestar.static_files import create_static_files_router
 from litestar.types import ControllerRouterHandler
 
-from trueup.console.draw import draw_page, draw_png, draw_svg
+from trueup.console.dock import dock_handlers
+from trueup.console.draw import draw_page, draw_png, draw_svg, draw_trade_page
 from trueup.console.event_page import read_event
-from trueup.console.fact import Chart
+from trueup.console.fact import Chance, Chart
 from trueup.console.live import Live, live_values
 from trueup.console.pages import read_order, read_parked, read_sku
+from trueup.console.parity_page import read_parity
+from trueup.console.phantoms import phantom_handlers
 from trueup.console.readings import Readings, Session
 from trueup.console.render import FOLDER, answer, html, wants_json
+from trueup.console.serials import serial_handlers
 from trueup.console.series import read_chart
+from trueup.console.steps import Step, draw_steps
+from trueup.console.supply import chances_of, read_low
 from trueup.console.today import TodayDesk
 from trueup.errors import DatabaseUnavailable
 from trueup.intake.park import requeue_parked
+from trueup.ledger.brakes import discard_brake, release_brake
 
 _log = structlog.get_logger("trueup.console")
 
@@ -39,15 +48,22 @@ class Drawings:
     """Charts drawn already; a chart of the same points is drawn once."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, int, int], str] = OrderedDict()
+        self._kept: OrderedDict[Hashable, str] = OrderedDict()
 
     async def svg(self, chart: Chart | None) -> str:
         """Return a chart as SVG; empty where there is none."""
         if chart is None:
             return ""
         key = (chart.sku, chart.points[-1].event_id, len(chart.points))
+        return await self._draw(key, lambda: draw_page(chart))
+
+    async def trade(self, chances: tuple[Chance, ...]) -> str:
+        """Return a trade as SVG; empty where there is no choice."""
+        return await self._draw(chances, lambda: draw_trade_page(chances)) if chances else ""
+
+    async def _draw(self, key: Hashable, draw: Callable[[], str]) -> str:
         if key not in self._kept:
-            self._kept[key] = await asyncio.to_thread(draw_page, chart)
+            self._kept[key] = await asyncio.to_thread(draw)
         self._kept.move_to_end(key)
         while len(self._kept) > DRAWINGS_KEPT_MAX:
             self._kept.popitem(last=False)
@@ -80,7 +96,10 @@ def console_routes() -> list[ControllerRouterHandler]:
         path="/",
         route_handlers=[
             *(show_today, stream_live, show_order, show_sku, show_event, reveal_event),
-            *(show_parked, retry_parked),
+            *(show_parked, retry_parked, decide_brake, show_parity, show_low),
+            *dock_handlers(),
+            *phantom_handlers(),
+            *serial_handlers(),
         ],
         dependencies={"desk": Provide(give_desk)},
         exception_handlers={
@@ -151,8 +170,17 @@ async def show_sku(
         page = await read_sku(session, bare)
     if page is None:
         raise NotFoundException("There is no such SKU.")
-    svg = "" if wants_json(request) else await desk.drawings.svg(page.chart)
-    return answer(request, "sku.html", page, svg=svg)
+    if wants_json(request):
+        return answer(request, "sku.html", page)
+    svg = await desk.drawings.svg(page.chart)
+    trade = await desk.drawings.trade(chances_of(page.offers))
+    return answer(request, "sku.html", page, svg=svg, trade=trade)
+
+
+@get(["/low-stock", "/low-stock.json"])
+async def show_low(request: Req, session: NamedDependency[Session]) -> Response[Any]:
+    """Show the SKUs that will be sold out before more could come."""
+    return answer(request, "low.html", await read_low(session))
 
 
 async def _draw(session: Session, sku: str, ending: str) -> Response[Any]:
@@ -219,6 +247,33 @@ async def retry_parked(
     await session.commit()  # before the answer leaves
     _log.info("parked_retried", events=len(back))
     return Redirect(f"/parked?requeued={len(back)}", status_code=303)
+
+
+@post("/brakes", status_code=303)
+async def decide_brake(
+    session: NamedDependency[Session],
+    data: URLEncodedBody[dict[str, Any]],
+) -> Response[Any]:
+    """Release a group of held counts, or give it up."""
+    number, wish = str(data.get("brake", "")), str(data.get("wish", ""))
+    decide = {"release": release_brake, "discard": discard_brake}.get(wish)
+    if decide is None or not number.isascii() or not number.isdecimal() or len(number) > 18:
+        raise NotFoundException("There is no such group of counts.")
+    events = await decide(session, int(number), datetime.now(UTC))
+    if events is None:
+        raise NotFoundException("This group of counts is not held any more.")
+    await session.commit()  # before the answer leaves
+    _log.info("brake_decided", brake_id=int(number), wish=wish, events=events)
+    told = f"?requeued={events}" if wish == "release" else ""
+    return Redirect(f"/parked{told}", status_code=303)
+
+
+@get(["/parity", "/parity.json"])
+async def show_parity(request: Req, session: NamedDependency[Session]) -> Response[Any]:
+    """Show where channels do not show what shall stand there, and why."""
+    page = await read_parity(session)
+    steps = [Step(at=p.at, all=p.differing, part=p.unexplained) for p in page.over_time]
+    return answer(request, "parity.html", page, svg=draw_steps(steps))
 
 
 def _clean(text: str | None) -> str | None:

@@ -1,7 +1,7 @@
 """Today: what happened, what stands where, what needs a person."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import msgspec
 
@@ -13,13 +13,16 @@ from trueup.console.series import read_chart
 from trueup.db.rows import Row
 from trueup.intake import reads as intake
 from trueup.ledger import reads as ledger
+from trueup.ledger.outlook import count_low, low_outlooks
 from trueup.outbox import reads as outbox
+from trueup.reconcile.suspects import count_suspects
 from trueup.records import reads as records
 
 FEED_ROWS = 20
 ORDER_ROWS = 20
 STOCK_ROWS = 40
 CLUSTER_ROWS = 10
+LOW_ROWS = 5
 TAIL_EVENTS = 10_000
 """Events so new that one below them may still be on its way: these are counted each time."""
 
@@ -77,9 +80,13 @@ class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChannelCell(msgspec.Struct, frozen=True, kw_only=True):
-    """What of a SKU is believed to stand at a channel, and what shall stand there."""
+    """What of a SKU is believed to stand at a channel, and what shall stand there.
+
+    `listing` is the SKU, or for a further listing of it at the channel its own name.
+    """
 
     connection: str
+    listing: str
     believed: int | None
     wanted: int
     state: str
@@ -118,6 +125,28 @@ class IssueRow(msgspec.Struct, frozen=True, kw_only=True):
     how_to_fix: str
 
 
+class LowRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A SKU that will be sold out before more could come."""
+
+    sku: str
+    available: int
+    expected_on: date | None
+
+
+class LowCard(msgspec.Struct, frozen=True, kw_only=True):
+    """How many SKUs are low, and those that are sold out first."""
+
+    skus: int
+    first: tuple[LowRow, ...]
+
+
+class PhantomCard(msgspec.Struct, frozen=True, kw_only=True):
+    """How many orders that hold units for nothing wait for a person, and the units they hold."""
+
+    waiting: int
+    units: int
+
+
 class Today(msgspec.Struct, frozen=True, kw_only=True):
     """The whole page. An issue for which its events are parked stands among the parked ones."""
 
@@ -130,6 +159,8 @@ class Today(msgspec.Struct, frozen=True, kw_only=True):
     stock: tuple[StockRow, ...]
     clusters: tuple[ClusterRow, ...]
     issues: tuple[IssueRow, ...]
+    low: LowCard
+    phantoms: PhantomCard
     chart: Chart | None
 
 
@@ -189,6 +220,8 @@ class TodayDesk:
             stock=stock,
             clusters=clusters[:CLUSTER_ROWS],
             issues=tuple(row for row in issues if row.code not in causes),
+            low=await take("low", session, _read_low),
+            phantoms=await take("phantoms", session, _read_phantoms),
             chart=chart,
         )
 
@@ -317,9 +350,10 @@ async def read_stock(session: Session) -> tuple[tuple[str, ...], tuple[StockRow,
     rows = await ledger.list_balances(session, count=STOCK_ROWS)
     cells: dict[str, list[ChannelCell]] = {}
     for row in await outbox.intents_of_skus(session, [row["sku"] for row in rows]):
-        cells.setdefault(row["key"], []).append(
+        cells.setdefault(row["sku"], []).append(
             ChannelCell(
                 connection=names.get(row["connection_id"], "removed"),
+                listing=row["key"],
                 believed=row["believed"],
                 wanted=row["value"],
                 state=row["state"],
@@ -361,3 +395,15 @@ async def _read_issues(session: Session) -> tuple[IssueRow, ...]:
             )
         )
     return tuple(found)
+
+
+async def _read_low(session: Session) -> LowCard:
+    rows = await low_outlooks(session, count=LOW_ROWS)
+    fields = LowRow.__struct_fields__
+    first = tuple(msgspec.convert({name: row[name] for name in fields}, LowRow) for row in rows)
+    return LowCard(skus=await count_low(session), first=first)
+
+
+async def _read_phantoms(session: Session) -> PhantomCard:
+    counts = await count_suspects(session)
+    return PhantomCard(waiting=counts["waiting"], units=counts["units"])
