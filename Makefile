@@ -3,13 +3,14 @@
 #
 #   PYTHON=python3.12 make setup     with another Python, 3.11 or newer
 #   make test JOBS=4                 on more cores
-#   make sim WORLD=spine SEEDS=10    ten seeds of a world; SEED=7 for one
+#   make sim WORLD=stock SEEDS=100   a hundred seeds of a world; SEED=7 for one
 
 PYTHON ?= python3
-JOBS ?= 2
+# A third of the time a test waits for the database or a socket.
+JOBS ?= 3
 WORLD ?= spine
 SEEDS ?= 3
-BENCH ?= intake apply propagate hotsku
+BENCH ?= intake apply propagate hotsku reconcile
 
 BIN := .venv/bin
 LOCKED := .venv/.locked
@@ -78,10 +79,10 @@ flow: setup ## Run the stories: bytes in, request out
 tidy: setup lint layers ## Check the house rules, and that the papers equal the code
 	@$(PYTEST) tests/tidy
 
-sim: setup ## Replay a world from seeds with faults: WORLD=spine SEEDS=10, or SEED=7; one JSON line
-	@$(BIN)/python -m tests.sim --world $(WORLD) $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+sim: setup ## Replay a world from seeds with faults: WORLD=spine|stock|racers|flash SEEDS=10, or SEED=7; one JSON line
+	@$(BIN)/python -m tests.sim --world $(WORLD) $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(SIM)
 
-bench: setup ## Measure beside a bare loop: BENCH="intake apply propagate hotsku"
+bench: setup ## Measure beside a bare loop: BENCH="intake apply propagate hotsku reconcile"
 	@for name in $(BENCH); do $(BIN)/trueup bench $$name; done
 
 lint: setup ## Check style with every ruff rule, and formatting

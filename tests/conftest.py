@@ -10,10 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.database import ensure_template, fresh_database, run_server
 
 pytest_plugins = ("tests.support.leftout",)
+
+# How fast inputs are made says how busy the machine is, and nothing of the code.
+settings.register_profile("trueup", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("trueup")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

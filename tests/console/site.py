@@ -60,10 +60,12 @@ class Site:
 
 
 @contextmanager
-def serving(dsn: str, world: World | None, *, token: str | None = TOKEN) -> Iterator[Site]:
+def serving(
+    dsn: str, world: World | None, *, token: str | None = TOKEN, key: bytes = MASTER_KEY
+) -> Iterator[Site]:
     """Serve the web application while inside, from a thread of its own."""
     server: list[uvicorn.Server] = []
-    thread = threading.Thread(target=lambda: asyncio.run(_serve(dsn, world, token, server)))
+    thread = threading.Thread(target=lambda: asyncio.run(_serve(dsn, world, token, server, key)))
     thread.start()
     try:
         deadline = time.monotonic() + 20
@@ -80,9 +82,9 @@ def serving(dsn: str, world: World | None, *, token: str | None = TOKEN) -> Iter
 
 
 async def _serve(
-    dsn: str, world: World | None, token: str | None, server: list[uvicorn.Server]
+    dsn: str, world: World | None, token: str | None, server: list[uvicorn.Server], key: bytes
 ) -> None:
-    hub = Hub(Vault(MASTER_KEY), {} if world is None else world.hub.connectors)
+    hub = Hub(Vault(key), {} if world is None else world.hub.connectors)
     async with await connect(dsn, application_name="site") as conn:
         await refresh_connections(conn, hub)
     app = TrueupApp(dsn, hub, body_bytes_max=1_000_000, token=token, routes=console_routes())

@@ -11,7 +11,17 @@ from tests.console.site import TOKEN, Site, serving
 from trueup.api.token import Door, entry_link, load_token
 from trueup.errors import ConfigError
 
-CLOSED = ("/", "/today.json", "/parked", "/events/1", "/skus/a", "/live", "/orders/a/1")
+CLOSED = (
+    "/",
+    "/today.json",
+    "/parked",
+    "/phantoms",
+    "/phantoms.json",
+    "/events/1",
+    "/skus/a",
+    "/live",
+    "/orders/a/1",
+)
 
 
 def test_a_stranger_sees_nothing(bare_site: Site) -> None:

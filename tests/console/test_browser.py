@@ -121,7 +121,7 @@ def test_no_page_scrolls_sideways_or_complains(
     with opened(browser, site.link(), viewport=size, color_scheme=scheme) as (page, wrong):
         firsts = (f'[data-part="{part}"] tbody a' for part in ("orders", "stock", "feed"))
         found = [page.locator(first).first.get_attribute("href") for first in firsts]
-        for link in ("/", "/parked", *found):
+        for link in ("/", "/parked", "/phantoms", *found):
             page.goto(f"{site.url}{link}")
             wide = page.evaluate("document.documentElement.scrollWidth")
             assert wide <= width, (link, wide)
@@ -132,7 +132,7 @@ def test_the_keyboard_reaches_everything_in_order(browser: Browser, site: Site) 
     with opened(browser, site.link()) as (page, _):
         expect(page.locator("[data-live-words]")).to_have_text("Live")
         reached = []
-        for _ in range(12):
+        for _ in range(18):
             page.keyboard.press("Tab")
             reached.append(
                 page.evaluate(
@@ -141,7 +141,7 @@ def test_the_keyboard_reaches_everything_in_order(browser: Browser, site: Site) 
             )
             ring = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
             assert ring == "solid", reached
-        assert reached[:4] == ["Skip to the content", "Trueup", "Today", "Parked"]
+        assert reached[:4] == ["Skip to the content", "Trueup", "Today", "Dock"]
         assert "Orders" in reached
         assert "Show" in reached
         page.locator(".skip").focus()

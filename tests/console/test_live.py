@@ -35,7 +35,7 @@ async def test_first_all_then_only_what_changed(database_url: str) -> None:
         name, first = await anext(messages)
         assert name == "now"
         assert first["values"]["counter.events"] == "0"
-        assert set(first["rows"]) == {"feed", "orders", "stock", "attention"}
+        assert set(first["rows"]) == {"feed", "orders", "stock", "low", "attention"}
         async with await connect(database_url, application_name="test") as conn:
             await conn.execute(
                 "INSERT INTO intake.issue (code, severity) VALUES ('test.code', 'warning')"

@@ -86,6 +86,7 @@ def test_every_page_has_its_twin(client: httpx.Client) -> None:
     order, stock = today["orders"][0], today["stock"][-1]
     for path in (
         "/parked",
+        "/low-stock",
         f"/events/{today['feed'][0]['event_id']}",
         link_order(order["connection"], order["ref"]),
         link_sku(stock["sku"]),
@@ -212,3 +213,15 @@ def test_an_empty_hub_teaches(bare_site: Site) -> None:
         for words in ("No stock has moved", "Nothing has arrived", "No order has come in"):
             assert words in page.text
         assert "Nothing is parked" in client.get("/parked").text
+
+
+def test_a_sku_shows_what_is_kept_back_and_what_that_costs(client: httpx.Client) -> None:
+    sku = next(row["sku"] for row in _json(client, "/")["stock"] if row["channels"])
+    page, text = _json(client, link_sku(sku)), client.get(link_sku(sku)).text
+    assert {each["connection"] for each in page["offers"]["channels"]} == {
+        each["connection"] for each in page["channels"]
+    }
+    assert len(page["offers"]["choices"]) == 12
+    assert "What is kept back" in text
+    assert text.count('<th scope="row" class="n">') == 12
+    assert "no buffer" in text

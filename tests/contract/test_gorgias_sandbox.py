@@ -272,6 +272,27 @@ def test_a_crowded_ticket_is_looked_through_as_far_as_it_matters() -> None:
     reply = desk.ask(FOLDER.commands.find_request(command, ""))
     receipt = FOLDER.commands.found(command, "", reply)
     assert (receipt.state, receipt.code) == (ReceiptState.UNKNOWN, "too_many_messages")
+    # Read on, it is surely not there; and found where it is.
+    assert receipt.further is not None
+    last = FOLDER.commands.found(command, "", desk.ask(receipt.further))
+    assert (last.state, last.code, last.further) == (ReceiptState.LATER, "not_found", None)
+
+
+def test_what_was_sent_is_found_behind_a_crowd() -> None:
+    """A lost reply from before 130 others was asked of a person, though Gorgias has it."""
+    desk = open_desk()
+    ticket = account(desk).write_in(ADA, "Where?")
+    command = desk.command(ReplyToTicket(ticket_ref=str(ticket.id), text="x"))
+    assert desk.carry_out(command).state is ReceiptState.DONE
+    for _ in range(130):
+        account(desk).clock.advance(60)
+        account(desk).write_in(ADA, "?", ticket_id=ticket.id)
+    receipt = FOLDER.commands.found(
+        command, "", desk.ask(FOLDER.commands.find_request(command, ""))
+    )
+    assert receipt.further is not None
+    found = FOLDER.commands.found(command, "", desk.ask(receipt.further))
+    assert found.state is ReceiptState.DONE
 
 
 def test_an_expired_key_asks_the_human_and_a_new_one_goes_on() -> None:

@@ -24,6 +24,7 @@ from trueup.contract.connector import (
     Request,
     Source,
 )
+from trueup.errors import InvariantBroken
 from trueup.sandbox.sandbox import Sandbox
 from trueup.sandbox.shopify import commands
 from trueup.sandbox.shopify.bodies_after import fulfillment_body, refund_body
@@ -241,6 +242,27 @@ def test_stock_is_set_once_compared_and_read_back() -> None:
     assert list(actions.read([stale], ask(sandbox, actions.read_request([stale])))) == [3]
     gone = msgspec.structs.replace(right, target={"item_ref": "1", "location_ref": "1"})
     assert list(actions.read([gone], ask(sandbox, actions.read_request([gone])))) == [None]
+
+
+def test_a_number_that_never_holds_still_is_lowered_once_by_what_is_too_much() -> None:
+    """Nine stand there and six shall; two more are bought while the call is on its way."""
+    sandbox = open_stage(available=9)
+    shop = sandbox.shop("north")
+    target = {
+        "item_ref": str(shop.by_sku["TEE"].item.id),
+        "location_ref": str(next(iter(shop.locations))),
+    }
+    lower = Intent(kind="stock.set", key="TEE", value=6, expected=9, target=target, lowers=True)
+    sandbox.do("north", commands.Adjust(sku="TEE", delta=-2, physical=False))
+    for _ in range(2):  # the same call again is the same call
+        (receipt,) = actions.receipts([lower], ask(sandbox, actions.request([lower], "key-1")))
+        assert receipt.state == ReceiptState.DONE
+    assert list(actions.read([lower], ask(sandbox, actions.read_request([lower])))) == [4]
+    gone = msgspec.structs.replace(lower, target={"item_ref": "1", "location_ref": "1"})
+    (refused,) = actions.receipts([gone], ask(sandbox, actions.request([gone], "key-2")))
+    assert refused.state is ReceiptState.REFUSED
+    with pytest.raises(InvariantBroken):
+        actions.request([msgspec.structs.replace(lower, value=10)], "key-3")
 
 
 def test_hooks_are_made_listed_and_removed() -> None:

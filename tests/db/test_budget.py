@@ -32,7 +32,7 @@ class Hand:
     """A clock moved by hand."""
 
     def __init__(self) -> None:
-        self.at = datetime(2026, 11, 21, 8, tzinfo=UTC)
+        self.at = datetime.now(UTC)  # budgets are begun by the clock of the database
 
     def now(self) -> datetime:
         return self.at
@@ -125,11 +125,14 @@ async def test_what_the_reply_says_wins_less_what_others_have_in_flight(database
             await one.take("all", 150.0, patient=False)
 
 
-async def test_of_two_replies_the_later_call_is_believed(database_url: str) -> None:
+@pytest.mark.parametrize("apart_s", [1, 0])
+async def test_of_two_replies_the_later_call_is_believed_and_of_equals_the_lesser(
+    database_url: str, apart_s: int
+) -> None:
     clock = Hand()
     async with limiters(database_url, 2, clock, all=(10.0, 0.001)) as (one, other):
         first = await one.take("all", 1.0, patient=False)
-        clock.advance(1)
+        clock.advance(apart_s)
         second = await other.take("all", 1.0, patient=False)
         few = Budget(available=1.0, capacity=10.0, refill_per_s=0.001)
         await other.learn("all", 1.0, few, taken_at=second)

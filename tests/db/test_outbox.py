@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -77,7 +77,7 @@ async def test_an_older_number_never_replaces_a_newer(database_url: str) -> None
         now = await intent(spine)
         for sequence in (now["sequence"] - 1, now["sequence"]):
             stale = StockChange(
-                sku="TEE", available=99, sequence=sequence, counted=True, before=0, own={},
+                sku="TEE", available=99, sequence=sequence, counted=True, before=0, own={}, own_live={},
                 own_at={}, seen_at=datetime.now(UTC),
             )  # fmt: skip
             assert await change_stock(spine.conn, [stale]) == 0
@@ -174,6 +174,114 @@ async def test_patience_with_a_change_that_nothing_explains_ends(database_url: s
         after = await intent(spine)
         assert (after["dropped"], after["value"], after["state"]) == (0, 10, "due")
         assert await spine.open_issues() == ["stock.change_unexplained"]
+
+
+async def is_due_in(spine: Spine, seconds: float) -> list[str]:
+    rows = await spine.rows(
+        "SELECT key FROM outbox.intent WHERE connection_id = %s AND state = 'due'"
+        " AND due_at <= now() + make_interval(secs => %s)",
+        spine.numbers["north"],
+        seconds,
+    )
+    return [key for (key,) in rows]
+
+
+async def lowered(spine: Spine, *, lowers: bool = True) -> Call:
+    call = await claim_call(
+        spine.conn, spine.numbers["north"], "stock.set", count=10, lowers=lowers
+    )
+    assert call is not None
+    return call
+
+
+async def test_what_sells_faster_than_it_is_told_is_lowered_without_comparing(
+    database_url: str,
+) -> None:
+    """South sells nothing; north sells on while two calls find another number than expected."""
+    async with open_spine(database_url, "north", "south") as spine:
+        await listed(spine, units=100, believed=100)
+        for n, shows in enumerate((97, 95)):
+            await spine.take(spine.movement(f"out{n}", "adjustment", "TEE", -10))
+            call = await lowered(spine)
+            assert [each.intent.lowers for each in call.claimed] == [False]
+            await settle(spine, call, ReceiptState.LATER, observed=shows)
+        # 80 are left by the books; five more are gone at north of which nothing was read.
+        call = await lowered(spine)
+        (wish,) = call.intents
+        assert (wish.lowers, wish.expected, wish.value) == (True, 95, 75)
+        assert [
+            each.intents[0].lowers for each in await open_calls(spine.conn, spine.numbers["north"])
+        ] == [True]
+        await spine.take(spine.order(1, "TEE"))  # read while the call is on its way
+        await settle(spine, call, ReceiptState.DONE)
+        after = await intent(spine)
+        assert (after["believed"], after["dropped"], after["value"]) == (75, 4, 75)
+        assert await is_due_in(spine, 1.0) == []
+        assert await is_due_in(spine, 2.5) == ["TEE"]  # it stands where nobody saw it: a look
+
+
+async def test_what_was_lowered_is_looked_at_once_nothing_else_is_wanted(
+    database_url: str,
+) -> None:
+    """It showed fewer than was believed when it was lowered, and stayed a unit off for good."""
+    async with open_spine(database_url, "north", "south") as spine:
+        await listed(spine, units=100, believed=100)
+        for n, units in enumerate((-10, -5)):  # the second does not wait for a look at the first
+            await spine.rows("UPDATE outbox.intent SET contended = 2 RETURNING 1")
+            await spine.take(spine.movement(f"out{n}", "adjustment", "TEE", units))
+            call = await lowered(spine)
+            assert [each.intent.lowers for each in call.claimed] == [True]
+            await settle(spine, call, ReceiptState.DONE)
+        after = await intent(spine)
+        assert (after["believed"], after["value"], after["state"]) == (85, 85, "due")
+        later = datetime.now(UTC) + timedelta(seconds=3)
+        look = await claim_call(
+            spine.conn, spine.numbers["north"], "stock.set", count=10, lowers=True, now=later
+        )
+        assert look is not None
+        (wish,) = look.intents
+        assert (wish.lowers, wish.expected, wish.value) == (False, 85, 85)
+        await settle(spine, look, ReceiptState.LATER, observed=84)  # nobody's sale, so far
+        after = await intent(spine)
+        assert (after["believed"], after["dropped"], after["value"]) == (84, 1, 84)
+        assert after["state"] == "settled"
+
+
+async def test_finding_what_is_wanted_is_no_contention(database_url: str) -> None:
+    """Two sales that were found out by looking, days apart, say nothing of the third call."""
+    async with open_spine(database_url, "north", "south") as spine:
+        await listed(spine, units=100, believed=100)
+        for left in (99, 98):
+            await spine.rows(
+                "UPDATE outbox.intent SET value = %s, available = %s, state = 'due', due_at = now()"
+                " RETURNING 1",
+                left,
+                left,
+            )
+            await spine.rows("UPDATE outbox.intent SET unsure_down = 1 RETURNING 1")
+            await settle(spine, await lowered(spine), ReceiptState.LATER, observed=left)
+            assert (await intent(spine))["state"] == "settled"
+        await spine.take(spine.movement("out", "adjustment", "TEE", -10))
+        assert [each.intent.lowers for each in (await lowered(spine)).claimed] == [False]
+
+
+async def test_a_vendor_that_can_not_lower_is_compared_for_ever(database_url: str) -> None:
+    async with open_spine(database_url) as spine:
+        await listed(spine, units=100, believed=100)
+        for n in range(4):
+            await spine.take(spine.movement(f"out{n}", "adjustment", "TEE", -10))
+            call = await lowered(spine, lowers=False)
+            assert [each.intent.lowers for each in call.claimed] == [False]
+            await settle(spine, call, ReceiptState.LATER, observed=99 - n)
+
+
+async def test_a_number_is_never_raised_without_comparing(database_url: str) -> None:
+    async with open_spine(database_url) as spine:
+        await listed(spine, units=100, believed=50)
+        for shows in (49, 48, 47):
+            call = await lowered(spine)
+            assert [each.intent.lowers for each in call.claimed] == [False]
+            await settle(spine, call, ReceiptState.LATER, observed=shows)
 
 
 async def test_two_dispatchers_never_take_the_same_number(database_url: str) -> None:

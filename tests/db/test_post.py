@@ -168,7 +168,8 @@ async def test_counts_and_sales_at_once_do_not_deadlock_and_do_not_drift(
             events.append(spine.movement(f"d{n}", "count", "CAP", 7))
         await spine.append(*events)
         await side_by_side(spine, 4, count=3)
-        await spine.take(spine.movement("last", "count", "TEE", 300))
+        later = "2026-03-03T00:00:00Z"
+        await spine.take(spine.movement("last", "count", "TEE", 300, occurred_at=later))
         assert (await spine.stock("TEE"))["on_hand"] == 300
         assert (await spine.stock("CAP"))["on_hand"] == 7
         assert await spine.parked() == []
@@ -179,8 +180,10 @@ async def test_the_database_refuses_what_does_not_sum_to_zero(database_url: str)
     async with open_spine(database_url) as spine:
         await spine.take(spine.movement("o", "opening", "TEE", 5))
         insert = (
-            "INSERT INTO ledger.posting (event_id, ordinal, record_id, sku_id, place, site, units)"
-            " VALUES (99, 0, 1, 1, 'on_hand', 'main', 1), (99, 1, 1, 1, 'supplier', '', -2)"
+            "INSERT INTO ledger.posting"
+            " (event_id, ordinal, record_id, sku_id, place, site, units, occurred_at)"
+            " VALUES (99, 0, 1, 1, 'on_hand', 'main', 1, now()),"
+            " (99, 1, 1, 1, 'supplier', '', -2, NULL)"
         )
         with pytest.raises(psycopg.errors.CheckViolation, match="sum to zero"):
             await spine.rows(insert)

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from tests.flow.shop import KEY
 from trueup.cli.main import main
+from trueup.cli.session import out
 
 
 class Commands:
@@ -27,6 +28,7 @@ class Commands:
     def run(self, *words: object, env: dict[str, str] | None = None) -> tuple[int, str]:
         """Return exit status and standard output."""
         given = {"TRUEUP_CONFIG": str(self.config), "COLUMNS": "200"} | (env or {})
+        out.width = 200  # it was made when the module was first imported, by whatever test
         result = CliRunner().invoke(main, [str(word) for word in words], env=given)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception

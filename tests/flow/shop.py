@@ -1,8 +1,9 @@
 """A simulated shop over loopback sockets, and a hub that is connected to it."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from trueup.hub import Hub
 from trueup.ingest import apply_events
 from trueup.intake.connections import Account, create_connection, find_account, load_accounts
 from trueup.intake.reads import count_events
+from trueup.kernel.clock import ManualClock
+from trueup.outbox.budget import Budgets
 from trueup.pull.access import Access, open_access
 from trueup.records.reads import count_records
 from trueup.sandbox.clock import ScaledClock
@@ -57,12 +60,22 @@ class Connected:
     async def access(self, name: str = "north") -> AsyncIterator[Access]:
         """Open the account; waits between tries are noted and not waited for."""
 
+        clock = ManualClock(datetime.now(UTC))
+
         async def sleep(seconds: float) -> None:
             self.slept.append(seconds)
+            clock.advance(seconds=seconds)
 
-        account = await self.account(name)
-        async with open_access(self.conninfo, self.hub, account, sleep=sleep) as access:
-            yield access
+        async def pass_time(seconds: float) -> None:
+            clock.advance(seconds=seconds)
+
+        budgets = Budgets(self.conninfo, now=clock, sleep=pass_time)
+        async with aclosing(budgets):
+            account = await self.account(name)
+            async with open_access(
+                self.conninfo, self.hub, account, sleep=sleep, budgets=budgets
+            ) as access:
+                yield access
 
     async def connect_shop(self, name: str = "north", **settings: str) -> int:
         given = {"shop_domain": "north.myshopify.com", "api_base": f"{self.base_url}/north"}

@@ -61,7 +61,7 @@ class Stage:
     async def fetch(self) -> None:
         async with self.access() as access:
             dispatcher = Dispatcher(access.conn, self.hub.vault, access.caller)
-            while await dispatcher._fetch_due():
+            while await dispatcher.fetcher.step():
                 pass
 
 

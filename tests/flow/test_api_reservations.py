@@ -278,7 +278,7 @@ def test_the_schema_tells_of_keys_and_problems(client: httpx.Client) -> None:
 
 
 def test_the_books_and_the_log_agree_with_all_of_it(site: Site) -> None:
-    """Last: whatever the tests above did."""
+    """Whatever the other tests did before it."""
 
     async def look() -> None:
         hub = _hub(site)
@@ -287,6 +287,6 @@ def test_the_books_and_the_log_agree_with_all_of_it(site: Site) -> None:
             await refresh_connections(conn, hub)
             replayed = await replay_log(conn, hub)
         assert (replayed.differing, replayed.parked) == (0, 0)
-        assert replayed.records > 40
+        assert replayed.records > 0
 
     asyncio.run(look())

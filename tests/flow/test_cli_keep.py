@@ -50,9 +50,15 @@ def test_stock_is_booked_once_per_ref(trueup: Commands) -> None:
     assert moved["on_hand"] == 4
     aside = trueup.json("stock", "quarantine", "TEE", 1)["balance"]
     assert (aside["on_hand"], aside["quarantine"]) == (3, 1)
+    refused = trueup.json("stock", "quarantine", "TEE", -2, status=1)
+    assert refused["error"]["code"] == "ledger.insufficient_stock"
+    assert trueup.json("stock", "quarantine", "TEE", -1, "--ref", "q")["balance"]["quarantine"] == 0
+    again = trueup.json("stock", "quarantine", "TEE", -1, "--ref", "q")
+    assert (again["repeated"], again["balance"]["quarantine"]) == (True, 0)
+    trueup.json("stock", "quarantine", "TEE", 1)
     sites = trueup.json("show", "sku", "TEE")["found"][0]["sites"]
     assert {site["site"]: site["on_hand"] for site in sites} == {"main": 2, "berlin": 1}
-    assert trueup.json("reconcile", "ledger")["matched"] == 6
+    assert trueup.json("reconcile", "ledger")["matched"] == 8
     replayed = trueup.json("replay")
     assert (replayed["differing"], replayed["skipped"]) == (0, 1)
 

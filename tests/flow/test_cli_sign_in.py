@@ -100,7 +100,7 @@ async def test_a_person_signs_in_and_the_connection_works(
             told = await running.end()
         assert (told["signed_in"], told["again"]) == (True, False)
         assert "orders" in told["may_read"]
-        assert told["may_write"] == ["stock.set"]
+        assert told["may_write"] == ["stock.set", "listing.flag"]
         assert "write_inventory" in told["learnt"]["scopes"]
         done = await trueup.in_thread("backfill", "north", "--resource", "orders")
         assert done["resources"][0]["done"] == 2
@@ -162,7 +162,7 @@ async def test_a_state_counts_once_and_ten_minutes(trueup: Commands, database_ur
             )
             assert "too old" in await running.come_back(location, 400)
         async with connecting(trueup, stage) as running:
-            stage.fail(kind="slow", operation="access_token", delay_s=1.0, next_calls=1)
+            stage.fail(kind="slow", operation="access_token", delay_s=5.0, next_calls=1)
             location = await decide(running.address)
             await running.come_back(location)
             assert "used before" in await running.come_back(location, 400)

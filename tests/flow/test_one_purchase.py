@@ -356,6 +356,13 @@ async def test_the_payout_is_what_the_charge_and_the_refund_left(calm: End) -> N
     nets = [Decimal(each["net"]["amount"]) for each in entries]
     assert sum(nets) == Decimal(payout["amount"]["amount"])
     assert payout["state"] == "paid"
+    told = calm.payouts
+    assert (told["left"], told["right"], told["matched"]) == (2, 2, 2), (
+        "the marketplace pays out too"
+    )
+    assert (told["discrepancies"], told["explained_share"]) == ([], 1.0)
+    assert calm.money["transit", "stripe"] == Decimal(payout["amount"]["amount"])
+    assert ("clearing", "stripe") not in {key for key, left in calm.money.items() if left}
 
 
 async def test_nothing_is_left_for_a_person(calm: End) -> None:
@@ -383,6 +390,8 @@ async def test_the_end_is_the_same_whatever_is_lost_repeated_or_late(
     assert end.links == calm.links
     assert end.balance == calm.balance
     assert end.proof.holds
+    assert end.payouts == calm.payouts
+    assert end.money == calm.money
     assert end.commands == calm.commands
     assert end.done == calm.done
     assert (end.customer, end.joined) == (calm.customer, calm.joined)

@@ -155,7 +155,7 @@ async def test_a_backfill_and_polls_make_each_record_once(database_url: str) -> 
         assert wanted == [("payout_entries", ref) for ref in account.payouts]
         async with stage.access() as access:
             dispatcher = Dispatcher(access.conn, stage.hub.vault, access.caller)
-            assert await dispatcher._fetch_due() > 0
+            assert await dispatcher.fetcher.step() > 0
         await stage.apply()
         sums = await stage.rows(
             "SELECT v.body->>'payout_ref', sum((v.body->'net'->>'amount')::numeric)"

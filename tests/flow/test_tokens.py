@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
+import msgspec
 import pytest
 
 from tests.flow.consent import Granted, sign_in
@@ -181,6 +183,38 @@ async def test_a_call_that_is_given_up_does_not_lose_the_token(granted: Granted)
         await asyncio.sleep(0.02)
     assert await shop_check(granted)
     assert granted.consents.swaps["refresh_token"] == 1
+
+
+async def test_a_vendor_that_is_down_is_not_asked_for_tokens_again_and_again(
+    granted: Granted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The breaker stands before the token's endpoint too, and one probe asks whether it is back."""
+    await granted.age(LIFE_S + 1)
+    granted.stage.fail(kind="status", status=503, operation="access_token", probability=1.0)
+    asked = 0
+
+    async def counted(*args: Any, **kwargs: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        return await exchange(*args, **kwargs)
+
+    monkeypatch.setattr(upkeep, "exchange", counted)
+    async with granted.stage.access() as access:
+        caller, request = access.caller, access.folder.api.check_request()
+        for _ in range(20):
+            with pytest.raises(Unavailable):
+                await caller.send(request)
+        assert asked == caller.breaker.failures_max
+        assert caller.breaker.state == "open"
+        caller.breaker = msgspec.structs.replace(caller.breaker, until=access.clock.now())
+        for _ in range(5):
+            with pytest.raises(Unavailable):
+                await caller.send(request)
+        assert asked == caller.breaker.failures_max + 1, "one probe, and a longer rest"
+        granted.stage.heal()
+        caller.breaker = msgspec.structs.replace(caller.breaker, until=access.clock.now())
+        assert (await caller.send(request)).status == 200
+        assert caller.breaker.state == "closed"
 
 
 async def test_what_is_still_good_is_used_while_the_endpoint_is_down(granted: Granted) -> None:

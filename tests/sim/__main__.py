@@ -1,38 +1,121 @@
-"""`python -m tests.sim [--world spine] [--seeds N | --seed S]`: plays worlds, ends in one JSON line."""
+"""`python -m tests.sim [--world spine] [--seeds N | --seed S]`: plays worlds, ends in one JSON line.
+
+spine    processes are killed at any moment, over the loopback: half a minute a seed
+stock    brands with several channels on a clock of the world: part of a second a seed
+racers   fifty sellers race for the last unit, and for a kit and its parts: SEEDS is rounds
+flash    a flash sale under each policy, and the table and chart of docs/flash-sale.md
+"""
 
 import argparse
+import asyncio
 import json
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
+from tests.sim.flash import report
+from tests.sim.racers import KIT, KIT_CARTS, race
 from tests.sim.spine import run_seed
+from tests.sim.stock.jobs import play_seeds
+from tests.support.database import ensure_template, fresh_database, run_server
+
+PROGRESS_SEEDS = 25
 
 
 def main() -> int:
     """Play the seeds and print one JSON line."""
     parser = argparse.ArgumentParser(prog="make sim")
-    parser.add_argument("--world", default="spine", choices=["spine"])
+    parser.add_argument("--world", default="spine", choices=["spine", "stock", "racers", "flash"])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--seed", type=int)
+    parser.add_argument("--first", type=int, default=1, help="the first seed of --seeds")
+    parser.add_argument("--jobs", type=int, default=1, help="processes side by side (stock)")
     parser.add_argument("--orders", type=int, default=700)
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--kill-every-s", type=float, default=2.0)
     given = parser.parse_args()
-    seeds = [given.seed] if given.seed is not None else list(range(1, given.seeds + 1))
+    if given.world in {"racers", "flash"}:
+        return _figures(given)
+    seeds = list(range(given.first, given.first + given.seeds))
+    if given.seed is not None:
+        seeds = [given.seed]
+    play = _stock if given.world == "stock" else _spine
     totals = {"seeds": 0, "steps": 0, "faults": 0, "delivered": 0, "lost": 0, "applied_twice": 0}
     broken: list[str] = []
+    for figures, faults in play(given, seeds):
+        for name in totals:
+            totals[name] += figures[name]
+        broken += faults
+    print(json.dumps(totals | {"invariants_broken": broken}))
+    bad = broken or totals["lost"] or totals["applied_twice"] or not totals["faults"]
+    return 1 if bad else 0
+
+
+def _spine(given: Any, seeds: list[int]) -> Iterator[tuple[dict[str, int], list[str]]]:
     for seed in seeds:
         began = time.monotonic()
         result = run_seed(
             seed, orders=given.orders, seconds=given.seconds, kill_every_s=given.kill_every_s
         )
-        for name in totals:
-            totals[name] += 1 if name == "seeds" else getattr(result, name)
-        broken += [f"seed {seed}: {what}" for what in result.invariants_broken]
         print(f"seed {seed}: {time.monotonic() - began:.1f} s, {result}", file=sys.stderr)
-    print(json.dumps(totals | {"invariants_broken": broken}))
-    bad = broken or totals["lost"] or totals["applied_twice"] or not totals["faults"]
-    return 1 if bad else 0
+        figures = {name: getattr(result, name) for name in _COUNTED} | {"seeds": 1}
+        yield figures, [f"seed {seed}: {what}" for what in result.invariants_broken]
+
+
+def _figures(given: Any) -> int:
+    """Play a world that is about figures, and print them in the same line as the others."""
+    if given.world == "flash":
+        found = report.main(given.seeds)
+        sales = sum(len(outcomes) for outcomes in found.values())
+        line = _EMPTY | {"seeds": given.seeds, "steps": sales}
+    else:
+        with tempfile.TemporaryDirectory() as folder, run_server(Path(folder)) as server:
+            ensure_template(server)
+            races = []
+            for carts, kits in (((("LAST",),), {}), (KIT_CARTS, KIT)):
+                with fresh_database(server) as conninfo:
+                    races.append(asyncio.run(race(conninfo, given.seeds, carts=carts, kits=kits)))
+        print(*races, sep="\n", file=sys.stderr)
+        line = _EMPTY | {
+            "seeds": sum(each.rounds for each in races),
+            "steps": sum(each.asked for each in races),
+            "delivered": sum(each.asked for each in races),
+            "invariants_broken": [
+                *(what for each in races for what in each.wrong),
+                *(f"available fell to {each.lowest}" for each in races if each.lowest < 0),
+            ],
+        }
+    print(json.dumps(line))
+    return 1 if line["invariants_broken"] else 0
+
+
+_EMPTY: dict[str, Any] = {
+    "seeds": 0,
+    "steps": 0,
+    "faults": 0,
+    "delivered": 0,
+    "lost": 0,
+    "applied_twice": 0,
+    "invariants_broken": [],
+}
+_COUNTED = ("steps", "faults", "delivered", "lost", "applied_twice")
+
+
+def _stock(given: Any, seeds: list[int]) -> Iterator[tuple[dict[str, int], list[str]]]:
+    began = time.monotonic()
+    for number, result in enumerate(play_seeds(seeds, jobs=given.jobs), 1):
+        broken = []
+        if result.broken:
+            broken = [f"seed {result.seed}, step {result.steps}: {result.broken}"]
+            print(broken[0], *result.story, sep="\n", file=sys.stderr)
+        if number % PROGRESS_SEEDS == 0 or number == len(seeds):
+            each = (time.monotonic() - began) / number
+            print(f"{number} of {len(seeds)} seeds, {each:.2f} s each", file=sys.stderr)
+        figures = {name: getattr(result, name) for name in _COUNTED if name != "faults"}
+        yield figures | {"seeds": 1, "faults": sum(result.faults.values())}, broken
 
 
 if __name__ == "__main__":

@@ -23,7 +23,12 @@ from trueup.db.database import prepare_database
 from trueup.db.pool import connect
 from trueup.errors import AuthExpired
 from trueup.intake.append import append_events
-from trueup.intake.connections import create_connection, find_account, load_accounts
+from trueup.intake.connections import (
+    create_connection,
+    find_account,
+    load_accounts,
+    rotate_secret,
+)
 from trueup.intake.duties import list_duties
 from trueup.intake.model import NewEvent, Origin
 from trueup.outbox.budget import Budgets
@@ -33,7 +38,7 @@ from trueup.outbox.tokens import open_tokens
 from trueup.pull.access import Access, open_access
 from trueup.pull.backfill import backfill
 from trueup.quality.twin import Twin, twin_of
-from trueup.scheduler import AUTH_DELAY_S, Scheduler, _histories, _Task
+from trueup.scheduler import AUTH_DELAY_S, Scheduler, _histories, _sweeps, _Task
 
 _OWN = "own"
 _STEPS_MAX = 2_000
@@ -166,7 +171,7 @@ class Site:
         if access is None or (self._shut_until is not None and now < self._shut_until):
             return
         duties = {duty.name: duty for duty in await list_duties(access.conn, self.connection_id)}
-        tasks: list[_Task] = [*scheduler._daily(access), *_histories(access)]
+        tasks: list[_Task] = [*scheduler._daily(access), *_histories(access), *_sweeps(access)]
         for task in tasks:
             duty = duties.get(task.name)
             if not scheduler._is_due(duty, task, at_start=not self._began):
@@ -275,6 +280,16 @@ class Stage(Brand):
         for caller in site.callers:
             caller._egress = TimedEgress(caller._egress, self.time)  # type: ignore[assignment] - it stands before one
 
+    async def sign_in_again(self, site: Site) -> None:
+        """Do what a person does who is asked to let the hub in again."""
+        vault, folder = self.hub.vault, self.hub.connectors[site.name]
+        for name, value in site.play.secrets(site.twin).items():
+            await rotate_secret(self.conn, vault, site.connection_id, name, value)
+        account = await find_account(self.conn, vault, site.name)
+        for caller in site.callers:
+            caller.account = account
+            caller._tokens = open_tokens(self.url, vault, folder, account, clock=self.time)
+
     def _budgets(self) -> Budgets:
         budgets = TimedBudgets(self.url, self.time)
         self.stack.push_async_callback(budgets.aclose)
@@ -346,7 +361,7 @@ class Stage(Brand):
                 await backfill(access, resource.resource)
             await self.apply()
             reader = Dispatcher(access.conn, self.hub.vault, access.caller, clock=self.time)
-            while await reader._fetch_due():
+            while await reader.fetcher.step():
                 await self.apply()
         return number
 

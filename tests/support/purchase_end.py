@@ -1,6 +1,7 @@
 """How the story of one purchase ended: in the hub, and at each vendor."""
 
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import msgspec
 from tests.flow.command import Commands
 from tests.support.purchase import MIA, SKU, Purchase
 from trueup.cli.plain import open_row
+from trueup.ledger.money_book import money_balances
 from trueup.ledger.proof import Proof, prove_ledger
 from trueup.ledger.reads import list_balances
 from trueup.outbox.command import list_commands
@@ -30,6 +32,8 @@ class End(msgspec.Struct, frozen=True, kw_only=True):
     proof: Proof
     balance: dict[str, Any]
     reconciled: dict[str, Any]
+    payouts: dict[str, Any]
+    money: dict[tuple[str, str], Decimal]
     commands: dict[str, tuple[str, str]]
     done: dict[str, Any]
     issues: set[str]
@@ -58,6 +62,11 @@ async def look(purchase: Purchase, folder: Path) -> End:
         proof=await prove_ledger(brand.conn),
         balance={name: balance[name] for name in ("available", "on_hand", "reserved", "customer")},
         reconciled=await trueup.in_thread("reconcile", "stock"),
+        payouts=await trueup.in_thread("reconcile", "payouts"),
+        money={
+            (row["account"], purchase.name_of(row["connection_id"])): row["amount"]
+            for row in await money_balances(brand.conn)
+        },
         commands={row["ref"]: (row["state"], row["vendor_ref"]) for row in commands},
         done=done_at_vendors(purchase),
         issues=await brand.issues(),

@@ -17,7 +17,7 @@ from trueup.hub import Hub
 from trueup.intake.append import append_events
 from trueup.intake.claim import claim_events
 from trueup.intake.connections import create_connection, load_accounts
-from trueup.intake.model import Appended, NewEvent, Origin
+from trueup.intake.model import Appended, Event, NewEvent, Origin
 from trueup.kernel.limits import PARTITIONS
 from trueup.ledger.reads import list_balances
 from trueup.pipeline import Applier
@@ -104,6 +104,29 @@ class Spine:
             body=msgspec.json.encode(body),
         )
 
+    def told(self, topic: str, ref: str, **fields: Any) -> NewEvent:
+        """Return an event of our own under a topic, such as a kit or a rule."""
+        body = {"occurred_at": OPENED_AT, **fields}
+        return NewEvent(
+            connection_id=self.numbers["own"],
+            external_id=f"{topic}-{random.getrandbits(48):x}",
+            topic=topic,
+            entity=f"{topic}/{ref}",
+            origin=Origin.OWN,
+            received_at=datetime.now(UTC),
+            body=msgspec.json.encode(body),
+        )
+
+    def kit(self, code: str, *, at: str = OPENED_AT, **parts: int) -> NewEvent:
+        """Return what a kit is made of, from an instant on."""
+        rows = [{"sku": sku, "units": units} for sku, units in parts.items()]
+        return self.told("stock/kit", code, kit=code, parts=rows, occurred_at=at)
+
+    def rule(self, channel: str = "north", *, at: str = OPENED_AT, **rule: Any) -> NewEvent:
+        """Return a rule of a channel."""
+        ref = f"{channel}/{rule.get('sku', '*')}"
+        return self.told("stock/rule", ref, channel=channel, occurred_at=at, **rule)
+
     def product(
         self, number: int, sku: str, *, name: str = "north", at: str = "", **variant: Any
     ) -> NewEvent:
@@ -140,6 +163,10 @@ class Spine:
             await (applier or self.applier).apply(events)
             applied += len(events)
         return applied
+
+    async def claimed(self, *, count: int = 500) -> list[Event]:
+        """Return what waits, in its order, for a test that applies it in its own way."""
+        return await claim_events(self.conn, range(PARTITIONS), count)
 
     async def take(self, *events: NewEvent) -> list[Appended]:
         """Append events and apply them, in one batch."""

@@ -49,7 +49,7 @@ def fields_of(struct: type[msgspec.Struct], prefix: str = "") -> Iterator[tuple[
     """Yield (dotted name, type, default) of every field of the configuration."""
     for field in msgspec.structs.fields(struct):
         if isinstance(field.default, msgspec.Struct):
-            yield from fields_of(type(field.default), f"{field.name}.")
+            yield from fields_of(type(field.default), f"{prefix}{field.name}.")
         else:
             yield f"{prefix}{field.name}", field.type, field.default
 
@@ -83,7 +83,7 @@ def _kind(kind: Any) -> str:
         ]
         return " ".join([_kind(inner), *([f"({', '.join(bounds)})"] if bounds else [])])
     words = {int: "whole number", float: "number", str: "text", bool: "flag", Path: "path"}
-    return words[kind]
+    return "table" if issubclass(kind, msgspec.Struct) else words[kind]
 
 
 def write_signatures() -> str:

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from tests.support.leftout import SHARED
-from tests.tidy.tree import ROOT, files, name_of, python_files
+from tests.tidy.tree import ROOT, files, name_of, python_files, tracked
 
 _COPY_BYTES_MIN = 64
 
@@ -27,6 +27,12 @@ def test_a_note_to_do_something_names_an_issue() -> None:
         if note.search(line)
     ]
     assert not found, "say which issue: TODO #12: ...\n" + "\n".join(found)
+
+
+def test_no_file_is_a_link() -> None:
+    """A link points into one machine; in a fresh clone it stands where a real thing has to be."""
+    found = [name_of(path) for path in tracked() if path.is_symlink()]
+    assert not found, f"git rm --cached {' '.join(found)}, and put the name into .gitignore"
 
 
 @pytest.mark.shared

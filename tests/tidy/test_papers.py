@@ -96,7 +96,8 @@ def test_commands_that_papers_name_exist() -> None:
                 is_known = match[1] in targets
             elif match := re.match(r"(?:\.venv/bin/)?trueup ((?:[a-z][a-z-]* ?)+)", line):
                 words = match[1].split()
-                is_known = bool({words[0], " ".join(words[:2])} & known) or (
+                named = {" ".join(words[:count]) for count in (1, 2, 3)}
+                is_known = bool(named & known) or (
                     len(words) == 1 and any(name.startswith(f"{words[0]} ") for name in known)
                 )
             else:

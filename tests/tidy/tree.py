@@ -15,8 +15,8 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @cache
-def files(suffix: str = "", below: str = "") -> tuple[Path, ...]:
-    """Return the project's files: those that git knows or would take; in a bare copy, all."""
+def tracked() -> tuple[Path, ...]:
+    """Return all that git knows or would take, links too; in a bare copy, all."""
     names = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=ROOT,
@@ -26,12 +26,16 @@ def files(suffix: str = "", below: str = "") -> tuple[Path, ...]:
     found = [ROOT / name for name in names.split("\0") if name]
     if not found:
         found = [path for path in ROOT.rglob("*") if ".venv" not in path.parts]
+    return tuple(sorted(found))
+
+
+@cache
+def files(suffix: str = "", below: str = "") -> tuple[Path, ...]:
+    """Return the project's files whose name ends so."""
     return tuple(
-        sorted(
-            path
-            for path in found
-            if path.is_file() and path.name.endswith(suffix) and path.is_relative_to(ROOT / below)
-        )
+        path
+        for path in tracked()
+        if path.is_file() and path.name.endswith(suffix) and path.is_relative_to(ROOT / below)
     )
 
 

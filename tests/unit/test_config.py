@@ -1,8 +1,10 @@
 """The configuration: file, environment, defaults, and what is said about mistakes."""
 
+import re
 import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from trueup.config import Config, load_config, render_default
@@ -144,6 +146,10 @@ def test_rendered_default_is_the_default_and_names_every_field(tmp_path: Path) -
     assert shown["people"].pop("default_region") == "US"
     shown["people"] |= {"default_region": None, "keys": tuple(shown["people"]["keys"])}
     config = Config()
+    # So is a master: all stock is our own until one is named.
+    example = {"site": "main", "connection": "odoo", "skus": ["*"], "basis": "on_hand"}
+    brake = msgspec.structs.asdict(config.stock.brake)
+    assert shown.pop("stock") == {"lead_days": 14, "master": [example], "brake": brake}
     for name, value in shown.items():
         part = getattr(config, name)
         expected = (
@@ -152,4 +158,66 @@ def test_rendered_default_is_the_default_and_names_every_field(tmp_path: Path) -
             else str(part)
         )
         assert expected == value
-    assert set(shown) | {"master_key_file"} == set(Config.__struct_fields__)
+    assert set(shown) | {"master_key_file", "stock"} == set(Config.__struct_fields__)
+
+
+def test_masters_and_brakes_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "trueup.toml"
+    path.write_text(
+        '[[stock.master]]\nsite = "main"\nconnection = "odoo"\n'
+        '[[stock.master]]\nsite = "fba"\nconnection = "amazon"\nskus = ["FBA-*"]\n'
+        "[stock.brake]\nzero_share = 0.5\n"
+    )
+    stock = load_config(path, {"TRUEUP_STOCK_BRAKE_SKUS_MIN": "7"}).stock
+    assert [(m.site, m.connection, m.skus) for m in stock.master] == [
+        ("main", "odoo", ("*",)),
+        ("fba", "amazon", ("FBA-*",)),
+    ]
+    assert (stock.brake.zero_share, stock.brake.skus_min) == (0.5, 7)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[[stock.master]]\nsite = "main"\n', "connection"),
+        ('[[stock.master]]\nsite = "main"\nconnectin = "odoo"\n', "did you mean 'connection'"),
+        ('[[stock.master]]\nsite = ""\nconnection = "odoo"\n', "stock.master"),
+        ("[stock.brake]\nzero_share = 2\n", "stock.brake.zero_share must be a number <= 1.0"),
+        ("[stock.brake]\nzero_shar = 1\n", "did you mean 'zero_share'"),
+        ("[stock]\nmasters = 1\n", "known: lead_days, master, brake"),
+    ],
+)
+def test_wrong_masters_and_brakes_are_told(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "trueup.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        load_config(path, {})
+    with pytest.raises(ConfigError, match="names no field"):
+        load_config(None, {"TRUEUP_STOCK_BRAKES": "1"})
+
+
+def test_how_long_more_takes_is_read(tmp_path: Path) -> None:
+    path = _write(tmp_path, "[stock]\nlead_days = 21\n")
+    assert load_config(path, {}).stock.lead_days == 21
+    assert load_config(path, {"TRUEUP_STOCK_LEAD_DAYS": "5"}).stock.lead_days == 5
+    assert Config().stock.lead_days == 14
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("0", "stock.lead_days must be a whole number >= 1, found a whole number 0"),
+        ("731", "stock.lead_days must be a whole number <= 730, found a whole number 731"),
+        ("2.5", "stock.lead_days must be a whole number, found a number with a fraction 2.5"),
+        ('"two weeks"', "stock.lead_days must be a whole number, found a text"),
+    ],
+)
+def test_days_that_can_not_be_are_told(tmp_path: Path, value: str, said: str) -> None:
+    path = _write(tmp_path, f"[stock]\nlead_days = {value}\n")
+    with pytest.raises(ConfigError) as told:
+        load_config(path, {})
+    assert said in str(told.value)
+    assert "correct it, or remove it for its default (14)" in str(told.value)
+    assert told.value.context["field"] == "stock.lead_days"
+    with pytest.raises(ConfigError, match="TRUEUP_STOCK_LEAD_DAYS"):
+        load_config(None, {"TRUEUP_STOCK_LEAD_DAYS": value.strip('"')})

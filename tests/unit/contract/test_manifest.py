@@ -132,6 +132,20 @@ def test_the_narrower_limit_counts_before_the_one_for_all(tmp_path: Path) -> Non
     assert (narrow.capacity, general.capacity) == (10, 2000)
 
 
+@pytest.mark.parametrize(
+    "field", ["backdated_s = 60", "backdated_s = 30", 'backdated_s = 90\ncursor = ""']
+)
+def test_what_is_backdated_has_a_cursor_and_lies_beyond_the_overlap(
+    tmp_path: Path, field: str
+) -> None:
+    text = GOOD.replace("overlap_s = 60", f"overlap_s = 60\n{field}")
+    if "cursor" in field:
+        text = text.replace('cursor = "updated_at"\n', "snapshot = true\n", 1)
+    error = refused(tmp_path, text)
+    assert "backdated_s" in str(error.context["expected"])
+    assert load_manifest(write(tmp_path, GOOD.replace("s = 60", "s = 60\nbackdated_s = 61", 1)))
+
+
 def test_a_manifest_without_limits_has_none(tmp_path: Path) -> None:
     text = GOOD[: GOOD.index("[[limits]]")]
     assert load_manifest(write(tmp_path, text)).limit("orders") is None

@@ -1,5 +1,6 @@
 """Orders and what happens to them, in few words, for stories about stock."""
 
+from collections import Counter
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -53,12 +54,19 @@ def refunded(
 
 
 def returned(
-    *, restocked: int = 0, quarantined: int = 0, of: str | None = "l1", ref: str = "b1"
+    *,
+    restocked: int = 0,
+    quarantined: int = 0,
+    of: str | None = "l1",
+    ref: str = "b1",
+    **more: Any,
 ) -> Return:
     part = ReturnLine(
         line_ref=of, quantity=restocked + quarantined, restocked=restocked, quarantined=quarantined
     )
-    return Return(ref=ref, order_ref="1", updated_at=AT, state=ReturnState.CLOSED, lines=(part,))
+    return Return(
+        ref=ref, order_ref="1", updated_at=AT, state=ReturnState.CLOSED, lines=(part,), **more
+    )
 
 
 def movement(kind: MovementKind, quantity: int, **more: Any) -> StockMovement:
@@ -74,9 +82,9 @@ def site_of(location_ref: str | None) -> str:
 
 def told(positions: Positions) -> dict[str, int]:
     """Return positions as "place" or "place@site", with the SKU in front where it is not TEE."""
-    found = {}
+    found: Counter[str] = Counter()
     for position, units in positions.items():
         sku = "" if position.sku == "TEE" else f"{position.sku} "
         site = f"@{position.site}" if position.site not in {"", "main"} else ""
-        found[f"{sku}{position.place.value}{site}"] = units
-    return found
+        found[f"{sku}{position.place.value}{site}"] += units
+    return {name: units for name, units in found.items() if units}

@@ -77,20 +77,22 @@ def test_where_the_units_are() -> None:
     lines = line("A", 2), line("A", 1, "shop"), line("B", 5)
     wanted = {
         Position("A", Place.DEMAND): -3,
-        Position("A", Place.RESERVED): 3,
+        Position("A", Place.RESERVED, "main"): 2,
+        Position("A", Place.RESERVED, "shop"): 1,
         Position("B", Place.DEMAND): -5,
-        Position("B", Place.RESERVED): 5,
+        Position("B", Place.RESERVED, "main"): 5,
     }
     site_of = sites_of({})
     for state in ("held", "confirmed"):
         assert positions_of_reservation(reservation(state, *lines), site_of) == wanted
+    at = reservation("shipped", *lines).updated_at
     for state in ("released", "expired", "refused"):
         assert positions_of_reservation(reservation(state, *lines), site_of) == {}
     assert positions_of_reservation(reservation("shipped", *lines), site_of) == {
-        Position("A", Place.ON_HAND, "main"): -2,
-        Position("A", Place.ON_HAND, "shop"): -1,
+        Position("A", Place.ON_HAND, "main", at): -2,
+        Position("A", Place.ON_HAND, "shop", at): -1,
         Position("A", Place.CUSTOMER): 3,
-        Position("B", Place.ON_HAND, "main"): -5,
+        Position("B", Place.ON_HAND, "main", at): -5,
         Position("B", Place.CUSTOMER): 5,
     }
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from tests.unit.ledger.stories import (
     site_of,
     told,
 )
-from trueup.canon.inventory import MovementKind
+from trueup.canon.inventory import MovementKind, StockMovement
 from trueup.canon.record import Record
 from trueup.canon.refund import Restock
 from trueup.canon.shipment import ShipmentState
@@ -136,9 +137,8 @@ MOVEMENTS: dict[str, tuple[MovementKind, int, dict[str, Any], dict[str, int]]] =
     "receipt": (MovementKind.RECEIPT, 5, {}, {"supplier": -5, "on_hand": 5}),
     "found": (MovementKind.ADJUSTMENT, 2, {}, {"loss": -2, "on_hand": 2}),
     "lost": (MovementKind.ADJUSTMENT, -2, {}, {"loss": 2, "on_hand": -2}),
-    "counted more": (MovementKind.COUNT, 12, {}, {"loss": -2, "on_hand": 2}),
-    "counted fewer": (MovementKind.COUNT, 7, {}, {"loss": 3, "on_hand": -3}),
-    "counted the same": (MovementKind.COUNT, 10, {}, {}),
+    "a count is found in the books": (MovementKind.COUNT, 12, {}, {}),
+    "told to be wrong": (MovementKind.RECEIPT, 5, {"deleted": True}, {}),
     "set aside": (MovementKind.QUARANTINE, 3, {}, {"on_hand": -3, "quarantine": 3}),
     "released": (MovementKind.QUARANTINE, -3, {}, {"on_hand": 3, "quarantine": -3}),
     "moved": (MovementKind.TRANSFER, 4, {"to_site": "B"}, {"on_hand": -4, "on_hand@B": 4}),
@@ -149,9 +149,8 @@ MOVEMENTS: dict[str, tuple[MovementKind, int, dict[str, Any], dict[str, int]]] =
 
 @pytest.mark.parametrize("name", MOVEMENTS)
 def test_movement(name: str) -> None:
-    """Ten are on hand before."""
     kind, units, more, expected = MOVEMENTS[name]
-    assert told(positions_of_movement(movement(kind, units, **more), 10)) == expected
+    assert told(positions_of_movement(movement(kind, units, **more))) == expected
 
 
 # -- rules that hold for everything ----------------------------------------------------------------
@@ -237,16 +236,45 @@ def test_differences_lead_to_the_last_word(steps: list[list[Record]]) -> None:
 @given(
     kind=st.sampled_from(MovementKind),
     units=st.integers(-50, 50),
-    on_hand=st.integers(-50, 50),
     to_site=st.sampled_from((None, "main", "B")),
 )
-def test_movements_sum_to_zero(
-    kind: MovementKind, units: int, on_hand: int, to_site: str | None
-) -> None:
-    positions = positions_of_movement(movement(kind, units, to_site=to_site), on_hand)
+def test_movements_sum_to_zero(kind: MovementKind, units: int, to_site: str | None) -> None:
+    positions = positions_of_movement(movement(kind, units, to_site=to_site))
     assert sums(positions) == {}
-    if kind is MovementKind.COUNT:
-        assert on_hand + sum(n for p, n in positions.items() if p.place == "on_hand") == units
+    assert all((p.at is not None) == (p.place == "on_hand") for p in positions)
+
+
+LATER = AT + timedelta(hours=3)
+MOVED: dict[str, tuple[Sequence[Record], dict[datetime, int]]] = {
+    "a parcel tells when it left": ([sold(2), shipped(2, shipped_at=LATER)], {LATER: -2}),
+    "or when it was made": ([sold(2), shipped(2, created_at=LATER)], {LATER: -2}),
+    "or what was said of it last": ([sold(2), shipped(2)], {AT: -2}),
+    "two parcels, two instants": (
+        [sold(2), shipped(1, shipped_at=AT), shipped(1, ref="s2", shipped_at=LATER)],
+        {AT: -1, LATER: -1},
+    ),
+    "back when the return was closed": (
+        [sold(2), shipped(2), returned(restocked=2, created_at=AT, closed_at=LATER)],
+        {AT: -2, LATER: 2},
+    ),
+    "an open return counts from its beginning": (
+        [sold(2), shipped(2, shipped_at=LATER), returned(restocked=2, created_at=AT)],
+        {LATER: -2, AT: 2},
+    ),
+    "a movement says when": (
+        [movement(MovementKind.RECEIPT, 5, occurred_at=LATER)],
+        {LATER: 5},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MOVED)
+def test_when_units_moved(name: str) -> None:
+    records, expected = MOVED[name]
+    first = records[0]
+    is_movement = isinstance(first, StockMovement)
+    found = positions_of_movement(first) if is_movement else positions_of_order(records, site_of)
+    assert {p.at: n for p, n in found.items() if p.place == "on_hand"} == expected
 
 
 @given(records=RECORDS)

@@ -15,9 +15,9 @@ from trueup.canon.refund import Refund
 from trueup.canon.shipment import Shipment
 from trueup.connectors import bigcommerce
 from trueup.connectors.bigcommerce import actions, api, mapping, pull, webhook, whole
-from trueup.connectors.bigcommerce.amount import Unsound
 from trueup.connectors.bigcommerce.stamp import instant_of, of_seconds
 from trueup.contract.connector import Fetch, Mapped, ReceiptState, Reply, Source
+from trueup.contract.fault import Unsound
 from trueup.errors import (
     AuthExpired,
     ContractBroken,

@@ -11,7 +11,7 @@ import pytest
 from trueup.canon.order import Order, PaymentStatus
 from trueup.connectors import woocommerce
 from trueup.connectors.woocommerce import mapping, webhook
-from trueup.connectors.woocommerce.amount import unit_price
+from trueup.contract.amount import unit_price
 from trueup.contract.connector import Mapped, Piece, Source
 from trueup.quality.hostile import HOSTILE_BODIES
 

@@ -1,0 +1,70 @@
+"""The money ledger by the API: balances, items, and payouts beside their entries."""
+
+import asyncio
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.console.site import MASTER_KEY, Site, serving
+from tests.console.world import World
+from tests.db.test_money import entry, payout, post, stored
+from trueup.db.pool import connect
+from trueup.govern.vault import Vault
+
+
+async def play(dsn: str) -> None:
+    async with await connect(dsn, application_name="test") as conn:
+        told = [
+            entry("a", "100.00", "3.00", to="po-1"),
+            payout("po-1", "96.50"),
+            entry("b", "8.00"),
+        ]
+        await post(conn, *(stored(n, each, fresh=True) for n, each in enumerate(told, 1)))
+
+
+@pytest.fixture(scope="module")
+def client(module_database_url: str) -> Iterator[httpx.Client]:
+    asyncio.run(play(module_database_url))
+    with serving(module_database_url, World(module_database_url, Vault(MASTER_KEY))) as site:
+        running: Site = site
+        with running.program() as client:
+            yield client
+
+
+def test_balances_are_exact_and_end_on_a_day(client: httpx.Client) -> None:
+    held = client.get("/api/v1/money/balances").json()
+    amounts = {row["account"]: row["amount"] for row in held}
+    assert amounts == {
+        "clearing": "8.50",
+        "collected": "-108.00",
+        "fees": "3.00",
+        "transit": "96.50",
+    }
+    assert client.get("/api/v1/money/balances", params={"until": "2026-03-01"}).json() == []
+    wrong = client.get("/api/v1/money/balances", params={"until": "soon"})
+    assert wrong.status_code == 400
+    assert wrong.json()["error"]["fields"][0]["name"] == "until"
+
+
+def test_items_are_what_is_open(client: httpx.Client) -> None:
+    open_ = client.get("/api/v1/money/items/clearing").json()
+    assert [(row["item"], row["amount"]) for row in open_] == [(None, "8.00"), ("po-1", "0.50")]
+    everything = client.get("/api/v1/money/items/fees", params={"everything": True}).json()
+    assert [row["amount"] for row in everything] == ["3.00"]
+    unknown = client.get("/api/v1/money/items/petty_cash")
+    assert unknown.status_code == 404
+    assert "clearing" in unknown.json()["error"]["message"]
+
+
+def test_a_payout_that_is_half_a_euro_short_is_told(client: httpx.Client) -> None:
+    told = client.get("/api/v1/money/payouts").json()
+    assert (told["left"], told["matched"], told["explained_share"]) == (1, 0, 0.0)
+    [difference] = told["discrepancies"]
+    assert (difference["amount"], difference["currency"]) == ("0.50", "EUR")
+    assert difference["cause"] == "unexplained"
+
+
+def test_nobody_without_a_token_reads_money(client: httpx.Client) -> None:
+    address = str(client.base_url)
+    assert httpx.get(f"{address}/api/v1/money/balances").status_code == 401

@@ -1,0 +1,1 @@
+"""World stock: brands with several channels, one stock, and everything that goes wrong."""
