@@ -68,7 +68,7 @@ def serving(
     thread = threading.Thread(target=lambda: asyncio.run(_serve(dsn, world, token, server, key)))
     thread.start()
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not (server and server[0].started):
             assert thread.is_alive(), "the server did not start"
             assert time.monotonic() < deadline, "the server does not start"

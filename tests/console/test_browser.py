@@ -104,7 +104,8 @@ def test_it_works_without_javascript(browser: Browser, site: Site) -> None:
         before = int(page.locator(f'[data-live="stock.{sku}.available"]').inner_text())
         _sell(site, sku, "seen-plainly")
         page.get_by_role("link", name="Refresh").click()
-        assert int(page.locator(f'[data-live="stock.{sku}.available"]').inner_text()) == before - 1
+        available = page.locator(f'[data-live="stock.{sku}.available"]')
+        expect(available).to_have_text(str(before - 1))
         page.get_by_label("SKU").select_option(sku)
         page.get_by_role("button", name="Show").click()
         expect(page.locator(".chart-what")).to_contain_text(sku)
