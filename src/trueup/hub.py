@@ -12,6 +12,7 @@ from trueup.kernel.limits import LEAD_DAYS
 from trueup.ledger.brake import Limits
 from trueup.ledger.kits import NO_KITS, Kits
 from trueup.ledger.masters import Basis, Master, Masters
+from trueup.ledger.money import Teller
 from trueup.ledger.rules import SiteOf
 from trueup.ledger.sites import mapped_sites, selling_sites, sites_of
 from trueup.records.people import Keys
@@ -22,6 +23,11 @@ OWN_CONNECTOR = "manual"
 OWN_TOPICS = frozenset(("stock/release", "stock/inspection", "stock/pack"))
 """What the hub itself says of a vendor's thing; the log has it under the vendor's connection."""
 
+_TELLERS = {
+    "storefront": Teller.SELLER,
+    "marketplace": Teller.MARKETPLACE,
+    "payments": Teller.PAYMENTS,
+}
 
 NO_CONNECTION = -1
 
@@ -117,10 +123,10 @@ class Hub:
         connection = self.connections.get(connection_id)
         return None if connection is None else self.connectors.get(connection.connector)
 
-    def pays_out(self, connection_id: int) -> bool:
-        """Whether a connection is a payment provider, whose account holds what others sold."""
+    def teller_of(self, connection_id: int) -> Teller:
+        """Return what a connection's word about money is worth, by what kind of system it is."""
         folder = self.folder_of(connection_id)
-        return folder is not None and folder.manifest.kind == "payments"
+        return Teller.COPY if folder is None else _TELLERS.get(folder.manifest.kind, Teller.COPY)
 
     def reader_of(self, connection_id: int, topic: str) -> ConnectorFolder | None:
         """Return the connector that reads an event; None where its connection is gone."""

@@ -33,7 +33,6 @@ from trueup.ledger.counts import Recount, is_count, recount_of
 from trueup.ledger.holds import replace_holds
 from trueup.ledger.kitting import kit_changes, newer_kits
 from trueup.ledger.model import Positions, Transaction
-from trueup.ledger.money_book import post_money
 from trueup.ledger.named import note_named
 from trueup.ledger.oversell import note_oversells
 from trueup.ledger.placing import MOVING_KINDS, place, skus_of
@@ -45,6 +44,7 @@ from trueup.ledger.post import (
     recount,
 )
 from trueup.ledger.rules import difference
+from trueup.money import book_money
 from trueup.outbox.ahead import change_ahead
 from trueup.outbox.channels import at_selling_sites, levels_written, tell_listings
 from trueup.outbox.command import Told, confirm_commands
@@ -311,9 +311,7 @@ class _Batch:
         await store_records(conn, changed=changed, versions=self.versions, beside=self.entities)
         await self._post(conn, numbers, await note_lines(conn, changed, self.hub.site_of_line))
         await note_named(conn, changed, numbers)
-        if self.good:
-            learned_at = max(u.event.received_at for u in self.good)
-            await post_money(conn, changed, self.hub.pays_out, learned_at)
+        await book_money(conn, self.hub, self.good, self.entities)
         await observe_levels(conn, await levels_written(conn, self.hub, self.levels))
         await want_fetches(
             conn,

@@ -20,8 +20,9 @@ from trueup.canon.record import Record
 from trueup.db.pool import connect
 from trueup.errors import ConfigError
 from trueup.kernel.money import Money
-from trueup.ledger.money import MoneyAccount, money_of_record
+from trueup.ledger.money import MoneyAccount, Teller, money_of_record
 from trueup.ledger.money_book import (
+    Told,
     list_locks,
     lock_money,
     money_balances,
@@ -35,6 +36,7 @@ from trueup.records.model import Stamp, Stored
 EXAMPLES = int(os.environ.get("TRUEUP_EXAMPLES", "40"))
 AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
 PROVIDER = 2
+TELLERS = {PROVIDER: Teller.PAYMENTS}
 
 _events = count(1)
 
@@ -74,7 +76,8 @@ def payout(ref: str, amount: str, state: PayoutState = PayoutState.PAID) -> Payo
 
 async def post(conn: Any, *changed: Stored, learned_at: datetime = AT) -> None:
     async with conn.transaction():
-        await post_money(conn, changed, lambda number: number == PROVIDER, learned_at)
+        told = [Told(each.event_id, [each]) for each in changed]
+        await post_money(conn, told, TELLERS.__getitem__, learned_at)
 
 
 async def open_items(conn: Any, account: MoneyAccount) -> dict[str, Decimal]:
@@ -235,7 +238,9 @@ def test_any_history_sums_to_zero_and_repeats_change_nothing(
         runner.run(told(batches, pick))
         worth: dict[Any, Decimal] = defaultdict(Decimal)
         for each in last.values():
-            for position, amount in money_of_record(each.body, PROVIDER, pays_out=True).items():
+            for position, amount in money_of_record(
+                each.body, PROVIDER, teller=Teller.PAYMENTS
+            ).items():
                 worth[each.record_id, *position] += amount
         assert runner.run(posted(list(known.values()))) == dict(worth)
 

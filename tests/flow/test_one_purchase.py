@@ -365,6 +365,18 @@ async def test_the_payout_is_what_the_charge_and_the_refund_left(calm: End) -> N
     assert ("clearing", "stripe") not in {key for key, left in calm.money.items() if left}
 
 
+async def test_what_the_customers_owed_was_paid(calm: End) -> None:
+    """Both orders come to nothing, and what was sold is what they say."""
+    (order,) = (each for key, each in calm.records.items() if key[:2] == ("shopify", "order"))
+    assert calm.money["receivable", "shopify"] == 0
+    assert calm.money["receivable", "amazon"] == 0
+    total, tax = (Decimal(order["totals"][name]["booked"]["amount"]) for name in ("total", "tax"))
+    sold = ("sales", "taxes", "shipping")
+    assert -sum(calm.money[account, "shopify"] for account in sold) == total
+    assert calm.money["taxes", "shopify"] == -tax
+    assert {"rounding", "unplaced", "cancelled"}.isdisjoint(account for account, _ in calm.money)
+
+
 async def test_nothing_is_left_for_a_person(calm: End) -> None:
     assert calm.issues == set()
 

@@ -24,6 +24,7 @@ from trueup.intake.append import append_events
 from trueup.intake.claim import claim_events
 from trueup.intake.model import NewEvent
 from trueup.kernel.limits import PARTITIONS
+from trueup.ledger.money_book import prove_money
 from trueup.ledger.proof import prove_ledger
 from trueup.pipeline import Applier
 
@@ -42,6 +43,11 @@ QUESTIONS = {
         FROM ledger.posting p JOIN records.record r USING (record_id) JOIN ledger.sku s USING (sku_id)
         GROUP BY r.kind, r.ref, s.code, p.place, p.site HAVING sum(p.units) <> 0
         ORDER BY r.kind, r.ref, s.code, p.place, p.site""",
+    "money": """
+        SELECT r.kind, r.ref, p.account, p.item, p.currency, sum(p.amount)
+        FROM ledger.money_posting p JOIN records.record r USING (record_id)
+        GROUP BY r.kind, r.ref, p.account, p.item, p.currency HAVING sum(p.amount) <> 0
+        ORDER BY r.kind, r.ref, p.account, p.item, p.currency""",
     "balances": """
         SELECT s.code, b.supplier, b.on_hand, b.in_transit, b.reserved, b.demand, b.customer,
           b.quarantine, b.loss, b.counted
@@ -68,7 +74,8 @@ _EMPTIED = (
     *("intake.event", "intake.dedupe", "intake.event_key", "intake.queue", "intake.parked"),
     *("intake.issue", "govern.person", "govern.erasure", "records.record", "records.version"),
     *("records.listing", "records.link", "ledger.sku", "ledger.transaction", "ledger.posting"),
-    *("ledger.balance", "ledger.site_balance", "ledger.proof", "outbox.intent"),
+    *("ledger.balance", "ledger.site_balance", "ledger.proof", "ledger.money_posting"),
+    *("outbox.intent",),
     *("outbox.call_intent", "outbox.call", "outbox.fetch"),
 )
 
@@ -97,6 +104,8 @@ class Bench:
         await self._apply(appliers, pick)
         proof = await prove_ledger(spine.conn)
         assert proof.holds, proof
+        money = await prove_money(spine.conn)
+        assert money.holds, money
         return {name: await spine.rows(query) for name, query in QUESTIONS.items()}
 
     async def _apply(self, appliers: Sequence[Applier], pick: random.Random) -> None:

@@ -109,6 +109,7 @@ _SAME = {
     "bench_version": "SELECT v.* FROM records.version v JOIN bench_record USING (record_id)",
     "bench_transaction": "SELECT t.* FROM ledger.transaction t JOIN bench_record USING (record_id)",
     "bench_posting": "SELECT p.* FROM ledger.posting p JOIN bench_record USING (record_id)",
+    "bench_money": "SELECT m.* FROM ledger.money_posting m JOIN bench_record USING (record_id)",
     "bench_person": "SELECT * FROM govern.person",
 }
 _LIKE = {
@@ -117,6 +118,7 @@ _LIKE = {
     "bench_version": "records.version",
     "bench_transaction": "ledger.transaction",
     "bench_posting": "ledger.posting",
+    "bench_money": "ledger.money_posting",
     "bench_person": "govern.person",
     "bench_balance": "ledger.balance",
     "bench_intent": "outbox.intent",

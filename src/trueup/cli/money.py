@@ -6,10 +6,12 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from trueup.catchup import CaughtUp, catch_up
 from trueup.cli.options import ConfigOption, JsonOption
-from trueup.cli.session import DONE, out, print_json, run
+from trueup.cli.session import DONE, FOUND_PROBLEMS, err, out, print_json, run
 from trueup.errors import ConfigError
 from trueup.kernel.clock import SystemClock
 from trueup.ledger.money import MoneyAccount
@@ -157,3 +159,39 @@ def _lock(through: str | None, *, by: str, reason: str, as_json: bool, config: P
     else:
         out.print("Nothing is locked." if through is None else f"Locked through {through}.")
     raise typer.Exit(DONE)
+
+
+@money.command("catch-up")
+def catch_up_money(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Post the money of records from before this version, beside the workers.
+
+    May be stopped at any time and run again: what was booked stays, and is not booked twice.
+    """
+
+    async def work(session: Session) -> CaughtUp:
+        with Progress(
+            TextColumn("records"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=err,
+            disable=as_json,
+        ) as bars:
+            bar = bars.add_task("records", total=None)
+
+            def tell(walked: int, total: int) -> None:
+                bars.update(bar, completed=walked, total=total)
+
+            now = SystemClock().now()
+            return await catch_up(session.conninfo, session.hub, now=now, progress=tell)
+
+    found = run(work, config_path=config, as_json=as_json)
+    if as_json:
+        print_json(found)
+    else:
+        out.print(
+            f"{found.records} records: {found.booked} entities booked again, {found.known} before."
+        )
+        if found.waiting:
+            out.print("Some still wait on the queue: the workers go on with them.")
+    raise typer.Exit(FOUND_PROBLEMS if found.waiting else DONE)

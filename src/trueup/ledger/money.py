@@ -5,27 +5,41 @@ to what was posted for it before. Between any two systems that tell of the same 
 account that both post to, the one with a plus and the other with a minus: what is left there is
 told by one of them only.
 
-    seller's payment -> collected <- provider's entry -> clearing <- payout -> transit
+    order -> receivable <- seller's payment -> collected <- provider's entry -> clearing
+    clearing <- payout -> transit
+
+What an order and its refunds are worth together is found in `trueup.ledger.sold`.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from trueup.canon.bank import BankLine, BankLineState
+from trueup.canon.order import Order
 from trueup.canon.payment import Payment, PaymentKind, PaymentState
 from trueup.canon.payout import BalanceEntry, EntryKind, Payout, PayoutState
 from trueup.canon.record import Record
 from trueup.canon.refund import Refund
 from trueup.kernel.money import Money
 
-MONEY_KINDS: Final = frozenset(
-    (Payment.kind, Refund.kind, BalanceEntry.kind, Payout.kind, BankLine.kind)
-)
+SALE_KINDS: Final = frozenset((Order.kind, Payment.kind, Refund.kind))
+"""Kinds of records that tell of one sale together."""
+
+MONEY_KINDS: Final = SALE_KINDS | {BalanceEntry.kind, Payout.kind, BankLine.kind}
 """Kinds of records that move money."""
+
+
+class Teller(StrEnum):
+    """What a connection's word about money is worth."""
+
+    SELLER = "seller"  # sells, and tells its payments; others' accounts tell them once more
+    MARKETPLACE = "marketplace"  # sells, and its own account is all that tells of the payments
+    PAYMENTS = "payments"  # pays out what others sold: its entries tell its payments
+    COPY = "copy"  # orders and payments that it tells are told by whoever sold
 
 
 class MoneyAccount(StrEnum):
@@ -44,6 +58,13 @@ class MoneyAccount(StrEnum):
     RESERVES = "reserves"  # held back by a provider
     GIFT_CARDS = "gift_cards"  # owed to who holds one
     REFUNDS = "refunds"
+    SALES = "sales"  # goods after discounts, without tax
+    TIPS = "tips"
+    DUTIES = "duties"
+    SURCHARGES = "surcharges"  # what an order charged besides: handling, wrapping, a fee
+    CANCELLED = "cancelled"  # of a cancelled order what is not owed any more
+    ROUNDING = "rounding"  # between an order's parts and its total, up to a smallest unit a part
+    UNPLACED = "unplaced"  # between them, and more than that
     FEES = "fees"
     TAXES = "taxes"
     SHIPPING = "shipping"
@@ -66,7 +87,7 @@ class MoneyPosition(NamedTuple):
 MoneyPositions = dict[MoneyPosition, Decimal]
 """Exact amounts; those of one currency always sum to zero."""
 
-_Move = tuple[tuple[MoneyAccount, str], tuple[MoneyAccount, str], Money]
+Move = tuple[tuple[MoneyAccount, str], tuple[MoneyAccount, str], Money]
 """Which account and item gets a debit, which a credit, and how much; it may be below zero."""
 
 EXACT: Final = Context(prec=200, traps=[Inexact, InvalidOperation])
@@ -89,6 +110,9 @@ _AGAINST: Final = {
     EntryKind.TOP_UP: MoneyAccount.TRANSFERS,
     EntryKind.UNKNOWN: MoneyAccount.UNKNOWN,
 }
+_PAID_BY_CUSTOMER: Final = frozenset(
+    (EntryKind.CHARGE, EntryKind.SHIPPING, EntryKind.TAX, EntryKind.PROMOTION)
+)
 _PAYS: Final = {
     PaymentKind.SALE: 1,
     PaymentKind.CAPTURE: 1,
@@ -98,28 +122,40 @@ _PAYS: Final = {
 _PAID_OUT: Final = frozenset((PayoutState.PENDING, PayoutState.IN_TRANSIT, PayoutState.PAID))
 
 
-def money_of_record(record: Record, connection_id: int, *, pays_out: bool) -> MoneyPositions:
-    """Return what a record is worth, account by account; nothing where it moves no money.
+def money_of_record(record: Record, connection_id: int, *, teller: Teller) -> MoneyPositions:
+    """Return what a record is worth by itself, account by account; nothing where it moves no money.
+
+    Orders and refunds are worth what they are worth together: `money_of_sale` of
+    `trueup.ledger.sold`.
 
     Args:
-        record: any; payments, refunds, entries of a provider's account, payouts and lines of a
-            bank move money.
+        record: any; payments, entries of a provider's account, payouts and lines of a bank move
+            money by themselves.
         connection_id: who tells it.
-        pays_out: it pays out what others sold: its payments stand in its entries once more.
+        teller: what its word is worth.
     """
-    found: MoneyPositions = defaultdict(Decimal)
-    rule = _RULES.get(type(record))
-    told_by_entries = pays_out and isinstance(record, Payment | Refund)
-    if rule is None or record.deleted or told_by_entries:
+    if record.deleted:
         return {}
-    for debit, credit, money in rule(record):
+    if isinstance(record, Payment):
+        sells = teller in {Teller.SELLER, Teller.MARKETPLACE}
+        return positions_of(_payment(record), connection_id) if sells else {}
+    if isinstance(record, BalanceEntry) and teller is Teller.MARKETPLACE:
+        return positions_of(_own_entry(record), connection_id)
+    rule = _RULES.get(type(record))
+    return {} if rule is None else positions_of(rule(record), connection_id)
+
+
+def positions_of(moves: Iterable[Move], connection_id: int) -> MoneyPositions:
+    """Return the sum of moves, account by account, exactly."""
+    found: MoneyPositions = defaultdict(Decimal)
+    for debit, credit, money in moves:
         for side, amount in ((debit, money.amount), (credit, EXACT.minus(money.amount))):
             position = MoneyPosition(side[0], connection_id, side[1], money.currency)
             found[position] = EXACT.add(found[position], amount)
     return {position: amount for position, amount in found.items() if amount}
 
 
-def _payment(payment: Payment) -> list[_Move]:
+def _payment(payment: Payment) -> list[Move]:
     """A payment counts that went through and is no more than a promise."""
     sign = _PAYS.get(payment.payment_kind)
     if sign is None or payment.state is not PaymentState.SUCCEEDED or payment.test:
@@ -132,7 +168,7 @@ def _payment(payment: Payment) -> list[_Move]:
     return [(paid, (MoneyAccount.RECEIVABLE, payment.order_ref or ""), money)]
 
 
-def _entry(entry: BalanceEntry) -> list[_Move]:
+def _entry(entry: BalanceEntry) -> list[Move]:
     """An entry of a provider's account; that of a payout tells what the payout tells."""
     against = _AGAINST.get(entry.entry)
     if against is None:
@@ -142,14 +178,26 @@ def _entry(entry: BalanceEntry) -> list[_Move]:
     return [(here, (against, item), entry.gross), ((MoneyAccount.FEES, ""), here, entry.fee)]
 
 
-def _refund(refund: Refund) -> list[_Move]:
-    if refund.refunded is None:
-        return []
-    owed = (MoneyAccount.RECEIVABLE, refund.order_ref or "")
-    return [((MoneyAccount.REFUNDS, ""), owed, refund.refunded.booked)]
+def _own_entry(entry: BalanceEntry) -> list[Move]:
+    """An entry of a marketplace that sold by itself: nobody else tells of the payment.
+
+    What the customer paid of an order settles what was owed for it. An entry that names a refund
+    is about that, and what it withheld of a tax it owes itself.
+    """
+    here, kind = (MoneyAccount.CLEARING, entry.payout_ref or ""), entry.entry
+    withheld = kind is EntryKind.TAX and entry.gross.amount < 0
+    if entry.order_ref is None:
+        return _entry(entry)
+    if kind in {EntryKind.REFUND, EntryKind.REFUND_FAILED}:
+        against = (MoneyAccount.REFUNDS, "")
+    elif kind in _PAID_BY_CUSTOMER and entry.payment_ref is None and not withheld:
+        against = (MoneyAccount.RECEIVABLE, entry.order_ref)
+    else:
+        return _entry(entry)
+    return [(here, against, entry.gross), ((MoneyAccount.FEES, ""), here, entry.fee)]
 
 
-def _payout(payout: Payout) -> list[_Move]:
+def _payout(payout: Payout) -> list[Move]:
     if payout.state not in _PAID_OUT:
         return []
     return [
@@ -157,7 +205,7 @@ def _payout(payout: Payout) -> list[_Move]:
     ]
 
 
-def _bank_line(line: BankLine) -> list[_Move]:
+def _bank_line(line: BankLine) -> list[Move]:
     if line.state is not BankLineState.BOOKED:
         return []
     return [
@@ -165,9 +213,7 @@ def _bank_line(line: BankLine) -> list[_Move]:
     ]
 
 
-_RULES: Final[Mapping[type[Record], Callable[[Any], list[_Move]]]] = {
-    Payment: _payment,
-    Refund: _refund,
+_RULES: Final[Mapping[type[Record], Callable[[Any], list[Move]]]] = {
     BalanceEntry: _entry,
     Payout: _payout,
     BankLine: _bank_line,
@@ -177,7 +223,9 @@ _RULES: Final[Mapping[type[Record], Callable[[Any], list[_Move]]]] = {
 def occurred_on(record: Record) -> date:
     """Return the day on which a record's money moved, in UTC or by the bank's calendar."""
     found: datetime | date | None = None
-    if isinstance(record, Payment):
+    if isinstance(record, Order):
+        found = record.placed_at
+    elif isinstance(record, Payment):
         found = record.processed_at
     elif isinstance(record, Refund | Payout):
         found = record.created_at

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import psycopg
@@ -16,12 +16,15 @@ from trueup.errors import ConfigError, invariant
 from trueup.ledger.money import (
     EXACT,
     MONEY_KINDS,
+    SALE_KINDS,
     MoneyAccount,
     MoneyPosition,
     MoneyPositions,
+    Teller,
     money_of_record,
     occurred_on,
 )
+from trueup.ledger.sold import money_of_sale
 from trueup.records.model import Stored
 
 _queries = load_queries("trueup.ledger")
@@ -73,40 +76,69 @@ class MoneyItem(msgspec.Struct, frozen=True, kw_only=True):
     last_on: date
 
 
+class Told(NamedTuple):
+    """Records of one entity whose money is to be worked out again, and because of which event."""
+
+    event_id: int
+    records: Sequence[Stored]
+
+
 async def post_money(
     conn: Conn,
-    changed: Iterable[Stored],
-    pays_out: Callable[[int], bool],
+    told: Iterable[Told],
+    teller_of: Callable[[int], Teller],
     learned_at: datetime,
 ) -> None:
     """Post what the records of a batch are worth now, less what was posted for them before.
 
     Args:
         conn: in the transaction of the batch, which holds the records' entities.
-        changed: records as they stand after it.
-        pays_out: whether a connection pays out what others sold.
+        told: each entity once, with all of its records as they stand after it.
+        teller_of: what a connection's word about money is worth.
         learned_at: when the batch's newest event was taken in.
     """
-    told = [each for each in changed if each.kind in MONEY_KINDS]
-    if not told:
+    counted = [
+        Told(each.event_id, records)
+        for each in told
+        if (records := [r for r in each.records if r.kind in MONEY_KINDS])
+    ]
+    if not counted:
         return
-    posted = await _posted(conn, [each.record_id for each in told if not each.fresh])
+    posted = await _posted(
+        conn, [r.record_id for each in counted for r in each.records if not r.fresh]
+    )
     rows: list[tuple[Any, ...]] = []
     ordinals: Counter[int] = Counter()
-    for each in told:
-        wanted = money_of_record(
-            each.body, each.connection_id, pays_out=pays_out(each.connection_id)
-        )
-        moves = _difference(wanted, posted.get(each.record_id, {}))
-        _check_sums(each.event_id, moves)
-        day, learned_on = occurred_on(each.body), learned_at.date()
-        for position, amount in sorted(moves.items()):
-            ordinals[each.event_id] += 1
-            key = (each.event_id, ordinals[each.event_id], each.record_id)
-            rows.append((*key, *position, amount, day, learned_on))
+    learned_on = learned_at.date()
+    for event_id, changed in counted:
+        worth = _worth(changed, teller_of)
+        for each in changed:
+            moves = _difference(worth[each.record_id], posted.get(each.record_id, {}))
+            if not moves:
+                continue
+            _check_sums(event_id, moves)
+            day = occurred_on(each.body)
+            for position, amount in sorted(moves.items()):
+                ordinals[event_id] += 1
+                key = (event_id, ordinals[event_id], each.record_id)
+                rows.append((*key, *position, amount, day, learned_on))
     if rows:
-        columns = {name: [row[n] for row in rows] for n, name in enumerate(_COLUMNS)}
+        columns = dict(zip(_COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
         await conn.execute(_queries.insert_money, columns)
+
+
+def _worth(
+    records: Sequence[Stored], teller_of: Callable[[int], Teller]
+) -> dict[int, MoneyPositions]:
+    """Return what each record of one entity is worth: those of a sale together."""
+    connection_id = records[0].connection_id
+    teller = teller_of(connection_id)
+    sale = {each.record_id: each.body for each in records if each.kind in SALE_KINDS}
+    worth = money_of_sale(sale, connection_id, teller=teller) if sale else {}
+    for each in records:
+        if each.record_id not in worth:
+            worth[each.record_id] = money_of_record(each.body, connection_id, teller=teller)
+    return worth
 
 
 async def _posted(conn: Conn, record_ids: Sequence[int]) -> dict[int, MoneyPositions]:

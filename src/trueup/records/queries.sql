@@ -420,3 +420,12 @@ WHERE mine.namespace = 'tracking' AND p.kind = 'parcel' AND p.person IS NOT NULL
 -- Index: record primary key.
 SELECT DISTINCT connection_id, entity FROM records.record
 WHERE record_id = ANY(%(record_ids)s::bigint[]) ORDER BY connection_id, entity;
+
+-- name: records_after
+-- The records of some kinds by number, to be walked in pages.
+-- Parameters: after: the last number of the page before; kinds; count: of records in a page.
+-- Rows: many: record_id, connection_id, entity; by number.
+-- Index: record primary key.
+SELECT record_id, connection_id, entity FROM records.record
+WHERE record_id > %(after)s AND kind = ANY(%(kinds)s::text[])
+ORDER BY record_id LIMIT %(count)s;

@@ -230,3 +230,19 @@ async def lead_days_of(conn: psycopg.AsyncConnection[Any], skus: Sequence[str]) 
     """Return how many days more of some SKUs takes to come, where a supplier says."""
     rows = await fetch_rows(conn, _queries.lead_days_of, skus=list(skus))
     return {row["sku"]: row["lead_days"] for row in rows}
+
+
+async def records_after(
+    conn: psycopg.AsyncConnection[Any], after: int, kinds: Collection[str], *, count: int
+) -> list[Row]:
+    """Return a page of the records of some kinds, by number.
+
+    Args:
+        conn: any session.
+        after: the last number of the page before; 0 for the first.
+        kinds: which.
+        count: of records in a page.
+    """
+    return await fetch_rows(
+        conn, _queries.records_after, after=after, kinds=sorted(kinds), count=count
+    )

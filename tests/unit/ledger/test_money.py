@@ -17,7 +17,15 @@ from trueup.canon.price import Price
 from trueup.canon.record import Record
 from trueup.canon.refund import Refund
 from trueup.kernel.money import Money
-from trueup.ledger.money import EXACT, MoneyAccount, money_of_record, occurred_on
+from trueup.ledger.money import (
+    EXACT,
+    SALE_KINDS,
+    MoneyAccount,
+    Teller,
+    money_of_record,
+    occurred_on,
+)
+from trueup.ledger.sold import money_of_sale
 
 AT = datetime(2026, 3, 2, 23, 30, tzinfo=UTC)
 SELLER, PROVIDER, BANK = 1, 2, 3
@@ -59,8 +67,12 @@ def payout(amount: str, state: PayoutState = PayoutState.PAID) -> Payout:
 def told(*records: tuple[Record, int]) -> dict[tuple[str, str], Decimal]:
     """Return what is left on each account and item, whoever told it."""
     left: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    for record, connection_id in records:
-        worth = money_of_record(record, connection_id, pays_out=connection_id == PROVIDER)
+    for number, (record, connection_id) in enumerate(records):
+        teller = Teller.PAYMENTS if connection_id == PROVIDER else Teller.SELLER
+        if record.kind in SALE_KINDS:
+            worth = money_of_sale({number: record}, connection_id, teller=teller)[number]
+        else:
+            worth = money_of_record(record, connection_id, teller=teller)
         for position, amount in worth.items():
             left[position.account.value, position.item] += amount
     return {key: amount for key, amount in left.items() if amount}
@@ -111,11 +123,11 @@ def test_a_refund_goes_the_other_way() -> None:
     ],
 )
 def test_what_moves_nothing(record: Record) -> None:
-    assert money_of_record(record, SELLER, pays_out=False) == {}
+    assert money_of_record(record, SELLER, teller=Teller.SELLER) == {}
 
 
 def test_a_providers_own_payments_stand_in_its_entries() -> None:
-    assert money_of_record(payment("5.00"), PROVIDER, pays_out=True) == {}
+    assert money_of_record(payment("5.00"), PROVIDER, teller=Teller.PAYMENTS) == {}
 
 
 def test_a_gift_card_pays_from_what_is_owed_to_its_holder() -> None:
@@ -150,7 +162,7 @@ def test_whatever_is_told_sums_to_zero_exactly(
     record = entry(kind, "0", payment_ref="p")
     told_ = {"gross": Money(gross, "EUR"), "fee": Money(fee, "EUR")}
     record = msgspec.structs.replace(record, **told_)
-    worth = money_of_record(record, PROVIDER, pays_out=True)
+    worth = money_of_record(record, PROVIDER, teller=Teller.PAYMENTS)
     left = Decimal(0)
     for amount in worth.values():
         left = EXACT.add(left, amount)
@@ -162,6 +174,6 @@ def test_every_kind_of_entry_has_its_account() -> None:
     """A new kind must be given one: money without an account would be lost."""
     silent = {EntryKind.PAYOUT, EntryKind.PAYOUT_FAILED}
     for kind in EntryKind:
-        worth = money_of_record(entry(kind, "1.00"), PROVIDER, pays_out=True)
+        worth = money_of_record(entry(kind, "1.00"), PROVIDER, teller=Teller.PAYMENTS)
         assert bool(worth) == (kind not in silent), kind
         assert MoneyAccount.CLEARING in {p.account for p in worth} or kind in silent
