@@ -5,7 +5,7 @@ may run beside the workers. An entity is queued once for each edition of the rul
 goes on where it was, and what is done stays done.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
@@ -15,9 +15,9 @@ from trueup.db.pool import connect, translate_errors
 from trueup.hub import Hub
 from trueup.ingest import apply_events
 from trueup.intake.append import append_events
-from trueup.intake.model import REBOOK_TOPIC, Lane, NewEvent, Origin
 from trueup.kernel.limits import COMMIT_EVENTS_MAX
 from trueup.ledger.money import MONEY_KINDS
+from trueup.rebook import rebookings
 from trueup.records.reads import count_records, records_after
 
 EDITION: Final = 1
@@ -70,26 +70,11 @@ async def catch_up(
                 last, walked = rows[-1]["record_id"], walked + len(rows)
                 entities = {(row["connection_id"], row["entity"]) for row in rows}
                 live = sorted(key for key in entities if key[0] in hub.connections)
-                appended = await append_events(conn, hub.vault, _again(live, now))
+                again = rebookings(live, f"money/{EDITION}", now)
+                appended = await append_events(conn, hub.vault, again)
                 fresh = [each.event_id for each in appended if not each.repeated]
                 booked, known = booked + len(fresh), known + len(appended) - len(fresh)
                 done = await apply_events(conninfo, hub, fresh) and done
                 if progress is not None:
                     progress(walked, max(total, walked))
     return CaughtUp(records=walked, booked=booked, known=known, waiting=not done)
-
-
-def _again(entities: Sequence[tuple[int, str]], now: datetime) -> list[NewEvent]:
-    return [
-        NewEvent(
-            connection_id=connection_id,
-            external_id=f"money/{EDITION}/{entity}",
-            topic=REBOOK_TOPIC,
-            entity=entity,
-            origin=Origin.OWN,
-            received_at=now,
-            body=b"{}",
-            lane=Lane.BACKFILL,
-        )
-        for connection_id, entity in entities
-    ]

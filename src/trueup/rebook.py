@@ -82,18 +82,23 @@ async def _book_again(conn: Conn, vault: Vault, cause: Event, codes: set[str]) -
     """Put everything that was booked under some codes on the queue once more."""
     record_ids = await records_of_kits(conn, codes)
     entities = await entities_of_records(conn, record_ids)
-    again = [
+    again = rebookings(entities, f"rebook/{cause.event_id}", cause.received_at)
+    for start in range(0, len(again), COMMIT_EVENTS_MAX):
+        await append_events(conn, vault, again[start : start + COMMIT_EVENTS_MAX])
+
+
+def rebookings(entities: Iterable[tuple[int, str]], name: str, at: datetime) -> list[NewEvent]:
+    """Return an event for each entity that asks that it be booked again; once for each name."""
+    return [
         NewEvent(
             connection_id=connection_id,
-            external_id=f"rebook/{cause.event_id}/{entity}",
+            external_id=f"{name}/{entity}",
             topic=REBOOK_TOPIC,
             entity=entity,
             origin=Origin.OWN,
-            received_at=cause.received_at,
+            received_at=at,
             body=b"{}",
             lane=Lane.BACKFILL,
         )
         for connection_id, entity in entities
     ]
-    for start in range(0, len(again), COMMIT_EVENTS_MAX):
-        await append_events(conn, vault, again[start : start + COMMIT_EVENTS_MAX])
