@@ -128,6 +128,15 @@ class Hub:
         folder = self.folder_of(connection_id)
         return Teller.COPY if folder is None else _TELLERS.get(folder.manifest.kind, Teller.COPY)
 
+    def sellers(self) -> list[int]:
+        """Return the connections that sell themselves: shops and marketplaces."""
+        folders = {number: self.folder_of(number) for number in self.connections}
+        return [
+            number
+            for number, folder in folders.items()
+            if folder is not None and folder.manifest.kind in {"storefront", "marketplace"}
+        ]
+
     def reader_of(self, connection_id: int, topic: str) -> ConnectorFolder | None:
         """Return the connector that reads an event; None where its connection is gone."""
         folder = self.folder_of(connection_id)

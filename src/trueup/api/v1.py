@@ -41,6 +41,7 @@ from trueup.api.v1_money import money_routes
 from trueup.api.v1_offers import offers_routes
 from trueup.api.v1_parity import parity_routes
 from trueup.api.v1_reservations import reservation_routes
+from trueup.api.v1_returns import return_routes
 from trueup.api.v1_serials import serial_routes
 from trueup.intake import reads as intake
 from trueup.intake.park import requeue_parked
@@ -243,6 +244,7 @@ def v1_routes() -> ControllerRouterHandler:
             *serial_routes(),
             *brake_routes(),
             *count_routes(),
+            *return_routes(),
         ],
         tags=["v1"],
     )

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 
+import psycopg
 import typer
 from rich.table import Table
 
@@ -10,6 +11,7 @@ from trueup.cli.session import out, print_json, run
 from trueup.errors import ConfigError
 from trueup.records.customers import digests_of_person, find_customer
 from trueup.records.people import Joined, cut_name, mend_name
+from trueup.records.returned import value_of_persons
 from trueup.session import Session
 
 customers = typer.Typer(
@@ -30,13 +32,11 @@ OfOption = Annotated[
 def joins(name: NameArgument, as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Show who is the same customer as whoever has this name, and by which names."""
 
-    async def work(session: Session) -> Joined | None:
+    async def work(session: Session) -> Joined:
         async with session.connection() as conn:
-            return await find_customer(conn, session.hub.vault, session.hub.keys, name)
+            return await _known(session, conn, name)
 
     found = run(work, config_path=config, as_json=as_json)
-    if found is None:
-        raise ConfigError(f"Nobody is known by {name!r}.")
     rows = [
         {
             "left": join.left.hex(),
@@ -53,6 +53,42 @@ def joins(name: NameArgument, as_json: JsonOption = False, config: ConfigOption 
     for row in rows:
         table.add_row(*row.values())
     out.print(table if rows else "Known once, joined with nobody.")
+
+
+@customers.command()
+def value(name: NameArgument, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Show what a customer's orders came to, less refunds, by shop and currency.
+
+    Test orders and cancelled ones count nothing, nor does what other systems tell of the same.
+    """
+
+    async def work(session: Session) -> tuple[str, list[dict[str, Any]]]:
+        hub = session.hub
+        async with session.connection() as conn:
+            found = await _known(session, conn, name)
+            worth = await value_of_persons(conn, found.persons, hub.sellers())
+        rows = [
+            {
+                "connection": hub.names()[each.connection_id],
+                "currency": each.currency,
+                "orders": each.orders,
+                "ordered": each.ordered,
+                "refunds": each.refunds,
+                "refunded": each.refunded,
+                "value": each.value,
+            }
+            for each in worth
+        ]
+        return found.persons[0].hex(), rows
+
+    customer, rows = run(work, config_path=config, as_json=as_json)
+    if as_json:
+        print_json({"customer": customer, "value": rows})
+        return
+    table = Table("connection", "currency", "orders", "came to", "refunds", "refunded", "value")
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row.values()))
+    out.print(table if rows else "Known, and has ordered nothing.")
 
 
 @customers.command()
@@ -104,6 +140,15 @@ def _change(
         print_json({"persons": persons})
     else:
         out.print(f"Whoever has this name is now {len(persons)} joined person(s).")
+
+
+async def _known(session: Session, conn: psycopg.AsyncConnection[Any], name: str) -> Joined:
+    found = await find_customer(conn, session.hub.vault, session.hub.keys, name)
+    if found is None:
+        raise ConfigError(
+            f"Nobody is known by {name!r}: expected an e-mail, a phone, a customer's number or id."
+        )
+    return found
 
 
 def _person(of: str | None) -> bytes | None:

@@ -2,9 +2,10 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import msgspec
+import psycopg
 import typer
 from rich.markup import escape
 from rich.table import Table
@@ -24,7 +25,10 @@ from trueup.reconcile.money.matching import Match
 from trueup.reconcile.payouts import check_payouts
 from trueup.reconcile.reads import plain
 from trueup.reconcile.report import Report
+from trueup.reconcile.returns import check_returns, view_of
 from trueup.session import Session
+
+Conn = psycopg.AsyncConnection[Any]
 
 _WAIT_S = 60.0
 LEVELS = "inventory_levels"
@@ -38,6 +42,7 @@ class Check(StrEnum):
     PARITY = "parity"
     PAYOUTS = "payouts"
     BANK = "bank"
+    RETURNS = "returns"
 
 
 def reconcile(
@@ -61,7 +66,8 @@ def reconcile(
     `ledger` re-sums all postings; `stock` reads what every channel shows now; `parity` looks at
     every listing, and says of each difference why, by events, calls and the channel's own orders;
     `payouts` holds every payout of a provider beside the entries that went out with it; `bank`
-    says which line of the bank is which payout, and which payouts have not arrived.
+    says which line of the bank is which payout, and which payouts have not arrived; `returns` holds
+    what was asked for, came back, was refunded and put away beside each other.
     Nothing is mended, but by `parity --repair`. Ends with 1 where something differs.
     """
     if check is Check.PARITY:
@@ -77,6 +83,8 @@ def reconcile(
                 return [await check_books(conn)]
         if check is Check.PAYOUTS:
             return [await _payouts(session, connection)]
+        if check is Check.RETURNS:
+            return [await _returns(session, connection)]
         return await _stock(session, connection)
 
     report = _joined(check.value, run(work, config_path=config, as_json=as_json))
@@ -142,11 +150,21 @@ def _parity(
 
 async def _payouts(session: Session, name: str | None) -> Report:
     async with session.connection() as conn:
-        number = None
-        if name is not None:
-            account = await find_account(conn, session.hub.vault, name)
-            number = account.connection.connection_id
+        number = await _number_of(session, conn, name)
         return await check_payouts(conn, session.hub.names(), connection_id=number)
+
+
+async def _returns(session: Session, name: str | None) -> Report:
+    async with session.connection() as conn:
+        number = await _number_of(session, conn, name)
+        view = await view_of(conn, session.hub, SystemClock().now())
+        return await check_returns(conn, view, connection_id=number)
+
+
+async def _number_of(session: Session, conn: Conn, name: str | None) -> int | None:
+    if name is None:
+        return None
+    return (await find_account(conn, session.hub.vault, name)).connection.connection_id
 
 
 async def _stock(session: Session, name: str | None) -> list[Report]:

@@ -1,4 +1,4 @@
-"""`trueup returns`: grade what came back from customers, at the dock."""
+"""`trueup returns`: grade what came back from customers, and see whether each return closes."""
 
 import uuid
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from trueup.cli.booking import (
     read_serials_of,
     tell_booked,
 )
+from trueup.cli.loops import list_returns, show_return
 from trueup.cli.options import ConfigOption, JsonOption
 from trueup.cli.session import run
 from trueup.kernel.clock import SystemClock
@@ -27,8 +28,10 @@ returns = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
-    help="Grade what came back from customers: on the shelf, set aside, or thrown away.",
+    help="Grade what came back from customers, and see what of each return is still missing.",
 )
+returns.command("list")(list_returns)
+returns.command("show")(show_return)
 
 
 @returns.command()

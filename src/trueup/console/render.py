@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 
 from trueup import __version__
 from trueup.console.fact import Money
+from trueup.kernel.money import Money as ExactMoney
 
 FOLDER = Path(__file__).parent
 
@@ -81,7 +82,7 @@ def signed(value: int) -> str:
     return f"+{value:,}" if value > 0 else number(value)
 
 
-def money(value: Money) -> str:
+def money(value: Money | ExactMoney) -> str:
     """Return an exact amount with its currency."""
     return f"{number_of(Decimal(value.amount))}\u00a0{value.currency}"
 
@@ -153,6 +154,7 @@ _environment.filters.update(
     number=number,
     signed=signed,
     money=money,
+    exact=number_of,
     span=span,
     stamp=stamp,
     sku_link=link_sku,

@@ -21,6 +21,7 @@ from trueup.console.draw import draw_page, draw_png, draw_svg, draw_trade_page
 from trueup.console.event_page import read_event
 from trueup.console.fact import Chance, Chart
 from trueup.console.live import Live, live_values
+from trueup.console.loops import return_handlers
 from trueup.console.pages import read_order, read_parked, read_sku
 from trueup.console.parity_page import read_parity
 from trueup.console.phantoms import phantom_handlers
@@ -99,6 +100,7 @@ def console_routes() -> list[ControllerRouterHandler]:
             *(show_parked, retry_parked, decide_brake, show_parity, show_low),
             *dock_handlers(),
             *phantom_handlers(),
+            *return_handlers(),
             *serial_handlers(),
         ],
         dependencies={"desk": Provide(give_desk)},
