@@ -130,12 +130,8 @@ class Hub:
 
     def sellers(self) -> list[int]:
         """Return the connections that sell themselves: shops and marketplaces."""
-        folders = {number: self.folder_of(number) for number in self.connections}
-        return [
-            number
-            for number, folder in folders.items()
-            if folder is not None and folder.manifest.kind in {"storefront", "marketplace"}
-        ]
+        sells = (Teller.SELLER, Teller.MARKETPLACE)
+        return [number for number in self.connections if self.teller_of(number) in sells]
 
     def reader_of(self, connection_id: int, topic: str) -> ConnectorFolder | None:
         """Return the connector that reads an event; None where its connection is gone."""

@@ -57,8 +57,10 @@ class World:
 
     def __init__(self, dsn: str, vault: Vault) -> None:
         self.dsn = dsn
-        own = types.SimpleNamespace(mapping=OwnMovements, manifest=None, id="own")
-        connectors = {**find_connectors(), "own": cast("ConnectorFolder", own)}
+        known = find_connectors()
+        manifest = known["manual"].manifest
+        own = types.SimpleNamespace(mapping=OwnMovements, manifest=manifest, id="own")
+        connectors = {**known, "own": cast("ConnectorFolder", own)}
         self.hub = Hub(vault, connectors)
         self.sandbox = Sandbox()
         self.pending: list[NewEvent] = []

@@ -48,9 +48,14 @@ _ALL: Final = 2**31 - 1
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
-    """By what returns are judged: names of connections, kits, the instant, what counts as late."""
+    """By what returns are judged: names of connections, kits, the instant, what counts as late.
+
+    Attributes:
+        sellers: connections whose orders count; others hold copies of them.
+    """
 
     names: Mapping[int, str]
+    sellers: frozenset[int]
     kits: Kits
     now: datetime
     limits: Limits = Limits()
@@ -67,7 +72,13 @@ async def view_of(conn: Conn, hub: Hub, now: datetime, limits: Limits | None = N
     """
     await learn_kits(conn, hub)
     names = {row["connection_id"]: row["name"] for row in await name_connections(conn)}
-    return View(names=names, kits=hub.kits, now=now, limits=limits or Limits())
+    return View(
+        names=names,
+        sellers=frozenset(hub.sellers()),
+        kits=hub.kits,
+        now=now,
+        limits=limits or Limits(),
+    )
 
 
 async def check_returns(conn: Conn, view: View, *, connection_id: int | None = None) -> Report:
@@ -134,8 +145,9 @@ async def find_loop(conn: Conn, view: View, record_id: int) -> Loop | None:
 
 
 async def _loops(conn: Conn, view: View, keys: Sequence[Key]) -> AsyncIterator[Loop]:
-    for start in range(0, len(keys), STRETCH):
-        stretch = keys[start : start + STRETCH]
+    told = [key for key in keys if key[0] in view.sellers or not key[1].startswith("order/")]
+    for start in range(0, len(told), STRETCH):
+        stretch = told[start : start + STRETCH]
         entities, owned = await _read(conn, stretch)
         moved = {
             each.record_id
@@ -148,8 +160,8 @@ async def _loops(conn: Conn, view: View, keys: Sequence[Key]) -> AsyncIterator[L
             beside = Beside(
                 now=view.now, limits=view.limits, posted=posted, has_customer=key in owned
             )
-            told = Whose(key[0], view.names.get(key[0], "removed"))
-            for loop in loops_of(entity, beside, told, view.kits):
+            whose = Whose(key[0], view.names.get(key[0], "removed"))
+            for loop in loops_of(entity, beside, whose, view.kits):
                 yield loop
 
 
