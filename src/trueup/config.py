@@ -10,6 +10,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
@@ -103,6 +104,28 @@ class StockConfig(_Section, frozen=True, kw_only=True):
     brake: BrakeConfig = BrakeConfig()
 
 
+class JournalAccountConfig(_Section, frozen=True, kw_only=True):
+    """Which account of the accounting system a money account is; see `trueup.journals.accounts`."""
+
+    account: Annotated[str, msgspec.Meta(min_length=1)]
+    connection: Annotated[str, msgspec.Meta(min_length=1)] | None = None
+    currency: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")] | None = None
+    account_ref: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    name: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    tax_code: Annotated[str, msgspec.Meta(min_length=1, max_length=60)] | None = None
+    tax_on: Literal["sales", "purchases"] = "sales"
+
+
+class JournalsConfig(_Section, frozen=True, kw_only=True):
+    """How the money ledger becomes journals; see `trueup.journals`."""
+
+    connection: str | None = None
+    grain: Literal["day", "connection", "order"] = "connection"
+    since: date | None = None
+    prefix: Annotated[str, msgspec.Meta(pattern="^[A-Z][A-Z0-9]{0,7}$")] = "TU"
+    account: tuple[JournalAccountConfig, ...] = ()
+
+
 class LogConfig(_Section, frozen=True, kw_only=True):
     """What is written to the log, and how."""
 
@@ -121,6 +144,7 @@ class Config(_Section, frozen=True, kw_only=True):
     owner: OwnerConfig = OwnerConfig()
     people: PeopleConfig = PeopleConfig()
     stock: StockConfig = StockConfig()
+    journals: JournalsConfig = JournalsConfig()
     log: LogConfig = LogConfig()
 
     @property
@@ -268,7 +292,7 @@ def _explain(message: str, *, raw: dict[str, Any], source: str) -> ConfigError:
     if unknown := _UNKNOWN.search(what):
         name = unknown["name"]
         section = _section_at(where)
-        is_section = isinstance(section, _Section) or section is MasterConfig
+        is_section = isinstance(section, _Section) or section in _LISTED.values()
         known = section.__struct_fields__ if is_section else ()  # type: ignore[attr-defined]
         field = f"{where}.{name}" if where else name
         return ConfigError(
@@ -281,7 +305,8 @@ def _section_at(where: str) -> object:
     """Return the section at a place of the file; None where there is none."""
     section: object = Config()
     for name in where.split(".") if where else ():
-        section = MasterConfig if name.startswith("master[") else getattr(section, name, None)
+        field, listed, _ = name.partition("[")
+        section = _LISTED.get(field) if listed else getattr(section, name, None)
     return section
 
 
@@ -331,6 +356,9 @@ def _suggest(name: str, known: Iterable[str]) -> str:
     hint = f"did you mean {close[0]!r}? " if close else ""
     return f"{hint}known: {', '.join(known)}"
 
+
+# Sections of which a file may have several.
+_LISTED: dict[str, type[_Section]] = {"master": MasterConfig, "account": JournalAccountConfig}
 
 # msgspec's names of kinds, and the words a person would use.
 _WORDS = (
@@ -430,6 +458,31 @@ _DEFAULT = """\
 # window_s = 3600
 # A site with fewer counted SKUs is never held.
 # skus_min = 20
+
+[journals]
+# The connection at whose accounting system journals are posted; without one they are only exported.
+# connection = "quickbooks"
+# One journal for each day and currency ("day"), for each connection too ("connection"), or for each
+# order and the rest of its connection ("order").
+# grain = "connection"
+# The first day of which journals are made; what was booked before stands in the books already.
+# since = 2026-01-01
+# With what the journals' numbers begin.
+# prefix = "TU"
+
+# Which account of the accounting system a money account is. The closest entry counts: one with
+# connection and currency, then one with the connection, one with the currency, one with neither.
+# [[journals.account]]
+# account = "fees"
+# connection = "stripe"
+# currency = "EUR"
+# Its id there, as pulled journals show it; posting needs it.
+# account_ref = "62"
+# Its name in exports; Beancount needs one like this.
+# name = "Expenses:Fees:Stripe"
+# Where the books want a tax code on the line, and whether it is one on sales or on purchases.
+# tax_code = "4"
+# tax_on = "purchases"
 
 [log]
 # debug, info, warning or error

@@ -2,12 +2,13 @@
 
 import re
 import tomllib
+from datetime import date
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from trueup.config import Config, load_config, render_default
+from trueup.config import Config, JournalAccountConfig, load_config, render_default
 from trueup.errors import ConfigError
 
 
@@ -150,6 +151,13 @@ def test_rendered_default_is_the_default_and_names_every_field(tmp_path: Path) -
     example = {"site": "main", "connection": "odoo", "skus": ["*"], "basis": "on_hand"}
     brake = msgspec.structs.asdict(config.stock.brake)
     assert shown.pop("stock") == {"lead_days": 14, "master": [example], "brake": brake}
+    # And so are the accounts of the books, which nobody but their owner knows.
+    journals = shown.pop("journals")
+    [account] = journals.pop("account")
+    assert set(account) == set(JournalAccountConfig.__struct_fields__)
+    assert journals.pop("connection") == "quickbooks"
+    assert isinstance(journals.pop("since"), date)
+    assert journals == {"grain": config.journals.grain, "prefix": config.journals.prefix}
     for name, value in shown.items():
         part = getattr(config, name)
         expected = (
@@ -158,7 +166,7 @@ def test_rendered_default_is_the_default_and_names_every_field(tmp_path: Path) -
             else str(part)
         )
         assert expected == value
-    assert set(shown) | {"master_key_file", "stock"} == set(Config.__struct_fields__)
+    assert set(shown) | {"master_key_file", "stock", "journals"} == set(Config.__struct_fields__)
 
 
 def test_masters_and_brakes_are_read(tmp_path: Path) -> None:
@@ -221,3 +229,23 @@ def test_days_that_can_not_be_are_told(tmp_path: Path, value: str, said: str) ->
     assert told.value.context["field"] == "stock.lead_days"
     with pytest.raises(ConfigError, match="TRUEUP_STOCK_LEAD_DAYS"):
         load_config(None, {"TRUEUP_STOCK_LEAD_DAYS": value.strip('"')})
+
+
+def test_accounts_of_journals_are_read_and_their_mistakes_told(tmp_path: Path) -> None:
+    text = (
+        '[journals]\nconnection = "quickbooks"\ngrain = "order"\nsince = 2026-10-01\n'
+        '[[journals.account]]\naccount = "fees"\ncurrency = "EUR"\naccount_ref = "62"\n'
+    )
+    journals = load_config(_write(tmp_path, text), {"TRUEUP_JOURNALS_PREFIX": "SHOP"}).journals
+    assert (journals.connection, journals.grain, journals.prefix) == ("quickbooks", "order", "SHOP")
+    assert journals.since == date(2026, 10, 1)
+    [fees] = journals.account
+    assert (fees.account, fees.connection, fees.currency) == ("fees", None, "EUR")
+    for wrong, said in (
+        (text + 'acount_ref = "1"\n', "did you mean 'account_ref'"),
+        (text.replace("EUR", "euro"), "journals.account"),
+        (text.replace('"order"', '"week"'), "one of day, connection, order"),
+        (text.replace("2026-10-01", "5"), "journals.since"),
+    ):
+        with pytest.raises(ConfigError, match=re.escape(said)):
+            load_config(_write(tmp_path, wrong), {})

@@ -4,7 +4,7 @@ A content may be personal (an address, a text), so the outbox keeps it sealed.
 """
 
 from datetime import date, datetime
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import msgspec
 
@@ -83,11 +83,18 @@ class CreateTicket(CommandContent, frozen=True, kw_only=True):
 
 
 class PostJournalLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One line: a debit is above zero, a credit below."""
+    """One line: a debit is above zero, a credit below.
+
+    Attributes:
+        tax_code: the accounting system's id of a tax code, where its books want one on a line.
+        tax_on: whether that is a tax on sales or on purchases.
+    """
 
     account_ref: str
     amount: Money
     memo: str | None = None
+    tax_code: str | None = None
+    tax_on: Literal["sales", "purchases"] | None = None
 
 
 class PostJournal(CommandContent, frozen=True, kw_only=True):

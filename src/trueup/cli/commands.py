@@ -13,12 +13,13 @@ from rich.table import Table
 from trueup.canon.command import CommandContent, command_contents, decode_content
 from trueup.cli.options import ConfigOption, CountOption, JsonOption
 from trueup.cli.session import out, print_json, run
-from trueup.contract.connector import Command
+from trueup.contract.connector import Request
 from trueup.errors import ConfigError
 from trueup.intake.connections import Account, find_account
 from trueup.outbox.command import list_commands
 from trueup.outbox.enqueue import want_commands
 from trueup.outbox.model import WantedCommand
+from trueup.outbox.saying import say_command
 from trueup.session import Session
 
 commands = typer.Typer(
@@ -93,7 +94,9 @@ def order(
                 wanted_at=datetime.now(UTC),
             )
             if dry_run:
-                return {"ref": ref, "ordered": False, "call": _call(session, account, wanted)}
+                folder = session.hub.connectors[account.connection.connector]
+                call = show_call(say_command(folder, account, wanted))
+                return {"ref": ref, "ordered": False, "call": call}
             async with conn.transaction():
                 fresh = await want_commands(conn, session.hub.vault, [wanted])
             return {"ref": ref, "ordered": bool(fresh)}
@@ -138,17 +141,8 @@ def _key_of(said: CommandContent) -> str:
     return f"command/{uuid.uuid4()}"
 
 
-def _call(session: Session, account: Account, wanted: WantedCommand) -> dict[str, Any]:
-    folder = session.hub.connectors[account.connection.connector]
-    command = Command(
-        kind=wanted.kind,
-        key=wanted.key,
-        ref=wanted.ref,
-        content=wanted.content,
-        wanted_at=wanted.wanted_at,
-        target=account.connection.settings,
-    )
-    request = folder.commands.command_request(command, str(uuid.uuid4()))
+def show_call(request: Request) -> dict[str, Any]:
+    """Return a call as a person reads it."""
     return {
         "method": request.method,
         "path": request.path,

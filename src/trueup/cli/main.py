@@ -55,6 +55,7 @@ _COMMANDS = {
     "count": _Command("counting", "count", _KEEP),
     "reservations": _Command("reservations", "reservations", _KEEP),
     "money": _Command("money", "money", _LOOK),
+    "journals": _Command("journals", "journals", _KEEP),
     "reconcile": _Command("reconcile", "reconcile", _KEEP),
     "replay": _Command("replay", "replay", _KEEP),
     "doctor": _Command("doctor", "doctor", _KEEP),

@@ -28,7 +28,12 @@ money = typer.Typer(
 _ByOption = Annotated[str, typer.Option("--by", help="Who says so.")]
 
 
-def _day(text: str) -> date:
+def read_day(text: str) -> date:
+    """Return the day that a person wrote.
+
+    Raises:
+        ConfigError: it is none.
+    """
     try:
         return date.fromisoformat(text)
     except ValueError as error:
@@ -52,7 +57,7 @@ def balances(
     async def work(session: Session) -> list[dict[str, Any]]:
         names = session.hub.names()
         async with session.connection() as conn:
-            rows = await money_balances(conn, until=None if until is None else _day(until))
+            rows = await money_balances(conn, until=None if until is None else read_day(until))
         return [
             {
                 "account": row["account"],
@@ -148,7 +153,7 @@ def unlock(
 
 def _lock(through: str | None, *, by: str, reason: str, as_json: bool, config: Path | None) -> None:
     async def work(session: Session) -> list[dict[str, Any]]:
-        day = None if through is None else _day(through)
+        day = None if through is None else read_day(through)
         async with session.connection() as conn:
             await lock_money(conn, day, by=by, today=SystemClock().now().date(), reason=reason)
             return await list_locks(conn)

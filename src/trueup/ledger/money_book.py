@@ -217,7 +217,27 @@ async def lock_money(
             expected=f"a day before {today}",
         )
     locked = {"locked_through": through, "locked_by": by, "reason": reason}
-    await conn.execute(_queries.lock_money, locked)
+    async with conn.transaction():
+        # A posting that looked before the lock was there may not be committed yet: once the lock
+        # stands, nothing of a locked day is still to come.
+        await conn.execute(_queries.hold_money)
+        await conn.execute(_queries.lock_money, locked)
+
+
+async def lock_money_through(
+    conn: Conn, through: date, *, by: str, today: date, reason: str = ""
+) -> bool:
+    """Lock the books up to a day unless they are; returns whether they were not.
+
+    Raises:
+        ConfigError: the day is not over yet.
+    """
+    locks = await list_locks(conn)
+    locked = locks[0]["locked_through"] if locks else None
+    if locked is not None and locked >= through:
+        return False
+    await lock_money(conn, through, by=by, today=today, reason=reason)
+    return True
 
 
 async def list_locks(conn: Conn) -> list[Row]:

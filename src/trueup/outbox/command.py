@@ -172,6 +172,12 @@ async def list_commands(
     )
 
 
+async def find_commands(conn: Conn, refs: Sequence[str]) -> dict[str, Row]:
+    """Return how far commands have come, by their refs; refs of none are left out."""
+    rows = await fetch_rows(conn, _queries.find_commands, refs=list(refs))
+    return {row["ref"]: row for row in rows}
+
+
 async def revive_commands(conn: Conn, refs: Sequence[str] | None) -> list[Row]:
     """Put commands back to work; all that are dead where `refs` is None."""
     given = None if refs is None else list(refs)

@@ -114,6 +114,14 @@ WHERE (%(states)s::text[] IS NULL OR state = ANY(%(states)s::text[]))
   AND (%(key)s::text IS NULL OR key = %(key)s::text)
 ORDER BY wanted_at DESC, command_id DESC LIMIT %(count)s;
 
+-- name: find_commands
+-- How far some commands have come.
+-- Parameters: refs.
+-- Rows: many: ref, state, vendor_ref, code, sends, finished_at.
+-- Index: the unique ref of command.
+SELECT ref, state, vendor_ref, code, sends, finished_at
+FROM outbox.command WHERE ref = ANY(%(refs)s::text[]);
+
 -- name: revive_commands
 -- Puts commands that were given up, or of which nobody knows, back to work: a person has looked.
 -- Parameters: refs: array, or null for all that are dead; now: instant or null.
@@ -133,7 +141,7 @@ RETURNING command_id, ref;
 -- Index: the unique ref of command.
 UPDATE outbox.command
 SET state = 'discarded', finished_at = coalesce(%(now)s::timestamptz, now())
-WHERE state IN ('due', 'dead', 'unknown') AND ref = ANY(%(refs)s::text[])
+WHERE state IN ('due', 'dead', 'refused', 'unknown') AND ref = ANY(%(refs)s::text[])
 RETURNING command_id, connection_id, ref;
 
 -- name: submitted_calls

@@ -1,0 +1,78 @@
+"""What the money ledger moved day by day: by day, by connection, or by order."""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+import psycopg
+from psycopg.rows import class_row
+
+from trueup.db.queries import load_queries
+
+_queries = load_queries("trueup.ledger")
+
+
+class Grain(StrEnum):
+    """How finely a day's money is told apart."""
+
+    DAY = "day"  # all of a currency together
+    CONNECTION = "connection"  # by who told it
+    ORDER = "order"  # by the order that it is about; the rest by who told it
+
+
+class MoneySum(msgspec.Struct, frozen=True, kw_only=True):
+    """What one account moved on one day.
+
+    The sums of one (day, currency, told_by, order_ref) come to zero: they hold whole transactions.
+
+    Attributes:
+        day: of booking.
+        told_by: number of the connection; 0 where several told it together, or nobody asked.
+        order_ref: "" where it is about none or several, or nobody asked.
+        account: of the money ledger.
+        connection_id: at which the account is held.
+        amount: not zero; above zero is a debit.
+    """
+
+    day: date
+    currency: str
+    told_by: int
+    order_ref: str
+    account: str
+    connection_id: int
+    amount: Decimal
+
+
+async def sum_money_days(
+    conn: psycopg.AsyncConnection[Any],
+    *,
+    since: date | None,
+    until: date,
+    grain: Grain,
+    kept: Mapping[tuple[date, str], Grain],
+) -> list[MoneySum]:
+    """Return what every account moved on the days from `since` to `until`.
+
+    Args:
+        conn: any session.
+        since: the first day of booking; None: the ledger's first.
+        until: the last one.
+        grain: how finely days are told apart.
+        kept: days and currencies that are told apart otherwise.
+    """
+    async with conn.cursor(row_factory=class_row(MoneySum)) as cursor:
+        await cursor.execute(
+            _queries.money_days,
+            {
+                "since": since,
+                "until": until,
+                "grain": grain.value,
+                "days": [day for day, _ in kept],
+                "currencies": [currency for _, currency in kept],
+                "grains": [each.value for each in kept.values()],
+            },
+        )
+        return await cursor.fetchall()
