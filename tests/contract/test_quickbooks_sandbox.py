@@ -16,6 +16,7 @@ from trueup.canon.journal import Invoice, InvoiceState, Journal
 from trueup.canon.link import Link, LinkSpace
 from trueup.canon.record import BEGINNING
 from trueup.connectors import quickbooks
+from trueup.connectors.quickbooks import commands as quickbooks_commands
 from trueup.connectors.quickbooks import pull
 from trueup.contract.connector import Command, Receipt, ReceiptState, Reply, Request
 from trueup.contract.delivery import Delivery, Secret
@@ -341,3 +342,55 @@ async def test_an_invoice_that_is_paid_says_so() -> None:
         (InvoiceState.PARTLY_PAID, total, Money(Decimal("19.99"), "USD")),
         (InvoiceState.PAID, total, Money(Decimal(0), "USD")),
     ]
+
+
+async def test_an_entry_is_looked_for_by_its_number_or_its_day_and_known_by_our_own_name() -> None:
+    intuit = books()
+    commands = FOLDER.commands
+    async with calling(FOLDER, intuit, SETTINGS, secrets(intuit)) as caller:
+        for wish in (journal("it's \\ 1"), journal("a number that is longer than twenty-one")):
+            request = commands.find_request(wish, "key")
+            assert not request.writes
+            before = commands.found(wish, "key", await caller.send(request))
+            assert (before.state, before.further) == (ReceiptState.LATER, None)
+            made = await carry_out(caller, wish, key=f"key-{len(wish.ref)}")
+            after = commands.found(wish, "key", await caller.send(request))
+            assert (after.state, after.vendor_ref) == (ReceiptState.DONE, made.vendor_ref)
+            # The company's own entry of that number, or day, is not ours.
+            other = msgspec.structs.replace(wish, ref="somebody-else")
+            assert commands.found(other, "key", await caller.send(request)).vendor_ref is None
+            intuit.companies[REALM].entities["JournalEntry"].clear()
+            intuit.companies[REALM].answered.clear()
+
+
+async def test_a_day_of_many_entries_is_looked_through_page_by_page(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(quickbooks_commands, "_PAGE_SIZE", 2)
+    intuit, wish = books(), journal("a number that is longer than twenty-one")
+    for _ in range(4):
+        intuit.put("JournalEntry", {"TxnDate": "2026-11-01", "PrivateNote": "by hand"})
+    async with calling(FOLDER, intuit, SETTINGS, secrets(intuit)) as caller:
+        made = await carry_out(caller, wish)
+        request, pages = FOLDER.commands.find_request(wish, "key"), 0
+        while True:
+            receipt = FOLDER.commands.found(wish, "key", await caller.send(request))
+            pages += 1
+            if receipt.further is None:
+                break
+            request = receipt.further
+    assert (pages, receipt.vendor_ref) == (3, made.vendor_ref)
+
+
+async def test_tax_codes_are_said_and_a_reply_that_is_no_answer_says_nothing() -> None:
+    wish = journal()
+    assert isinstance(wish.content, PostJournal)
+    first, second = wish.content.lines
+    taxed = msgspec.structs.replace(second, tax_code="4", tax_on="purchases")
+    content = msgspec.structs.replace(wish.content, lines=(first, taxed))
+    body = FOLDER.commands.command_request(msgspec.structs.replace(wish, content=content), "k").body
+    plain, told = (line["JournalEntryLineDetail"] for line in msgspec.json.decode(body)["Line"])
+    assert "TaxCodeRef" not in plain
+    assert (told["TaxCodeRef"], told["TaxApplicableOn"]) == ({"value": "4"}, "Purchase")
+    odd = FOLDER.commands.found(wish, "key", Reply(status=200, headers={}, body=b"<html>"))
+    assert odd.state is ReceiptState.UNKNOWN

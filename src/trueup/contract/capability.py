@@ -120,6 +120,8 @@ class Action(Section, frozen=True, kw_only=True):
         idempotency: what keeps a repeat from acting twice: `key`: the vendor keeps a key that we
             send; `absolute`: the call sets a value; `compare`: the vendor compares before it
             writes; `lookup`: we must look before we repeat; `none`: a repeat acts again.
+        looked_for: what nobody knows is looked for before it is asked again under its key: a vendor
+            keeps keys for a while, and a call may stay open for longer.
         reversible: a later action can undo it.
         risk: what a wrong call costs.
         default_mode: how it starts out on a new connection.
@@ -143,6 +145,7 @@ class Action(Section, frozen=True, kw_only=True):
 
     name: str
     idempotency: Literal["key", "absolute", "compare", "lookup", "none"]
+    looked_for: bool = False
     reversible: bool
     risk: Literal["low", "medium", "high"]
     default_mode: Mode = "shadow"
@@ -169,6 +172,10 @@ class Action(Section, frozen=True, kw_only=True):
         check(
             not self.lowers or (self.idempotency == "key" and self.form == "level"),
             "only a level that is written under a key can be lowered: a repeat lowers again",
+        )
+        check(
+            not self.looked_for or (self.idempotency == "key" and self.form == "command"),
+            "looked_for is for a command that has a key; one without is looked for by `lookup`",
         )
         check(
             self.default_mode != "auto" or (self.reversible and self.risk != "high"),

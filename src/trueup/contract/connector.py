@@ -452,8 +452,8 @@ class CommandsModule(Protocol):
     """Commands to requests, replies to receipts. Pure.
 
     The loader asks for the later functions only where an action needs them: `find_request` and
-    `found` where its idempotency is "lookup", `confirm_request` and `confirmed` where it is
-    submitted first and confirmed by asking.
+    `found` where its idempotency is "lookup" or it is `looked_for`, `confirm_request` and
+    `confirmed` where it is submitted first and confirmed by asking.
     """
 
     def command_request(self, command: Command, idempotency_key: str) -> Request:

@@ -272,7 +272,9 @@ def _unneeded_functions(manifest: Manifest) -> set[str]:
         ("read_table",): any(form.columns for form in manifest.files),
         ("next_request",): any(action.steps for action in manifest.actions),
         ("batch_progress",): any(action.batch_confirm == "ask" for action in manifest.actions),
-        ("find_request", "found"): any(action.idempotency == "lookup" for action in commands),
+        ("find_request", "found"): any(
+            action.idempotency == "lookup" or action.looked_for for action in commands
+        ),
         ("confirm_request", "confirmed"): any(action.confirm == "ask" for action in commands),
     }
     return {name for names, is_needed in needed.items() if not is_needed for name in names}

@@ -296,7 +296,8 @@ class Commander:
         action = self._actions[command.kind]
         try:
             if action.idempotency in {"key", "absolute"}:
-                await self._send_again(claimed, command)
+                if not (action.looked_for and await self._was_found(claimed, command)):
+                    await self._send_again(claimed, command)
             elif action.idempotency == "lookup":
                 await self._look_up(claimed, command, just_sent=just_sent)
             else:
@@ -321,7 +322,27 @@ class Commander:
         reply = await self._caller.send(commands.command_request(command, claimed.idempotency_key))
         await self._judge(claimed, commands.command_receipt(command, reply), reply)
 
+    async def _was_found(self, claimed: ClaimedCommand, command: Command) -> bool:
+        """Look whether the vendor did it, and settle it where it did.
+
+        What is not found may still be under way there; the same call under the same key, which
+        follows, is the answer then.
+        """
+        receipt = await self._look(claimed, command)
+        if receipt.state is not ReceiptState.DONE:
+            return False
+        await self._judge(claimed, receipt, None)
+        return True
+
     async def _look_up(self, claimed: ClaimedCommand, command: Command, *, just_sent: bool) -> None:
+        receipt = await self._look(claimed, command)
+        if receipt.state is ReceiptState.LATER and not receipt.after_s and not just_sent:
+            # We waited for this word, and have it: it was not done. No need to wait once more.
+            receipt = msgspec.structs.replace(receipt, after_s=_PAUSE_S)
+        await self._judge(claimed, receipt, None)
+
+    async def _look(self, claimed: ClaimedCommand, command: Command) -> Receipt:
+        """Return what is found of a command at the vendor, page by page."""
         commands = self._caller.folder.commands
         request = commands.find_request(command, claimed.idempotency_key)
         reply = await self._caller.send(request)
@@ -331,10 +352,7 @@ class Commander:
             reply = await self._caller.send(receipt.further)
             receipt = commands.found(command, claimed.idempotency_key, reply)
             pages += 1
-        if receipt.state is ReceiptState.LATER and not receipt.after_s and not just_sent:
-            # We waited for this word, and have it: it was not done. No need to wait once more.
-            receipt = msgspec.structs.replace(receipt, after_s=_PAUSE_S)
-        await self._judge(claimed, receipt, None)
+        return receipt
 
     async def _ask_about(self, claimed: ClaimedCommand) -> None:
         """Ask what became of a command that the vendor took in; silence for days is an issue."""

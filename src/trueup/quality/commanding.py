@@ -77,7 +77,7 @@ def lookup_true(subject: Subject) -> Verdict:
     """Look for each command before it was sent and after: not done, then done, by the same id."""
     faults, told = [], []
     for action in _actions(subject):
-        if action.idempotency != "lookup":
+        if action.idempotency != "lookup" and not action.looked_for:
             continue
         told.append(action.name)
         commands = subject.folder.commands

@@ -107,7 +107,7 @@ GOLD: Final = (
         why="A look that misses what was done lets it be done again.",
         how="Each command is looked for before it is sent and after: surely not done, then done by "
         "the id that the receipt told.",
-        exceptions="Commands that the vendor keeps a key for, and those that set a value.",
+        exceptions="Commands that set a value, and those for which the vendor's key is enough.",
         check=commanding.lookup_true,
         needs=("commands", "twin"),
     ),

@@ -131,6 +131,11 @@ def _journal_request(command: Command, content: PostJournal) -> Request:
                 "An account of Odoo is named by its id; look at the accounts of pulled journals.",
                 account=line.account_ref[:40],
             )
+        if line.tax_code is not None:
+            raise Refused(
+                "Taxes of Odoo are not said with a journal; take tax_code out of the mapping.",
+                account=line.account_ref[:40],
+            )
         debit, credit = max(line.amount.amount, Decimal(0)), max(-line.amount.amount, Decimal(0))
         values = {
             "account_id": int(line.account_ref),

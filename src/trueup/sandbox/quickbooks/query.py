@@ -15,6 +15,8 @@ _QUERY: Final = re.compile(
     re.IGNORECASE,
 )
 _CHANGED: Final = re.compile(r"metadata\.lastupdatedtime >= '([^']+)'", re.IGNORECASE)
+_EQUALS: Final = re.compile(r"(docnumber|txndate) = '((?:[^'\\]|\\.)*)'", re.IGNORECASE)
+_FIELDS: Final = {"docnumber": "DocNumber", "txndate": "TxnDate"}
 _ACTIVE: Final = re.compile(r"active in \(true, ?false\)", re.IGNORECASE)
 
 
@@ -23,11 +25,12 @@ class BadQueryError(Exception):
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """One query; `since` is None where it asks for all."""
+    """One query; `since` is None where it asks for all, `equals` names (field, value)."""
 
     entity: str
     counts: bool
     since: datetime | None
+    equals: tuple[tuple[str, str], ...]
     inactive_too: bool
     ordered: bool
     start: int
@@ -44,9 +47,13 @@ def parse_query(text: str) -> Query:
     if found is None:
         raise BadQueryError("4000", "Error parsing query")
     since, inactive_too = None, False
+    equals: list[tuple[str, str]] = []
     for term in re.split(r" and ", found["where"] or "", flags=re.IGNORECASE):
         if changed := _CHANGED.fullmatch(term):
             since = datetime.fromisoformat(changed[1])
+        elif equal := _EQUALS.fullmatch(term):
+            value = re.sub(r"\\(.)", r"\1", equal[2])
+            equals.append((_FIELDS[equal[1].lower()], value))
         elif _ACTIVE.fullmatch(term):
             inactive_too = True
         elif term:
@@ -58,6 +65,7 @@ def parse_query(text: str) -> Query:
         entity=found["entity"],
         counts=found["what"] != "*",
         since=since,
+        equals=tuple(equals),
         inactive_too=inactive_too,
         ordered=(found["order"] or "").lower().startswith("metadata"),
         start=start,
@@ -70,6 +78,7 @@ def run_query(query: Query, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     found = [row for row in rows if query.inactive_too or row.get("Active", True)]
     if query.since is not None:
         found = [row for row in found if changed_at(row) >= query.since]
+    found = [row for row in found if all(row.get(name) == value for name, value in query.equals)]
     if query.counts:
         return {"totalCount": len(found)}
     if query.ordered:
