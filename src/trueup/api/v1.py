@@ -13,8 +13,11 @@ from trueup.api.cursor import cursor_at, cursor_number, cursor_of, cursor_text
 from trueup.api.v1_brakes import brake_routes
 from trueup.api.v1_counts import count_routes
 from trueup.api.v1_dock import dock_routes
+from trueup.api.v1_journals import journal_routes
 from trueup.api.v1_model import (
+    After,
     ChannelView,
+    Count,
     EventView,
     IssueView,
     MovementView,
@@ -56,11 +59,6 @@ RETRIED_MAX = 10_000
 NUMBER_MAX = 2**63 - 1
 TEXT_CHARS_MAX = 255
 
-Count = Annotated[int, QueryParameter(ge=1, le=200, description="Rows of a page, 1 to 200.")]
-After = Annotated[
-    str | None,
-    QueryParameter(max_length=400, description="`next_cursor` of the page before."),
-]
 Text = Annotated[str, PathParameter(max_length=TEXT_CHARS_MAX, pattern="^[^\\x00]*$")]
 OptionalText = Annotated[
     str | None, QueryParameter(max_length=TEXT_CHARS_MAX, pattern="^[^\\x00]*$", required=False)
@@ -239,6 +237,7 @@ def v1_routes() -> ControllerRouterHandler:
             *reservation_routes(),
             *parity_routes(),
             *money_routes(),
+            *journal_routes(),
             *offers_routes(),
             *dock_routes(),
             *serial_routes(),

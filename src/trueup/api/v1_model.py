@@ -2,15 +2,22 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
+from litestar.params import QueryParameter
 
 from trueup.canon.order import Order
 from trueup.canon.price import Price
 from trueup.canon.record import decode
 
 T = TypeVar("T")
+
+Count = Annotated[int, QueryParameter(ge=1, le=200, description="Rows of a page, 1 to 200.")]
+After = Annotated[
+    str | None,
+    QueryParameter(max_length=400, required=False, description="`next_cursor` of the page before."),
+]
 
 
 class Amount(msgspec.Struct, frozen=True, kw_only=True):

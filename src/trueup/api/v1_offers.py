@@ -8,11 +8,11 @@ import psycopg
 from litestar import get
 from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException, ValidationException
-from litestar.params import PathParameter, QueryParameter
+from litestar.params import PathParameter
 from litestar.types import ControllerRouterHandler
 
 from trueup.api.cursor import cursor_of, cursor_text
-from trueup.api.v1_model import Page
+from trueup.api.v1_model import After, Count, Page
 from trueup.intake import reads as intake
 from trueup.kernel.clock import SystemClock
 from trueup.ledger.outlook import low_outlooks
@@ -64,15 +64,8 @@ async def show_offers(
 @get("/low-stock")
 async def list_low(
     session: NamedDependency[Session],
-    cursor: Annotated[
-        str | None,
-        QueryParameter(
-            max_length=400, required=False, description="`next_cursor` of the page before."
-        ),
-    ] = None,
-    count: Annotated[
-        int, QueryParameter(ge=1, le=200, description="Rows of a page, 1 to 200.")
-    ] = 50,
+    cursor: After = None,
+    count: Count = 50,
 ) -> Page[LowView]:
     """List the SKUs that will be sold out before more could come, the first first."""
     after = None if cursor is None else _after(cursor_text(cursor))

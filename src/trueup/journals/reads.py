@@ -45,11 +45,21 @@ async def find_journal(conn: Conn, number: str) -> tuple[JournalState, Grain, tu
     Raises:
         ConfigError: there is none of this number.
     """
-    found = await _list(conn, number=number)
-    if not found:
+    found = await seek_journal(conn, number)
+    if found is None:
         raise ConfigError(
             f"There is no journal {number!r}; `trueup journals list` names them.", field="number"
         )
+    return found
+
+
+async def seek_journal(
+    conn: Conn, number: str
+) -> tuple[JournalState, Grain, tuple[Line, ...]] | None:
+    """Return one journal with its grain and its lines; None where there is none of this number."""
+    found = await _list(conn, number=number)
+    if not found:
+        return None
     rows = await fetch_rows(conn, _queries.lines_of, number=number)
     grain = Grain(rows[0]["grain"])
     lines = [msgspec.convert({k: v for k, v in row.items() if k != "grain"}, Line) for row in rows]
