@@ -104,7 +104,7 @@ class StockConfig(_Section, frozen=True, kw_only=True):
     brake: BrakeConfig = BrakeConfig()
 
 
-class JournalAccountConfig(_Section, frozen=True, kw_only=True):
+class MappedAccount(_Section, frozen=True, kw_only=True):
     """Which account of the accounting system a money account is; see `trueup.journals.accounts`."""
 
     account: Annotated[str, msgspec.Meta(min_length=1)]
@@ -123,7 +123,7 @@ class JournalsConfig(_Section, frozen=True, kw_only=True):
     grain: Literal["day", "connection", "order"] = "connection"
     since: date | None = None
     prefix: Annotated[str, msgspec.Meta(pattern="^[A-Z][A-Z0-9]{0,7}$")] = "TU"
-    account: tuple[JournalAccountConfig, ...] = ()
+    account: tuple[MappedAccount, ...] = ()
 
 
 class LogConfig(_Section, frozen=True, kw_only=True):
@@ -358,7 +358,7 @@ def _suggest(name: str, known: Iterable[str]) -> str:
 
 
 # Sections of which a file may have several.
-_LISTED: dict[str, type[_Section]] = {"master": MasterConfig, "account": JournalAccountConfig}
+_LISTED: dict[str, type[_Section]] = {"master": MasterConfig, "account": MappedAccount}
 
 # msgspec's names of kinds, and the words a person would use.
 _WORDS = (

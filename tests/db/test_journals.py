@@ -16,7 +16,7 @@ import pytest
 from tests.db.test_money import AT, PROVIDER, entry, payout, post, stored
 from trueup.canon.payment import Payment, PaymentKind, PaymentState
 from trueup.canon.price import Price
-from trueup.config import JournalAccountConfig, JournalsConfig
+from trueup.config import JournalsConfig, MappedAccount
 from trueup.contract.loader import find_connectors
 from trueup.db.pool import connect
 from trueup.errors import ConfigError
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.anyio
 DAY = AT.date()
 NOW = datetime(2026, 3, 10, 8, tzinfo=UTC)
 EVERY = tuple(
-    JournalAccountConfig(account=each, account_ref=str(n), name=f"Assets:{each.title()}")
+    MappedAccount(account=each, account_ref=str(n), name=f"Assets:{each.title()}")
     for n, each in enumerate(MoneyAccount, 1)
 )
 SETTINGS = JournalsConfig(connection="books", account=EVERY)
@@ -286,7 +286,7 @@ async def test_a_journal_is_taken_back_by_its_counter_and_the_day_posted_anew(
         assert [line.amount for line in second] == [-line.amount for line in first]
 
 
-FEES_ELSEWHERE = JournalAccountConfig(account="fees", connection="stripe", account_ref="62-stripe")
+FEES_ELSEWHERE = MappedAccount(account="fees", connection="stripe", account_ref="62-stripe")
 
 
 async def test_what_surely_does_not_stand_there_is_withdrawn_and_posted_anew(

@@ -7,6 +7,7 @@
 import re
 import tomllib
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -82,7 +83,8 @@ def _kind(kind: Any) -> str:
             if getattr(meta, name, None) is not None
         ]
         return " ".join([_kind(inner), *([f"({', '.join(bounds)})"] if bounds else [])])
-    words = {int: "whole number", float: "number", str: "text", bool: "flag", Path: "path"}
+    words = {int: "whole number", float: "number", str: "text", bool: "flag"}
+    words |= {Path: "path", date: "day"}
     return "table" if issubclass(kind, msgspec.Struct) else words[kind]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from trueup.config import Config, JournalAccountConfig, load_config, render_default
+from trueup.config import Config, MappedAccount, load_config, render_default
 from trueup.errors import ConfigError
 
 
@@ -154,7 +154,7 @@ def test_rendered_default_is_the_default_and_names_every_field(tmp_path: Path) -
     # And so are the accounts of the books, which nobody but their owner knows.
     journals = shown.pop("journals")
     [account] = journals.pop("account")
-    assert set(account) == set(JournalAccountConfig.__struct_fields__)
+    assert set(account) == set(MappedAccount.__struct_fields__)
     assert journals.pop("connection") == "quickbooks"
     assert isinstance(journals.pop("since"), date)
     assert journals == {"grain": config.journals.grain, "prefix": config.journals.prefix}

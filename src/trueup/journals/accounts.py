@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from trueup.config import JournalAccountConfig
+from trueup.config import MappedAccount
 from trueup.errors import ConfigError
 from trueup.journals.model import Needs
 from trueup.ledger.money import MoneyAccount
@@ -23,10 +23,8 @@ class Accounts:
         ConfigError: an entry names what does not exist, names nothing, or is there twice.
     """
 
-    def __init__(
-        self, entries: Iterable[JournalAccountConfig], connections: Collection[str]
-    ) -> None:
-        self._entries: dict[tuple[str, str | None, str | None], JournalAccountConfig] = {}
+    def __init__(self, entries: Iterable[MappedAccount], connections: Collection[str]) -> None:
+        self._entries: dict[tuple[str, str | None, str | None], MappedAccount] = {}
         for entry in entries:
             _check(entry, connections)
             key = (entry.account, entry.connection, entry.currency)
@@ -38,7 +36,7 @@ class Accounts:
 
     def find(
         self, account: str, connection: str, currency: str, needs: Needs
-    ) -> JournalAccountConfig | None:
+    ) -> MappedAccount | None:
         """Return the entry for a money account at a connection; None where there is none.
 
         Args:
@@ -81,7 +79,7 @@ def unmapped(missing: Collection[tuple[str, str, str]], needs: Needs) -> ConfigE
     )
 
 
-def _check(entry: JournalAccountConfig, connections: Collection[str]) -> None:
+def _check(entry: MappedAccount, connections: Collection[str]) -> None:
     known = sorted(MoneyAccount)
     if entry.account not in known:
         raise ConfigError(

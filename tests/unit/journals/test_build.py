@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trueup.config import JournalAccountConfig
+from trueup.config import MappedAccount
 from trueup.errors import ConfigError, InvariantBroken
 from trueup.journals.accounts import Accounts
 from trueup.journals.build import (
@@ -27,7 +27,7 @@ from trueup.ledger.money_days import Grain, MoneySum
 NAMES = {1: "shop", 2: "stripe"}
 DAY, NEXT = date(2026, 3, 2), date(2026, 3, 3)
 EVERY = tuple(
-    JournalAccountConfig(account=each, account_ref=f"ref-{each}", name=f"Assets:{each.title()}")
+    MappedAccount(account=each, account_ref=f"ref-{each}", name=f"Assets:{each.title()}")
     for each in MoneyAccount
 )
 
@@ -139,7 +139,7 @@ def test_money_of_an_unknown_currency_is_held() -> None:
 
 
 def test_every_account_that_has_money_must_be_mapped_and_all_that_are_not_are_named() -> None:
-    some = Accounts([EVERY[0], JournalAccountConfig(account="bank", name="Bank")], NAMES.values())
+    some = Accounts([EVERY[0], MappedAccount(account="bank", name="Bank")], NAMES.values())
     sums = [moved("clearing", "2"), moved("fees", "-1"), moved("bank", "-1")]
     with pytest.raises(ConfigError) as caught:
         build(sums, accounts=some)
@@ -155,10 +155,10 @@ def test_every_account_that_has_money_must_be_mapped_and_all_that_are_not_are_na
 
 def test_the_closest_entry_counts() -> None:
     entries = [
-        JournalAccountConfig(account="fees", account_ref="1"),
-        JournalAccountConfig(account="fees", currency="USD", account_ref="2"),
-        JournalAccountConfig(account="fees", connection="stripe", account_ref="3"),
-        JournalAccountConfig(account="fees", connection="stripe", currency="USD", account_ref="4"),
+        MappedAccount(account="fees", account_ref="1"),
+        MappedAccount(account="fees", currency="USD", account_ref="2"),
+        MappedAccount(account="fees", connection="stripe", account_ref="3"),
+        MappedAccount(account="fees", connection="stripe", currency="USD", account_ref="4"),
     ]
     accounts = Accounts(entries, NAMES.values())
     asked = [("shop", "EUR"), ("shop", "USD"), ("stripe", "EUR"), ("stripe", "USD")]
@@ -181,14 +181,14 @@ def test_a_wrong_mapping_is_told_with_what_there_is(
     entries: list[dict[str, str]], words: list[str]
 ) -> None:
     with pytest.raises(ConfigError) as caught:
-        Accounts([JournalAccountConfig(**each) for each in entries], NAMES.values())  # type: ignore[arg-type] - texts
+        Accounts([MappedAccount(**each) for each in entries], NAMES.values())  # type: ignore[arg-type] - texts
     for word in words:
         assert word in str(caught.value)
 
 
 def test_what_is_said_to_the_books_is_what_the_ledger_says_with_its_tax_codes() -> None:
-    taxed = JournalAccountConfig(account="fees", account_ref="62", tax_code="4", tax_on="purchases")
-    clearing = JournalAccountConfig(account="clearing", account_ref="35")
+    taxed = MappedAccount(account="fees", account_ref="62", tax_code="4", tax_on="purchases")
+    clearing = MappedAccount(account="clearing", account_ref="35")
     accounts = Accounts([taxed, clearing], NAMES.values())
     [draft] = build([moved("fees", "3.00"), moved("clearing", "-3.00")], accounts=accounts).drafts
     journal = Journal(
