@@ -13,7 +13,7 @@ import msgspec
 import psycopg
 import pytest
 
-from tests.db.test_money import AT, PROVIDER, entry, payout, post, stored
+from tests.db.test_money import AT, PROVIDER, SHOP, entry, payout, post, stored
 from trueup.canon.payment import Payment, PaymentKind, PaymentState
 from trueup.canon.price import Price
 from trueup.config import JournalsConfig, MappedAccount
@@ -95,7 +95,7 @@ async def open_stage(url: str) -> AsyncIterator[Stage]:
             )
         accounts = await load_accounts(conn, hub.vault)
         hub.use_connections(account.connection for account in accounts)
-        assert hub.names() == {1: "shop", PROVIDER: "stripe", 3: "books"}
+        assert hub.names() == {SHOP: "shop", PROVIDER: "stripe", 3: "books"}
         yield Stage(conn, hub)
 
 
@@ -111,7 +111,7 @@ def payment(ref: str, order: str | None, amount: str) -> Payment:
 
 
 def sold(record_id: int, body: Payment, *, fresh: bool = True) -> Stored:
-    return msgspec.structs.replace(stored(record_id, body, fresh=fresh), connection_id=1)
+    return msgspec.structs.replace(stored(record_id, body, fresh=fresh), connection_id=SHOP)
 
 
 async def test_a_day_is_posted_once_and_what_comes_later_for_it_is_in_the_next(

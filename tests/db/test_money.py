@@ -35,8 +35,8 @@ from trueup.records.model import Stamp, Stored
 
 EXAMPLES = int(os.environ.get("TRUEUP_EXAMPLES", "40"))
 AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
-PROVIDER = 2
-TELLERS = {PROVIDER: Teller.PAYMENTS}
+SHOP, PROVIDER = 1, 2
+TELLERS = {SHOP: Teller.SELLER, PROVIDER: Teller.PAYMENTS}
 
 _events = count(1)
 
