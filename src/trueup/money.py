@@ -6,6 +6,7 @@ from typing import Any
 import psycopg
 
 from trueup.hub import Hub
+from trueup.ledger.matches import hold_matched
 from trueup.ledger.money_book import Told, post_money
 from trueup.records.model import Stored
 from trueup.records.store import EntityKey, RecordKey
@@ -37,6 +38,7 @@ async def book_money(
         for key, event_id in _entities_of(understood, entities).items()
     ]
     await post_money(conn, told, hub.teller_of, learned_at)
+    await hold_matched(conn, [each for entity in told for each in entity.records])
 
 
 def _entities_of(understood: Sequence[Understood], entities: Entities) -> dict[EntityKey, int]:

@@ -76,7 +76,7 @@ async def test_what_arrived_is_known_by_its_reference_its_day_or_its_sum(databas
     ]
     async with await connect(database_url, application_name="test") as conn:
         await keep(conn, *(stored(n, each, fresh=True) for n, each in enumerate(told, 1)))
-        report, matches = await check_bank(conn, NAMES, today=TODAY)
+        report, matches, _ = await check_bank(conn, NAMES, today=TODAY)
         assert {(each.why, each.left, each.right) for each in matches} == {
             ("key", ("stripe/payout/po-1",), ("stripe/bank_line/l-1",)),
             ("amount_and_date", ("stripe/payout/po-2",), ("stripe/bank_line/l-2",)),
@@ -95,5 +95,5 @@ async def test_what_arrived_is_known_by_its_reference_its_day_or_its_sum(databas
 
 async def test_without_payouts_there_is_nothing_to_wait_for(database_url: str) -> None:
     async with await connect(database_url, application_name="test") as conn:
-        report, matches = await check_bank(conn, NAMES, today=TODAY)
+        report, matches, _ = await check_bank(conn, NAMES, today=TODAY)
         assert (report.discrepancies, matches, report.explained_share) == ((), (), 1.0)

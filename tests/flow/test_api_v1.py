@@ -237,6 +237,9 @@ def test_the_schema_tells_every_route(client: httpx.Client) -> None:
     paths = client.get("/api/schema/openapi.json").json()["paths"]
     assert {path for path in paths if path.startswith("/api/v1")} == {
         "/api/v1/money/balances",
+        "/api/v1/money/bank",
+        "/api/v1/money/matches",
+        "/api/v1/money/matches/undo/{ref}",
         "/api/v1/money/items/{account}",
         "/api/v1/money/payouts",
         "/api/v1/journals",

@@ -14,6 +14,7 @@ from trueup.api.v1_brakes import brake_routes
 from trueup.api.v1_counts import count_routes
 from trueup.api.v1_dock import dock_routes
 from trueup.api.v1_journals import journal_routes
+from trueup.api.v1_matches import match_routes
 from trueup.api.v1_model import (
     After,
     ChannelView,
@@ -236,6 +237,7 @@ def v1_routes() -> ControllerRouterHandler:
             *(list_issues, list_parked, retry_parked),
             *reservation_routes(),
             *parity_routes(),
+            *match_routes(),
             *money_routes(),
             *journal_routes(),
             *offers_routes(),

@@ -50,6 +50,7 @@ from trueup.canon.journal import (
     JournalLine,
 )
 from trueup.canon.kit import Kit, KitPart
+from trueup.canon.match import BankMatch, DifferenceAccount, MatchedRow, MatchReason
 from trueup.canon.message import Direction, Message, MessagePerson, MessageState
 from trueup.canon.order import (
     Discount,
@@ -106,6 +107,7 @@ __all__ = [
     "BankLine",
     "BankLinePerson",
     "BankLineState",
+    "BankMatch",
     "BankPart",
     "BankPartPerson",
     "BankParty",
@@ -124,6 +126,7 @@ __all__ = [
     "CreateTicket",
     "Customer",
     "CustomerPerson",
+    "DifferenceAccount",
     "Direction",
     "Discount",
     "Dispute",
@@ -147,6 +150,8 @@ __all__ = [
     "KitPart",
     "LineState",
     "Location",
+    "MatchReason",
+    "MatchedRow",
     "Message",
     "MessagePerson",
     "MessageState",

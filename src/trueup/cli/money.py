@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from trueup.catchup import CaughtUp, catch_up
+from trueup.cli.matching import add_matching
 from trueup.cli.options import ConfigOption, JsonOption
 from trueup.cli.session import DONE, FOUND_PROBLEMS, err, out, print_json, run
 from trueup.errors import ConfigError
@@ -22,7 +23,7 @@ money = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
-    help="What the money ledger holds, and up to which day it is locked.",
+    help="What the money ledger holds, what is matched, and up to which day it is locked.",
 )
 
 _ByOption = Annotated[str, typer.Option("--by", help="Who says so.")]
@@ -200,3 +201,6 @@ def catch_up_money(as_json: JsonOption = False, config: ConfigOption = None) -> 
         if found.waiting:
             out.print("Some still wait on the queue: the workers go on with them.")
     raise typer.Exit(FOUND_PROBLEMS if found.waiting else DONE)
+
+
+add_matching(money)

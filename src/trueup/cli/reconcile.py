@@ -7,21 +7,17 @@ from typing import Annotated, Any, NoReturn
 import msgspec
 import psycopg
 import typer
-from rich.markup import escape
-from rich.table import Table
 
+from trueup.cli.matching import reconcile_bank, show_report
 from trueup.cli.options import ConfigOption, JsonOption, YesOption
 from trueup.cli.parity import Outcome, reconcile_parity, show_outcome
-from trueup.cli.session import DONE, FOUND_PROBLEMS, out, print_json, run
+from trueup.cli.session import DONE, FOUND_PROBLEMS, print_json, run
 from trueup.contract.loader import ConnectorFolder
 from trueup.errors import ConfigError
 from trueup.intake.connections import find_account, load_accounts
-from trueup.kernel.clock import SystemClock
 from trueup.pull.access import open_access, what_lacks
-from trueup.reconcile.bank import check_bank
 from trueup.reconcile.books import check_books
 from trueup.reconcile.levels import check_levels
-from trueup.reconcile.money.matching import Match
 from trueup.reconcile.payouts import check_payouts
 from trueup.reconcile.reads import plain
 from trueup.reconcile.report import Report
@@ -57,6 +53,9 @@ def reconcile(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="With --repair: say what would be done, do nothing.")
     ] = False,
+    book: Annotated[
+        bool, typer.Option("--book", help="Bank only: say what would be booked; --yes books it.")
+    ] = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -68,12 +67,16 @@ def reconcile(
     `payouts` holds every payout of a provider beside the entries that went out with it; `bank`
     says which line of the bank is which payout, and which payouts have not arrived; `returns` holds
     what was asked for, came back, was refunded and put away beside each other.
-    Nothing is mended, but by `parity --repair`. Ends with 1 where something differs.
+    Nothing is mended but by `parity --repair`, nothing booked but by `bank --book --yes`: what a
+    reference, an amount and day that no other row has, or the only sum joins.
+    Ends with 1 where something differs.
     """
     if check is Check.PARITY:
         _parity(connection, repair=repair, dry_run=dry_run, yes=yes, as_json=as_json, config=config)
     if check is Check.BANK:
-        _bank(as_json=as_json, config=config)
+        reconcile_bank(book=book, yes=yes, as_json=as_json, config=config)
+    if book:
+        raise typer.BadParameter("Only matches are booked: trueup reconcile bank --book.")
     if repair or dry_run:
         raise typer.BadParameter("Only parity can be repaired: trueup reconcile parity --repair.")
 
@@ -91,27 +94,7 @@ def reconcile(
     if as_json:
         print_json(plain(report))
     else:
-        _show(report)
-    raise typer.Exit(FOUND_PROBLEMS if report.discrepancies else DONE)
-
-
-def _bank(*, as_json: bool, config: Path | None) -> NoReturn:
-    async def work(session: Session) -> tuple[Report, tuple[Match, ...]]:
-        async with session.connection() as conn:
-            today = SystemClock().now().date()
-            return await check_bank(conn, session.hub.names(), today=today)
-
-    report, matches = run(work, config_path=config, as_json=as_json)
-    if as_json:
-        print_json(plain(report) | {"matches": matches})
-    else:
-        _show(report)
-        table = Table("payout", "line", "why")
-        for each in matches:
-            sides = ("\n".join(each.left), "\n".join(each.right))
-            table.add_row(*(escape(side) for side in sides), f"{each.why}: {each.evidence}")
-        if matches:
-            out.print(table)
+        show_report(report)
     raise typer.Exit(FOUND_PROBLEMS if report.discrepancies else DONE)
 
 
@@ -207,20 +190,3 @@ def _joined(check: str, reports: list[Report]) -> Report:
         discrepancies=tuple(each for report in reports for each in report.discrepancies),
         share=reports[0].share if len(reports) == 1 else None,
     )
-
-
-def _show(report: Report) -> None:
-    out.print(f"{report.check}: {report.left} left, {report.right} right, {report.matched} match")
-    if not report.discrepancies:
-        out.print("[green]Everything agrees.[/]")
-        return
-    table = Table("cause", "by", "left", "right", "evidence")
-    for each in report.discrepancies:
-        cells = (each.left_ref or "", each.right_ref or "", "\n".join(each.evidence))
-        by = f"{each.amount:+,f} {each.currency}" if each.currency else f"{each.amount:+d}"
-        table.add_row(each.cause, by, *(escape(cell) for cell in cells))
-    out.print(table)
-    what = (
-        "of the differences have a cause" if report.share is None else "of the value is explained"
-    )
-    out.print(f"{report.explained_share:.2%} {what}.")

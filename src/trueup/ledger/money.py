@@ -19,6 +19,7 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from trueup.canon.bank import BankLine, BankLineState
+from trueup.canon.match import BankMatch
 from trueup.canon.order import Order
 from trueup.canon.payment import Payment, PaymentKind, PaymentState
 from trueup.canon.payout import BalanceEntry, EntryKind, Payout, PayoutState
@@ -29,7 +30,7 @@ from trueup.kernel.money import Money
 SALE_KINDS: Final = frozenset((Order.kind, Payment.kind, Refund.kind))
 """Kinds of records that tell of one sale together."""
 
-MONEY_KINDS: Final = SALE_KINDS | {BalanceEntry.kind, Payout.kind, BankLine.kind}
+MONEY_KINDS: Final = SALE_KINDS | {*(BalanceEntry.kind, Payout.kind, BankLine.kind, BankMatch.kind)}
 """Kinds of records that move money."""
 
 
@@ -65,6 +66,7 @@ class MoneyAccount(StrEnum):
     CANCELLED = "cancelled"  # of a cancelled order what is not owed any more
     ROUNDING = "rounding"  # between an order's parts and its total, up to a smallest unit a part
     UNPLACED = "unplaced"  # between them, and more than that
+    EXCHANGE = "exchange"  # between two currencies of the same money
     FEES = "fees"
     TAXES = "taxes"
     SHIPPING = "shipping"
@@ -141,6 +143,8 @@ def money_of_record(record: Record, connection_id: int, *, teller: Teller) -> Mo
         return positions_of(_payment(record), connection_id) if sells else {}
     if isinstance(record, BalanceEntry) and teller is Teller.MARKETPLACE:
         return positions_of(_own_entry(record), connection_id)
+    if isinstance(record, BankMatch):
+        return _match(record)
     rule = _RULES.get(type(record))
     return {} if rule is None else positions_of(rule(record), connection_id)
 
@@ -213,6 +217,26 @@ def _bank_line(line: BankLine) -> list[Move]:
     ]
 
 
+def _match(match: BankMatch) -> MoneyPositions:
+    """A match closes both of its sides, each where it was told; what they are off is placed."""
+    found: MoneyPositions = defaultdict(Decimal)
+    off: dict[str, Decimal] = defaultdict(Decimal)
+    sides = ((match.payouts, MoneyAccount.TRANSIT, -1), (match.lines, MoneyAccount.UNMATCHED, 1))
+    for rows, account, sign in sides:
+        for row in rows:
+            currency = row.amount.currency
+            amount = row.amount.amount if sign > 0 else EXACT.minus(row.amount.amount)
+            position = MoneyPosition(account, row.connection_id, row.ref, currency)
+            found[position] = EXACT.add(found[position], amount)
+            off[currency] = EXACT.add(off[currency], amount)
+    account = MoneyAccount(match.difference or MoneyAccount.ADJUSTMENTS)
+    told_by = match.lines[0].connection_id
+    for currency, amount in off.items():
+        position = MoneyPosition(account, told_by, "", currency)
+        found[position] = EXACT.subtract(found[position], amount)
+    return {position: amount for position, amount in found.items() if amount}
+
+
 _RULES: Final[Mapping[type[Record], Callable[[Any], list[Move]]]] = {
     BalanceEntry: _entry,
     Payout: _payout,
@@ -233,6 +257,8 @@ def occurred_on(record: Record) -> date:
         found = record.occurred_at
     elif isinstance(record, BankLine):
         found = record.booked_on or record.value_on
+    elif isinstance(record, BankMatch):
+        found = record.booked_on
     if isinstance(found, date) and not isinstance(found, datetime):
         return found
     return (found or record.updated_at).date()

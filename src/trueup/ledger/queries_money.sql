@@ -82,3 +82,46 @@ VALUES (%(locked_through)s, %(locked_by)s, %(reason)s);
 -- Rows: many: locked_through, locked_by, reason, locked_at.
 -- Index: money_lock primary key.
 SELECT locked_through, locked_by, reason, locked_at FROM ledger.money_lock ORDER BY lock_id DESC;
+
+-- name: free_matches
+-- Frees what some matches held; what they hold now is written after it.
+-- Parameters: record_ids.
+-- Rows: none.
+-- Index: money_match_record.
+DELETE FROM ledger.money_match WHERE record_id = ANY(%(record_ids)s::bigint[]);
+
+-- name: hold_matches
+-- Notes which payouts and lines of a bank are matched; one that is already is an error.
+-- Parameters: arrays of equal length: accounts, connection_ids, items, record_ids.
+-- Rows: none.
+-- Index: money_match primary key.
+INSERT INTO ledger.money_match (account, connection_id, item, record_id)
+SELECT * FROM unnest(%(accounts)s::text[], %(connection_ids)s::int[], %(items)s::text[],
+  %(record_ids)s::bigint[]);
+
+-- name: matched_items
+-- Which payouts and lines of a bank are matched.
+-- Parameters: none.
+-- Rows: many: account, connection_id, item, record_id.
+-- Index: none; reads everything.
+SELECT account, connection_id, item, record_id FROM ledger.money_match;
+
+-- name: money_cleared
+-- Payout by payout: what its entries say, and what it says itself. Only payouts post on clearing
+-- and on transit; what a match did on transit later changes nothing here.
+-- Parameters: connection_id: number or null for all.
+-- Rows: many: connection_id, item, currency, entries, entered, payouts, paid, first_on, last_on.
+-- Index: money_posting_item.
+WITH payout AS (SELECT DISTINCT record_id FROM ledger.money_posting WHERE account = 'transit'),
+posted AS (
+  SELECT c.*, p.record_id IS NOT NULL AS by_payout
+  FROM ledger.money_posting c LEFT JOIN payout p USING (record_id)
+  WHERE c.account = 'clearing' AND c.item <> ''
+    AND (%(connection_id)s::int IS NULL OR c.connection_id = %(connection_id)s::int))
+SELECT connection_id, item, currency,
+  count(*) FILTER (WHERE NOT by_payout) AS entries,
+  coalesce(sum(amount) FILTER (WHERE NOT by_payout), 0) AS entered,
+  count(*) FILTER (WHERE by_payout) AS payouts,
+  coalesce(-sum(amount) FILTER (WHERE by_payout), 0) AS paid,
+  min(occurred_on) AS first_on, max(occurred_on) AS last_on
+FROM posted GROUP BY connection_id, item, currency ORDER BY connection_id, item, currency;

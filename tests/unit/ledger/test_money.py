@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trueup.canon.bank import BankLine, BankLineState
+from trueup.canon.match import BankMatch, DifferenceAccount, MatchedRow, MatchReason
 from trueup.canon.payment import Payment, PaymentKind, PaymentState
 from trueup.canon.payout import BalanceEntry, EntryKind, Payout, PayoutState
 from trueup.canon.price import Price
@@ -168,6 +169,49 @@ def test_whatever_is_told_sums_to_zero_exactly(
         left = EXACT.add(left, amount)
     assert left == 0
     assert all(worth.values())
+
+
+@given(
+    paid=st.lists(st.tuples(AMOUNTS, st.sampled_from(("EUR", "USD"))), min_size=1, max_size=3),
+    came=st.lists(st.tuples(AMOUNTS, st.sampled_from(("EUR", "USD"))), min_size=1, max_size=3),
+    account=st.none() | st.sampled_from(DifferenceAccount),
+)
+def test_a_match_closes_its_rows_and_sums_to_zero_in_each_currency(
+    paid: list[tuple[Decimal, str]],
+    came: list[tuple[Decimal, str]],
+    account: DifferenceAccount | None,
+) -> None:
+    payouts = [
+        MatchedRow(connection_id=PROVIDER, ref=f"po-{n}", amount=Money(*row))
+        for n, row in enumerate(paid)
+    ]
+    lines = [
+        MatchedRow(connection_id=BANK, ref=f"l-{n}", amount=Money(*row))
+        for n, row in enumerate(came)
+    ]
+    match = BankMatch(
+        ref="m",
+        updated_at=AT,
+        payouts=tuple(payouts),
+        lines=tuple(lines),
+        booked_on=date(2026, 3, 5),
+        reason=MatchReason.PERSON,
+        difference=account,
+    )
+    worth = money_of_record(match, 9, teller=Teller.COPY)
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for position, amount in worth.items():
+        sums[position.currency] = EXACT.add(sums[position.currency], amount)
+    assert not any(sums.values())
+    for row in payouts:
+        position = (MoneyAccount.TRANSIT, PROVIDER, row.ref, row.amount.currency)
+        assert worth.get(position, 0) == EXACT.minus(row.amount.amount)
+    for row in lines:
+        position = (MoneyAccount.UNMATCHED, BANK, row.ref, row.amount.currency)
+        assert worth.get(position, 0) == row.amount.amount
+    undone = msgspec.structs.replace(match, deleted=True)
+    assert money_of_record(undone, 9, teller=Teller.COPY) == {}
+    assert occurred_on(match) == date(2026, 3, 5)
 
 
 def test_every_kind_of_entry_has_its_account() -> None:
