@@ -76,7 +76,7 @@ def test_nobody_without_a_token_reads_money(client: httpx.Client) -> None:
 
 def test_a_match_is_booked_once_and_taken_back(client: httpx.Client) -> None:
     looked = client.get("/api/v1/money/bank").json()
-    assert (looked["left"], looked["right"], looked["matches"]) == (1, 0, [])
+    assert (looked["left"], looked["right"], looked["matches"]) == (1, 1, [])
     assert client.get("/api/v1/money/matches").json() == []
     [paid] = client.get("/api/v1/money/items/transit").json()
     [line] = client.get("/api/v1/money/items/unmatched").json()
