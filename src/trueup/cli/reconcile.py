@@ -15,6 +15,7 @@ from trueup.cli.session import DONE, FOUND_PROBLEMS, print_json, run
 from trueup.contract.loader import ConnectorFolder
 from trueup.errors import ConfigError
 from trueup.intake.connections import find_account, load_accounts
+from trueup.kernel.clock import SystemClock
 from trueup.pull.access import open_access, what_lacks
 from trueup.reconcile.books import check_books
 from trueup.reconcile.levels import check_levels
