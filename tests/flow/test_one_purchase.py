@@ -365,6 +365,16 @@ async def test_the_payout_is_what_the_charge_and_the_refund_left(calm: End) -> N
     assert ("clearing", "stripe") not in {key for key, left in calm.money.items() if left}
 
 
+async def test_the_charge_at_the_shop_and_at_its_provider_are_one_payment(calm: End) -> None:
+    """They share the charge's id; that one unit's price went back, the shop has not told."""
+    told = calm.collected
+    assert (told["left"], told["right"]) == (1, 2)
+    [difference] = told["discrepancies"]
+    assert (difference["cause"], difference["amount"]) == ("missing_refund", f"-{PRICE}")
+    assert difference["left_ref"].startswith("shopify/payment/")
+    assert difference["right_ref"] == f"stripe/entry/{calm.purchase.charge}"
+
+
 async def test_what_the_customers_owed_was_paid(calm: End) -> None:
     """Both orders come to nothing, and what was sold is what they say."""
     (order,) = (each for key, each in calm.records.items() if key[:2] == ("shopify", "order"))
@@ -403,6 +413,7 @@ async def test_the_end_is_the_same_whatever_is_lost_repeated_or_late(
     assert end.balance == calm.balance
     assert end.proof.holds
     assert end.payouts == calm.payouts
+    assert end.collected == calm.collected
     assert end.money == calm.money
     assert end.commands == calm.commands
     assert end.done == calm.done

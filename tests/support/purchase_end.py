@@ -33,6 +33,7 @@ class End(msgspec.Struct, frozen=True, kw_only=True):
     balance: dict[str, Any]
     reconciled: dict[str, Any]
     payouts: dict[str, Any]
+    collected: dict[str, Any]
     money: dict[tuple[str, str], Decimal]
     commands: dict[str, tuple[str, str]]
     done: dict[str, Any]
@@ -63,6 +64,7 @@ async def look(purchase: Purchase, folder: Path) -> End:
         balance={name: balance[name] for name in ("available", "on_hand", "reserved", "customer")},
         reconciled=await trueup.in_thread("reconcile", "stock"),
         payouts=await trueup.in_thread("reconcile", "payouts"),
+        collected=await trueup.in_thread("reconcile", "collected", status=1),
         money={
             (row["account"], purchase.name_of(row["connection_id"])): row["amount"]
             for row in await money_balances(brand.conn)

@@ -18,6 +18,7 @@ from trueup.intake.connections import find_account, load_accounts
 from trueup.kernel.clock import SystemClock
 from trueup.pull.access import open_access, what_lacks
 from trueup.reconcile.books import check_books
+from trueup.reconcile.collected import check_collected
 from trueup.reconcile.levels import check_levels
 from trueup.reconcile.payouts import check_payouts
 from trueup.reconcile.reads import plain
@@ -40,6 +41,7 @@ class Check(StrEnum):
     PAYOUTS = "payouts"
     BANK = "bank"
     RETURNS = "returns"
+    COLLECTED = "collected"
 
 
 def reconcile(
@@ -67,7 +69,8 @@ def reconcile(
     every listing, and says of each difference why, by events, calls and the channel's own orders;
     `payouts` holds every payout of a provider beside the entries that went out with it; `bank`
     says which line of the bank is which payout, and which payouts have not arrived; `returns` holds
-    what was asked for, came back, was refunded and put away beside each other.
+    what was asked for, came back, was refunded and put away beside each other; `collected` holds
+    what sellers say was paid beside what providers' accounts took in, by the names they share.
     Nothing is mended but by `parity --repair`, nothing booked but by `bank --book --yes`: what a
     reference, an amount and day that no other row has, or the only sum joins.
     Ends with 1 where something differs.
@@ -82,14 +85,7 @@ def reconcile(
         raise typer.BadParameter("Only parity can be repaired: trueup reconcile parity --repair.")
 
     async def work(session: Session) -> list[Report]:
-        if check is Check.LEDGER:
-            async with session.connection() as conn:
-                return [await check_books(conn)]
-        if check is Check.PAYOUTS:
-            return [await _payouts(session, connection)]
-        if check is Check.RETURNS:
-            return [await _returns(session, connection)]
-        return await _stock(session, connection)
+        return await _look(session, check, connection)
 
     report = _joined(check.value, run(work, config_path=config, as_json=as_json))
     if as_json:
@@ -97,6 +93,22 @@ def reconcile(
     else:
         show_report(report)
     raise typer.Exit(FOUND_PROBLEMS if report.discrepancies else DONE)
+
+
+async def _look(session: Session, check: Check, connection: str | None) -> list[Report]:
+    """Return what one of the checks that only read found."""
+    if check is Check.LEDGER:
+        async with session.connection() as conn:
+            return [await check_books(conn)]
+    if check is Check.COLLECTED:
+        async with session.connection() as conn:
+            today = SystemClock().now().date()
+            return [await check_collected(conn, session.hub.names(), today=today)]
+    if check is Check.PAYOUTS:
+        return [await _payouts(session, connection)]
+    if check is Check.RETURNS:
+        return [await _returns(session, connection)]
+    return await _stock(session, connection)
 
 
 def _parity(

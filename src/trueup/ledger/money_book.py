@@ -152,6 +152,8 @@ async def _posted(conn: Conn, record_ids: Sequence[int]) -> dict[int, MoneyPosit
 
 
 def _difference(wanted: MoneyPositions, posted: MoneyPositions) -> MoneyPositions:
+    if not posted:
+        return wanted
     moves = {
         position: EXACT.subtract(wanted.get(position, _NOTHING), posted.get(position, _NOTHING))
         for position in {*wanted, *posted}
@@ -213,6 +215,31 @@ async def money_cleared(conn: Conn, *, connection_id: int | None = None) -> list
     """Return every payout on clearing; the entries that name none are none's."""
     async with conn.cursor(row_factory=class_row(Cleared)) as cursor:
         await cursor.execute(_queries.money_cleared, {"connection_id": connection_id})
+        return await cursor.fetchall()
+
+
+class Collected(msgspec.Struct, frozen=True, kw_only=True):
+    """What one record left on collected.
+
+    Attributes:
+        amount: above zero where a seller was paid, below where an account took that in.
+        by_entry: an entry of an account told it, and not a seller.
+        on_day: when its money moved.
+    """
+
+    record_id: int
+    connection_id: int
+    item: str
+    currency: str
+    amount: Decimal
+    by_entry: bool
+    on_day: date
+
+
+async def money_collected(conn: Conn) -> list[Collected]:
+    """Return what every record left on collected."""
+    async with conn.cursor(row_factory=class_row(Collected)) as cursor:
+        await cursor.execute(_queries.money_collected)
         return await cursor.fetchall()
 
 

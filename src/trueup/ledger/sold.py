@@ -18,11 +18,10 @@ from trueup.kernel.money import Money, minor_digits
 from trueup.ledger.money import (
     EXACT,
     MoneyAccount,
+    MoneyPosition,
     MoneyPositions,
-    Move,
     Teller,
     money_of_record,
-    positions_of,
 )
 
 _NOTHING: Final = Decimal(0)
@@ -58,22 +57,37 @@ def money_of_sale(
     worth: dict[int, MoneyPositions] = {}
     with localcontext(EXACT):
         for number, each in records.items():
-            moves: list[Move] = []
             if isinstance(each, Order):
-                moves = [] if each.deleted else _of_order(each, refunds)
+                parts = {} if each.deleted else _of_order(each, refunds)
+                currency = each.totals.total.booked.currency
+                worth[number] = _positions(parts, connection_id, each.ref, currency)
             elif isinstance(each, Refund):
-                moves = [] if each.deleted else _of_refund(each, order)
+                parts = {} if each.deleted else _of_refund(each, order)
+                item, currency = each.order_ref or "", _currency_of(each)
+                worth[number] = _positions(parts, connection_id, item, currency)
             else:
                 worth[number] = money_of_record(each, connection_id, teller=teller)
-                continue
-            worth[number] = positions_of(moves, connection_id)
     return worth
+
+
+def _positions(parts: _Parts, connection_id: int, order_ref: str, currency: str) -> MoneyPositions:
+    """Return the accounts that parts are posted to, with what they come to on the order's item."""
+    found: MoneyPositions = {
+        MoneyPosition(account, connection_id, "", currency): -amount
+        for account, amount in parts.items()
+        if amount
+    }
+    if owed := sum(parts.values(), _NOTHING):
+        item = MoneyPosition(MoneyAccount.RECEIVABLE, connection_id, order_ref, currency)
+        found[item] = owed
+    return found
 
 
 # -- orders ----------------------------------------------------------------------------------------
 
 
-def _of_order(order: Order, refunds: Sequence[Refund]) -> list[Move]:
+def _of_order(order: Order, refunds: Sequence[Refund]) -> _Parts:
+    """Return what an order's customer owes before refunds, by what it is made of."""
     total = order.totals.total.booked
     back = sum((_no_more_owed(each, order) for each in refunds), _NOTHING)
     parts = _parts_of(order, total)
@@ -81,7 +95,7 @@ def _of_order(order: Order, refunds: Sequence[Refund]) -> list[Move]:
     if order.cancelled_at is not None:
         owed = back + _kept(order)
         if not owed:
-            return []
+            return {}
         parts[MoneyAccount.CANCELLED] = owed - total.amount
     elif removed := _removed(order, refunds):
         for account, amount in removed.items():
@@ -90,12 +104,7 @@ def _of_order(order: Order, refunds: Sequence[Refund]) -> list[Move]:
         if not refunds and order.totals.current_total is not None:
             owed = order.totals.current_total.booked.amount
         _place_rest(parts, owed, order, total.currency)
-    item = (MoneyAccount.RECEIVABLE, order.ref)
-    return [
-        (item, (account, ""), Money(amount, total.currency))
-        for account, amount in parts.items()
-        if amount
-    ]
+    return parts
 
 
 def _parts_of(order: Order, total: Money) -> _Parts:
@@ -212,23 +221,21 @@ def _shipping(order: Order) -> Decimal:
 # -- refunds ---------------------------------------------------------------------------------------
 
 
-def _of_refund(refund: Refund, order: Order | None) -> list[Move]:
-    currency = _currency_of(refund)
+def _of_refund(refund: Refund, order: Order | None) -> _Parts:
+    """Return what a refund takes from what is owed, with a minus, by what it is made of."""
     amount = _no_more_owed(refund, order)
-    if not amount or currency is None:
-        return []
+    if not amount:
+        return {}
     taxes = sum((_amount(line.tax) for line in refund.lines), _NOTHING)
     shipping = _amount(refund.shipping)
     goods = amount - taxes - shipping
     if goods < 0:  # less was given back than its parts: nobody says of which
         taxes, shipping, goods = _NOTHING, _NOTHING, amount
-    owed = (MoneyAccount.RECEIVABLE, refund.order_ref or "")
-    parts = (
-        (MoneyAccount.REFUNDS, goods),
-        (MoneyAccount.TAXES, taxes),
-        (MoneyAccount.SHIPPING, shipping),
-    )
-    return [((account, ""), owed, Money(part, currency)) for account, part in parts if part]
+    return {
+        MoneyAccount.REFUNDS: -goods,
+        MoneyAccount.TAXES: -taxes,
+        MoneyAccount.SHIPPING: -shipping,
+    }
 
 
 def _no_more_owed(refund: Refund, order: Order | None) -> Decimal:
@@ -242,10 +249,10 @@ def _no_more_owed(refund: Refund, order: Order | None) -> Decimal:
     return found
 
 
-def _currency_of(refund: Refund) -> str | None:
-    """Return the currency of a refund's amounts; None where it tells none."""
+def _currency_of(refund: Refund) -> str:
+    """Return the currency of a refund's amounts; empty where it tells none."""
     told = [refund.refunded, refund.shipping, *(line.subtotal for line in refund.lines)]
-    return next((price.booked.currency for price in told if price is not None), None)
+    return next((price.booked.currency for price in told if price is not None), "")
 
 
 # -- sums ------------------------------------------------------------------------------------------
