@@ -325,6 +325,11 @@ async def test_a_journal_that_odoo_refuses_is_refused_in_its_words() -> None:
     wish = journal(firm)
     with pytest.raises(Refused, match="currency"):
         FOLDER.commands.command_request(msgspec.structs.replace(wish, target={}), "key")
+    assert isinstance(wish.content, PostJournal)
+    lines = [msgspec.structs.replace(line, tax_code="4") for line in wish.content.lines]
+    content = msgspec.structs.replace(wish.content, lines=tuple(lines))
+    with pytest.raises(Refused, match="take tax_code out of the mapping"):
+        FOLDER.commands.command_request(msgspec.structs.replace(wish, content=content), "key")
 
 
 async def test_a_purchase_order_is_drafted_once_by_sku() -> None:

@@ -375,23 +375,23 @@ async def test_nothing_is_locked_for_want_of_an_account_a_target_or_a_day_that_i
         assert await stage.count("ledger.money_lock") == await stage.count("journals.journal") == 0
 
 
-async def test_the_first_day_bounds_what_is_posted(database_url: str) -> None:
+async def test_the_first_day_bounds_what_is_posted_and_years_are_summed_whole(
+    database_url: str,
+) -> None:
     async with open_stage(database_url) as stage:
-        old = entry("t0", "9.00", occurred_at=AT - timedelta(days=40))
-        told = [old, entry("t1", "20.00")]
+        assert (await stage.post(AT.date() - timedelta(days=800))).said == ()
+        days = [AT - timedelta(days=n) for n in (0, 1, 29, 30, 31, 61, 62, 700)]
+        told = [entry(f"t{n}", "9.00", occurred_at=day) for n, day in enumerate(days)]
         await post(stage.conn, *(stored(n, each, fresh=True) for n, each in enumerate(told, 1)))
-        begun = JournalsConfig(connection="books", account=EVERY, since=date(2026, 3, 1))
-        assert [each.journal.group.day for each in (await stage.post(settings=begun)).said] == [DAY]
-        plan = await plan_journals(
-            stage.conn,
-            begun,
-            stage.hub.names(),
-            until=DAY,
-            needs="name",
-            since=old.updated_at.date(),
-            whole=True,
+        begun = JournalsConfig(connection="books", account=EVERY, since=days[2].date())
+        done = await stage.post(settings=begun)
+        assert [each.journal.group.day for each in done.said] == sorted(d.date() for d in days[:3])
+        whole = await plan_journals(
+            stage.conn, SETTINGS, stage.hub.names(), until=DAY, needs="name", whole=True
         )
-        assert [draft.group.day for draft in plan.drafts] == [DAY]
+        assert [draft.group.day for draft in whole.drafts] == sorted(day.date() for day in days)
+        assert len((await stage.post()).said) == len(days) - 3
+        assert await stage.books() == await stage.ledger()
 
 
 async def test_the_database_refuses_a_forced_line_and_any_change(database_url: str) -> None:

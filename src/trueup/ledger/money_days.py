@@ -1,10 +1,10 @@
 """What the money ledger moved day by day: by day, by connection, or by order."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import psycopg
@@ -13,6 +13,8 @@ from psycopg.rows import class_row
 from trueup.db.queries import load_queries
 
 _queries = load_queries("trueup.ledger")
+
+_SPAN: Final = timedelta(days=30)
 
 
 class Grain(StrEnum):
@@ -56,6 +58,9 @@ async def sum_money_days(
 ) -> list[MoneySum]:
     """Return what every account moved on the days from `since` to `until`.
 
+    Months are summed one by one: a statement that reads years of a large ledger at once would run
+    out of time.
+
     Args:
         conn: any session.
         since: the first day of booking; None: the ledger's first.
@@ -63,16 +68,23 @@ async def sum_money_days(
         grain: how finely days are told apart.
         kept: days and currencies that are told apart otherwise.
     """
-    async with conn.cursor(row_factory=class_row(MoneySum)) as cursor:
-        await cursor.execute(
-            _queries.money_days,
-            {
-                "since": since,
-                "until": until,
-                "grain": grain.value,
-                "days": [day for day, _ in kept],
-                "currencies": [currency for _, currency in kept],
-                "grains": [each.value for each in kept.values()],
-            },
-        )
-        return await cursor.fetchall()
+    begun = since or await _first_day(conn)
+    told = {
+        "grain": grain.value,
+        "days": [day for day, _ in kept],
+        "currencies": [currency for _, currency in kept],
+        "grains": [each.value for each in kept.values()],
+    }
+    found: list[MoneySum] = []
+    while begun is not None and begun <= until:
+        ended = min(begun + _SPAN, until)
+        async with conn.cursor(row_factory=class_row(MoneySum)) as cursor:
+            await cursor.execute(_queries.money_days, told | {"since": begun, "until": ended})
+            found += await cursor.fetchall()
+        begun = ended + timedelta(days=1)
+    return found
+
+
+async def _first_day(conn: psycopg.AsyncConnection[Any]) -> date | None:
+    [(first,)] = await (await conn.execute(_queries.first_money_day)).fetchall()
+    return None if first is None else date.fromisoformat(str(first))

@@ -2,7 +2,7 @@
 -- What every account moved day by day, by whole transactions. How finely days are told apart is said
 -- for all, and for some (day, currency) otherwise. A transaction that touches several connections,
 -- or orders, belongs to none of them.
--- Parameters: since: day or null for all; until: day; grain: "day", "connection" or "order"; arrays
+-- Parameters: since, until: days; grain: "day", "connection" or "order"; arrays
 -- of equal length: days, currencies, grains.
 -- Rows: many: day, currency, told_by (0: several, or not asked), order_ref ("": none, or not asked),
 -- account, connection_id, amount.
@@ -12,7 +12,7 @@ WITH told AS (
     min(item) FILTER (WHERE account = 'receivable' AND item <> '') AS first_order,
     max(item) FILTER (WHERE account = 'receivable' AND item <> '') AS last_order
   FROM ledger.money_posting
-  WHERE booked_on BETWEEN coalesce(%(since)s::date, '-infinity') AND %(until)s::date
+  WHERE booked_on BETWEEN %(since)s::date AND %(until)s::date
   GROUP BY event_id, record_id
 ), kept AS (
   SELECT * FROM unnest(%(days)s::date[], %(currencies)s::text[], %(grains)s::text[])
@@ -27,10 +27,17 @@ SELECT p.booked_on AS day, p.currency,
 FROM ledger.money_posting p
 JOIN told t USING (event_id, record_id)
 LEFT JOIN kept k ON k.day = p.booked_on AND k.currency = p.currency
-WHERE p.booked_on BETWEEN coalesce(%(since)s::date, '-infinity') AND %(until)s::date
+WHERE p.booked_on BETWEEN %(since)s::date AND %(until)s::date
 GROUP BY 1, 2, 3, 4, 5, 6
 HAVING sum(p.amount) <> 0
 ORDER BY 1, 2, 3, 4, 5, 6;
+
+-- name: first_money_day
+-- The first day to which money was booked.
+-- Parameters: none.
+-- Rows: one: day, null where there is none.
+-- Index: none; reads everything.
+SELECT min(booked_on) AS day FROM ledger.money_posting;
 
 -- name: hold_money
 -- Waits for every posting under way, and keeps new ones waiting until this transaction ends.
