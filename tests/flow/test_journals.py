@@ -18,6 +18,7 @@ from tests.flow.command import Commands
 from tests.support.brand import Brand, open_brand
 from tests.unit.connectors.bank.reading import balance, camt, statement
 from tests.unit.connectors.bank.reading import entry as bank_entry
+from trueup.connectors.xero.shape import day_of
 from trueup.ledger.money import MoneyAccount
 from trueup.sandbox.faults import ApiFault
 from trueup.sandbox.quickbooks.vendor import CLIENT_ID, CLIENT_SECRET, REALM, Intuit
@@ -27,6 +28,9 @@ from trueup.sandbox.shopify.checkout import Cart, CartLine
 from trueup.sandbox.shopify.commands import Checkout
 from trueup.sandbox.shopify.shop import ShopSettings
 from trueup.sandbox.stripe.vendor import API_KEY, StripeVendor
+from trueup.sandbox.xero.vendor import CLIENT_ID as XERO_ID
+from trueup.sandbox.xero.vendor import CLIENT_SECRET as XERO_SECRET
+from trueup.sandbox.xero.vendor import TENANT, Xero
 
 pytestmark = pytest.mark.anyio
 
@@ -65,11 +69,11 @@ class Firm:
         await brand.connect("quickbooks", self.intuit, settings=realm, secrets=books)
         self.configure()
 
-    def configure(self, **more: str) -> None:
+    def configure(self, at: str = "quickbooks", **more: str) -> None:
         """Write the mapping; `more`: ids of accounts that are other ones."""
         config = self.trueup.config
         text = config.read_text().partition("[journals]")[0]
-        text += '[journals]\nconnection = "quickbooks"\n'
+        text += f'[journals]\nconnection = "{at}"\n'
         for account, ref in (self.accounts | more).items():
             text += f'[[journals.account]]\naccount = "{account}"\naccount_ref = "{ref}"\n'
             text += f'name = "Assets:{account.title().replace("_", "")}"\n'
@@ -246,6 +250,35 @@ async def test_what_is_refused_is_withdrawn_and_what_stands_there_is_taken_back(
         await firm.post()
         await firm.brand.work("quickbooks")
         assert firm.books() == await firm.ledger()
+
+
+async def test_xero_holds_exactly_what_the_ledger_booked_over_a_line_that_breaks(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with open_firm(database_url, tmp_path) as firm:
+        xero = Xero(firm.brand.clock)
+        for code in firm.accounts.values():
+            xero.open_account(code)
+        _, refresh = xero.let_in()
+        settings = {"client_id": XERO_ID, "tenant_id": TENANT, "currency": "EUR"}
+        keys = {"client_secret": XERO_SECRET, "refresh_token": refresh}
+        await firm.brand.connect("xero", xero, settings=settings, secrets=keys)
+        firm.configure(at="xero")
+        done = await firm.post()
+        xero.strike(ApiFault(kind="reset_after_work", next_calls=2, operation="journal.post"))
+        for _ in range(20):
+            await firm.brand.work("xero")
+            xero._answers.clear()  # keys are kept for minutes
+            firm.brand.clock.advance(300)
+        assert {each["state"] for each in (await firm.run("list"))["journals"]} == {"done"}
+        assert len(xero.journals) == len(done["journals"])
+        held: Book = defaultdict(Decimal)
+        for row in xero.journals.values():
+            day = str(day_of(row["Date"]))
+            for line in row["JournalLines"]:
+                held[day, line["AccountCode"]] += Decimal(str(line["LineAmount"]))
+        assert {key: amount for key, amount in held.items() if amount} == await firm.ledger()
+        assert (await firm.post())["journals"] == []
 
 
 async def test_exports_hold_what_the_ledger_booked_and_mistakes_are_told(

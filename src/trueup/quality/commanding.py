@@ -82,10 +82,10 @@ def lookup_true(subject: Subject) -> Verdict:
         told.append(action.name)
         commands = subject.folder.commands
         porter = Porter(Exchange(subject), action)
-        porter.exchange.twin.advance(600)
+        porter.exchange.twin.advance(300)
         for wanted in (ReceiptState.LATER, None):
             made = porter.send() if wanted is None else None
-            porter.exchange.twin.advance(600)
+            porter.exchange.twin.advance(300)
             reply = porter.exchange.patient(commands.find_request(porter.command, porter.key))
             found = commands.found(porter.command, porter.key, reply)
             if made is None and found.state is not wanted:

@@ -17,7 +17,6 @@ from trueup.canon.journal import (
 )
 from trueup.canon.link import Link, LinkSpace
 from trueup.connectors.odoo.fault import invalid, unbalanced, unknown_state
-from trueup.connectors.odoo.memo import links_in
 from trueup.connectors.odoo.shape import MoveLinesShape, MoveShape, PlaceShape
 from trueup.connectors.odoo.value import (
     currency,
@@ -30,6 +29,7 @@ from trueup.connectors.odoo.value import (
     text,
 )
 from trueup.contract.connector import Mapped
+from trueup.contract.memo import links_in
 from trueup.kernel.money import total
 
 _KINDS = {

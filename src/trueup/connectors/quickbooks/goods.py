@@ -11,10 +11,10 @@ from trueup.canon.product import Product, Variant
 from trueup.canon.purchase import PurchaseLine, PurchaseOrder, PurchaseState
 from trueup.connectors.quickbooks.entity import LEVEL, ref_of
 from trueup.connectors.quickbooks.fault import fraction, invalid, unknown_word
-from trueup.connectors.quickbooks.memo import links_in
 from trueup.connectors.quickbooks.shape import DetailShape, DocumentShape, ItemShape
 from trueup.connectors.quickbooks.value import currency_of, money, units, updated_at
 from trueup.contract.connector import Mapped
+from trueup.contract.memo import links_in
 
 _STATES: Final = {"Open": PurchaseState.SENT, "Closed": PurchaseState.RECEIVED}
 _UNDATED: Final = invalid("/MetaData/LastUpdatedTime", "an instant with its zone")

@@ -7,10 +7,10 @@ import msgspec
 from trueup.canon.issue import Issue
 from trueup.canon.journal import Journal, JournalLine
 from trueup.connectors.quickbooks.fault import invalid, unbalanced
-from trueup.connectors.quickbooks.memo import links_in
 from trueup.connectors.quickbooks.shape import DocumentShape, LineShape
 from trueup.connectors.quickbooks.value import created_at, currency_of, money, updated_at
 from trueup.contract.connector import Mapped
+from trueup.contract.memo import links_in
 from trueup.kernel.money import Money, total
 
 _SIGNS: Final = {"Debit": 1, "Credit": -1}

@@ -12,7 +12,6 @@ from trueup.canon.link import Link, LinkSpace
 from trueup.canon.payment import Payment, PaymentKind, PaymentState
 from trueup.canon.price import Price
 from trueup.connectors.quickbooks.fault import invalid, unknown_word
-from trueup.connectors.quickbooks.memo import links_in
 from trueup.connectors.quickbooks.shape import (
     AddressShape,
     DetailShape,
@@ -21,6 +20,7 @@ from trueup.connectors.quickbooks.shape import (
 )
 from trueup.connectors.quickbooks.value import currency_of, money, number, updated_at
 from trueup.contract.connector import Mapped
+from trueup.contract.memo import links_in
 from trueup.kernel.money import Money
 
 KINDS: Final = {

@@ -1,0 +1,1 @@
+"""Xero: the manual journals of one organisation."""
