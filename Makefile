@@ -79,7 +79,7 @@ flow: setup ## Run the stories: bytes in, request out
 tidy: setup lint layers ## Check the house rules, and that the papers equal the code
 	@$(PYTEST) tests/tidy
 
-sim: setup ## Replay a world from seeds with faults: WORLD=spine|stock|racers|flash SEEDS=10, or SEED=7; one JSON line
+sim: setup ## Replay a world from seeds with faults: WORLD=spine|stock|racers|flash|year SEEDS=10, or SEED=7; one JSON line
 	@$(BIN)/python -m tests.sim --world $(WORLD) $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(SIM)
 
 bench: setup ## Measure beside a bare loop: BENCH="intake apply propagate hotsku reconcile"

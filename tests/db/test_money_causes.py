@@ -3,13 +3,16 @@
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
-from tests.support.money_books import compare, entry, order, payment
-from trueup.reconcile.money.model import Check, Found, MoneyReport
+from tests.support.money_books import AS_OF, books, compare, entry, order, payment, table
+from trueup.reconcile.money.model import Check, Found, MoneyReport, Rules
+from trueup.reconcile.money.sets import reconcile
 
 SOON = "2026-06-29T12:00:00Z"
-SALE, ENTRIES, FEES = Check.ORDERS_PAYMENTS, Check.PAYMENTS_ENTRIES, Check.FEES
+SALE, ENTRIES, FEES = Check.ORDERS, Check.PAYMENTS, Check.FEES
+DUPLICATES = Check.DUPLICATES
 
 
 def told(found: Found, check: Check) -> list[tuple[str, str, str | None, str | None]]:
@@ -27,13 +30,73 @@ def agrees(report: MoneyReport) -> bool:
 def test_books_that_agree_have_no_difference() -> None:
     found = compare([order()], [payment()], [entry(fee="2.10")])
     assert all(agrees(report) for report in found.reports)
-    assert [report.matched for report in found.reports] == [1, 1, 1]
-    assert [report.check for report in found.reports] == [SALE, ENTRIES, FEES]
+    assert [report.matched for report in found.reports] == [1, 1, 1, 1]
+    assert [report.check for report in found.reports] == [SALE, DUPLICATES, ENTRIES, FEES]
 
 
 def test_without_entries_only_orders_and_payments_are_compared() -> None:
     found = compare([order()], [payment()])
-    assert [report.check for report in found.reports] == [SALE]
+    assert [report.check for report in found.reports] == [SALE, DUPLICATES]
+
+
+def _copies(**second: str) -> list[tuple[str, str | None, str | None]]:
+    first = order(customer="b1", goods="g1")
+    other = {"ref": "o2", "placed_at": "2026-06-01T12:00:30Z", "customer": "b1", "goods": "g1"}
+    payments = [payment(), payment(ref="p2", order_ref="o2", vendor_ref="ch2")]
+    found = compare([first, order(**(other | second))], payments).report(DUPLICATES)
+    return [(str(each.amount), each.left_ref, each.right_ref) for each in found.discrepancies]
+
+
+def test_a_copy_of_an_order_is_told_of_although_both_are_paid() -> None:
+    assert _copies() == [("100.00", "o1", "o2")]
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        {"placed_at": "2026-06-01T12:10:01Z"},
+        {"customer": "b2"},
+        {"goods": "g2"},
+        {"test": "true"},
+        {"cancelled": "true"},
+    ],
+    ids=str,
+)
+def test_what_is_no_copy(second: dict[str, str]) -> None:
+    assert _copies(**second) == []
+
+
+def test_an_unpaid_copy_is_why_its_payment_is_missing() -> None:
+    copy = order(ref="o2", placed_at="2026-06-01T12:00:30Z", customer="b1", goods="g1")
+    found = compare([order(customer="b1", goods="g1"), copy], [payment()]).report(SALE)
+    assert [(each.cause, each.left_ref) for each in found.discrepancies] == [
+        ("duplicate_retry", "o2")
+    ]
+
+
+def test_what_is_parked_is_why_a_payment_is_missing() -> None:
+    parked = [{"ref": "o1", "event": "7", "cause": "mapping.failed"}]
+    tables = books([order()], [payment(ref="p2", order_ref="o2")], [entry(order_ref="o1")])
+    also = [*parked, {"ref": "o2", "event": "8", "cause": "mapping.failed"}]
+    tables = msgspec.structs.replace(tables, parked=table(also, parked[0]))
+    found = reconcile(tables, Rules(as_of=AS_OF))
+    told = [
+        (each.cause, each.left_ref, each.right_ref, each.evidence)
+        for report in found.reports
+        for each in report.discrepancies
+        if each.cause == "parked_event"
+    ]
+    assert told == [
+        ("parked_event", "o1", None, ("event 7 of it is parked: mapping.failed",)),
+        ("parked_event", None, "p2", ("event 8 of its order is parked: mapping.failed",)),
+    ]
+
+
+def test_what_no_account_settles_is_not_looked_for_there() -> None:
+    """Paid in cash: the order agrees, and no provider has it."""
+    found = compare([order()], [payment(settled="false")], [])
+    assert all(agrees(report) for report in found.reports)
+    assert found.report(ENTRIES).left == 0
 
 
 def test_several_payments_of_one_order_are_one_sum() -> None:
@@ -86,6 +149,42 @@ def test_several_payments_of_one_order_are_one_sum() -> None:
             [payment()],
             [("payment_without_order", "100.00", None, "p1")],
             id="its order is not there",
+        ),
+        pytest.param(
+            [order()],
+            [payment(kind="authorisation")],
+            [("missing_payment", "-100.00", "o1", "p1")],
+            id="authorised, and never captured",
+        ),
+        pytest.param(
+            [order(total="80.00", ordered="100.00")],
+            [payment()],
+            [("manual_edit", "20.00", "o1", "p1")],
+            id="edited down, and paid as it was",
+        ),
+        pytest.param(
+            [order(total="120.00", ordered="100.00")],
+            [payment()],
+            [("manual_edit", "-20.00", "o1", "p1")],
+            id="edited up, and paid as it was",
+        ),
+        pytest.param(
+            [order(total="120.00", ordered="100.00")],
+            [payment(amount="110.00")],
+            [("unexplained", "-10.00", "o1", "p1")],
+            id="edited, and paid as it never was",
+        ),
+        pytest.param(
+            [order(tax="7.00")],
+            [payment(amount="107.00")],
+            [("tax_inclusive", "7.00", "o1", "p1")],
+            id="the tax that was in it came on top",
+        ),
+        pytest.param(
+            [order(tax="7.00")],
+            [payment(amount="93.00")],
+            [("tax_inclusive", "-7.00", "o1", "p1")],
+            id="the tax that came on top was left out",
         ),
         pytest.param(
             [],

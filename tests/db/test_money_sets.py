@@ -20,7 +20,7 @@ from trueup.reconcile.money.model import Cause, Check, Rules, Tables
 from trueup.reconcile.money.sets import reconcile
 from trueup.reconcile.reads import plain
 
-CHECK = Check.ORDERS_PAYMENTS
+CHECK = Check.ORDERS
 
 
 def test_the_unexplained_comes_first_and_lowers_the_share() -> None:
@@ -46,7 +46,7 @@ def test_a_tolerance_is_of_one_check_and_currency() -> None:
     report = compare(orders, payments, tolerances={(CHECK, "EUR"): half}).report(CHECK)
     assert [(each.currency, each.left_ref) for each in report.discrepancies] == [("USD", "o2")]
     assert report.tolerated == {"EUR": Decimal("-0.50")}
-    other = {(Check.PAYMENTS_ENTRIES, "EUR"): half}
+    other = {(Check.PAYMENTS, "EUR"): half}
     assert len(compare(orders, payments, tolerances=other).report(CHECK).discrepancies) == 2
 
 

@@ -387,6 +387,27 @@ async def test_what_the_customers_owed_was_paid(calm: End) -> None:
     assert {"rounding", "unplaced", "cancelled"}.isdisjoint(account for account, _ in calm.money)
 
 
+def differences(end: End) -> dict[str, list[tuple[str, str]]]:
+    found = {
+        name: [(each["cause"], each["amount"]) for each in report["discrepancies"]]
+        for name, report in end.checks.items()
+    }
+    return {name: told for name, told in found.items() if told}
+
+
+async def test_what_the_checks_of_the_books_say_of_it(calm: End) -> None:
+    """The hub gave money back at the provider; of that the shop was not told, and a check says so."""
+    assert differences(calm) == {
+        "payments": [("unlinked_refund", f"-{PRICE}")],
+        "bank": [("in_transit", "-50.92"), ("in_transit", "-62.78")],
+    }
+    payments = calm.checks["payments"]
+    assert (payments["left"], payments["right"], payments["matched"]) == (1, 2, 1)
+    orders = calm.checks["orders"]
+    assert orders["left_totals"] == orders["right_totals"] == {"EUR": "124.80"}
+    assert [each.split(":")[0] for each in orders["left_out"]] == ["amazon"]
+
+
 async def test_nothing_is_left_for_a_person(calm: End) -> None:
     assert calm.issues == set()
 
@@ -414,6 +435,7 @@ async def test_the_end_is_the_same_whatever_is_lost_repeated_or_late(
     assert end.proof.holds
     assert end.payouts == calm.payouts
     assert end.collected == calm.collected
+    assert differences(end) == differences(calm)
     assert end.money == calm.money
     assert end.commands == calm.commands
     assert end.done == calm.done

@@ -4,6 +4,8 @@ spine    processes are killed at any moment, over the loopback: half a minute a 
 stock    brands with several channels on a clock of the world: part of a second a seed
 racers   fifty sellers race for the last unit, and for a kit and its parts: SEEDS is rounds
 flash    a flash sale under each policy, and the table and chart of docs/flash-sale.md
+year     a year of trade with silent failures planted in it, and the same year without: what the
+         checks miss, misjudge or say in vain; `--days 365 --orders 20000 --drifts 5000` is whole
 """
 
 import argparse
@@ -16,24 +18,32 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from tests.sim.flash import report
 from tests.sim.racers import KIT, KIT_CARTS, race
 from tests.sim.spine import run_seed
 from tests.sim.stock.jobs import play_seeds
+from tests.sim.year.play import look, trade
 from tests.support.database import ensure_template, fresh_database, run_server
 
 PROGRESS_SEEDS = 25
+RIGHT_SHARE_MIN = 0.95
 
 
 def main() -> int:
     """Play the seeds and print one JSON line."""
     parser = argparse.ArgumentParser(prog="make sim")
-    parser.add_argument("--world", default="spine", choices=["spine", "stock", "racers", "flash"])
+    parser.add_argument(
+        "--world", default="spine", choices=["spine", "stock", "racers", "flash", "year"]
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--first", type=int, default=1, help="the first seed of --seeds")
     parser.add_argument("--jobs", type=int, default=1, help="processes side by side (stock)")
     parser.add_argument("--orders", type=int, default=700)
+    parser.add_argument("--days", type=int, default=60, help="how long the year is (year)")
+    parser.add_argument("--drifts", type=int, default=420, help="how many are planted (year)")
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--kill-every-s", type=float, default=2.0)
     given = parser.parse_args()
@@ -42,7 +52,7 @@ def main() -> int:
     seeds = list(range(given.first, given.first + given.seeds))
     if given.seed is not None:
         seeds = [given.seed]
-    play = _stock if given.world == "stock" else _spine
+    play = {"stock": _stock, "year": _year}.get(given.world, _spine)
     totals = {"seeds": 0, "steps": 0, "faults": 0, "delivered": 0, "lost": 0, "applied_twice": 0}
     broken: list[str] = []
     for figures, faults in play(given, seeds):
@@ -63,6 +73,33 @@ def _spine(given: Any, seeds: list[int]) -> Iterator[tuple[dict[str, int], list[
         print(f"seed {seed}: {time.monotonic() - began:.1f} s, {result}", file=sys.stderr)
         figures = {name: getattr(result, name) for name in _COUNTED} | {"seeds": 1}
         yield figures, [f"seed {seed}: {what}" for what in result.invariants_broken]
+
+
+def _year(given: Any, seeds: list[int]) -> Iterator[tuple[dict[str, int], list[str]]]:
+    """Play each year twice: with silent failures planted in it, and clean."""
+    with tempfile.TemporaryDirectory() as folder, run_server(Path(folder)) as server:
+        ensure_template(server)
+        for seed in seeds:
+            for drifts in (given.drifts, 0):
+                year, planted = trade(seed, days=given.days, orders=given.orders, drifts=drifts)
+                with fresh_database(server) as conninfo:
+                    found = asyncio.run(look(conninfo, year, planted))
+                told = msgspec.to_builtins(found) | {"right_share": found.right_share}
+                print(f"seed {seed}: {json.dumps(told)}", file=sys.stderr)
+                broken = [*found.missed, *found.false_alarms]
+                if found.right_share < RIGHT_SHARE_MIN:
+                    broken += found.misjudged
+                yield (
+                    {
+                        "seeds": 1,
+                        "steps": found.events,
+                        "faults": len(planted),
+                        "delivered": found.events,
+                        "lost": len(found.missed),
+                        "applied_twice": 0,
+                    },
+                    [f"seed {seed}: {what}" for what in broken],
+                )
 
 
 def _figures(given: Any) -> int:

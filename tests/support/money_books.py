@@ -37,12 +37,14 @@ _ENTRY = {
 
 def order(**more: str | None) -> dict[str, str | None]:
     """Give the order o1 of 100.00 EUR, or another."""
-    return {**_ORDER, "refunded": "0", "test": "false", "cancelled": "false", "lines": None, **more}
+    usual = {"refunded": "0", "test": "false", "cancelled": "false", "lines": None}
+    untold = dict.fromkeys(("ordered", "tax", "customer", "goods"))
+    return {**_ORDER, **usual, **untold, **more}
 
 
 def payment(**more: str | None) -> dict[str, str | None]:
     """Give the payment p1 of o1 over 100.00 EUR, which its vendor calls ch1, or another."""
-    return {**_PAYMENT, "instalments": None, **more}
+    return {**_PAYMENT, "instalments": None, "settled": "true", **more}
 
 
 def entry(**more: str | None) -> dict[str, str | None]:

@@ -34,6 +34,7 @@ class End(msgspec.Struct, frozen=True, kw_only=True):
     reconciled: dict[str, Any]
     payouts: dict[str, Any]
     collected: dict[str, Any]
+    checks: dict[str, dict[str, Any]]
     money: dict[tuple[str, str], Decimal]
     commands: dict[str, tuple[str, str]]
     done: dict[str, Any]
@@ -65,6 +66,10 @@ async def look(purchase: Purchase, folder: Path) -> End:
         reconciled=await trueup.in_thread("reconcile", "stock"),
         payouts=await trueup.in_thread("reconcile", "payouts"),
         collected=await trueup.in_thread("reconcile", "collected", status=1),
+        checks={
+            report["check"]: report
+            for report in (await trueup.in_thread("reconcile", "all", status=1))["checks"]
+        },
         money={
             (row["account"], purchase.name_of(row["connection_id"])): row["amount"]
             for row in await money_balances(brand.conn)

@@ -11,7 +11,7 @@ import msgspec
 from trueup.db.queries import parse_queries
 from trueup.reconcile.money.model import Cause, Check
 
-TABLES = ("orders", "payments", "entries")
+TABLES = ("orders", "payments", "entries", "parked")
 
 Planted = tuple[str, str, Decimal, str, str | None]
 """Check, cause, amount (right less left), currency, left ref."""
@@ -31,10 +31,10 @@ class Books(msgspec.Struct, frozen=True):
 
 
 def write_books(folder: Path, orders: int) -> dict[str, int]:
-    """Write the three books, and what is to be found in them.
+    """Write the books, and what is to be found in them.
 
     Args:
-        folder: exists; four files are written into it.
+        folder: exists; five files are written into it.
         orders: how many; payments come to 1.2 and entries to 3 times as many.
 
     Returns:

@@ -10,6 +10,7 @@ from rich.table import Table
 from trueup.canon.match import BankMatch, DifferenceAccount
 from trueup.cli.booking import DryRunOption
 from trueup.cli.options import ConfigOption, JsonOption
+from trueup.cli.reports import show_report
 from trueup.cli.session import DONE, FOUND_PROBLEMS, out, print_json, run
 from trueup.kernel.clock import SystemClock
 from trueup.reconcile.bank import BankCheck, check_bank
@@ -25,7 +26,6 @@ from trueup.reconcile.matches import (
 )
 from trueup.reconcile.money.matching import Match
 from trueup.reconcile.reads import plain
-from trueup.reconcile.report import Report
 from trueup.session import Session
 from trueup.warehouse.book import Booked, Desk
 
@@ -179,21 +179,3 @@ def _table(found: tuple[Match, ...]) -> Table:
         sides = ("\n".join(each.left), "\n".join(each.right))
         table.add_row(*(escape(side) for side in sides), f"{each.why}: {each.evidence}")
     return table
-
-
-def show_report(report: Report) -> None:
-    """Print what a check found, for people."""
-    out.print(f"{report.check}: {report.left} left, {report.right} right, {report.matched} match")
-    if not report.discrepancies:
-        out.print("[green]Everything agrees.[/]")
-        return
-    table = Table("cause", "by", "left", "right", "evidence")
-    for each in report.discrepancies:
-        cells = (each.left_ref or "", each.right_ref or "", "\n".join(each.evidence))
-        by = f"{each.amount:+,f} {each.currency}" if each.currency else f"{each.amount:+d}"
-        table.add_row(each.cause, by, *(escape(cell) for cell in cells))
-    out.print(table)
-    what = (
-        "of the differences have a cause" if report.share is None else "of the value is explained"
-    )
-    out.print(f"{report.explained_share:.2%} {what}.")

@@ -2,53 +2,64 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import msgspec
-import psycopg
 import typer
 
-from trueup.cli.matching import reconcile_bank, show_report
+from trueup.cli.matching import reconcile_bank
 from trueup.cli.options import ConfigOption, JsonOption, YesOption
 from trueup.cli.parity import Outcome, reconcile_parity, show_outcome
+from trueup.cli.reports import show_report, show_reports
 from trueup.cli.session import DONE, FOUND_PROBLEMS, print_json, run
 from trueup.contract.loader import ConnectorFolder
 from trueup.errors import ConfigError
 from trueup.intake.connections import find_account, load_accounts
 from trueup.kernel.clock import SystemClock
 from trueup.pull.access import open_access, what_lacks
-from trueup.reconcile.books import check_books
-from trueup.reconcile.collected import check_collected
+from trueup.reconcile import checks
 from trueup.reconcile.levels import check_levels
-from trueup.reconcile.payouts import check_payouts
+from trueup.reconcile.money.model import By
 from trueup.reconcile.reads import plain
 from trueup.reconcile.report import Report
-from trueup.reconcile.returns import check_returns, view_of
 from trueup.session import Session
-
-Conn = psycopg.AsyncConnection[Any]
 
 _WAIT_S = 60.0
 LEVELS = "inventory_levels"
 
 
 class Check(StrEnum):
-    """What can be reconciled."""
+    """What can be reconciled: what the hub's books say, and what channels show now."""
 
     LEDGER = "ledger"
     STOCK = "stock"
     PARITY = "parity"
+    ORDERS = "orders"
+    DUPLICATES = "duplicates"
+    PAYMENTS = "payments"
+    FEES = "fees"
     PAYOUTS = "payouts"
     BANK = "bank"
     RETURNS = "returns"
     COLLECTED = "collected"
+    CUSTOMERS = "customers"
+    SKUS = "skus"
+    OVERSELLS = "oversells"
+    PHANTOMS = "phantoms"
+    ALL = "all"
 
 
 def reconcile(
     check: Annotated[Check, typer.Argument(help="Only this check.")] = Check.LEDGER,
     connection: Annotated[
         str | None,
-        typer.Option("--connection", help="Only this channel's stock.", show_default=False),
+        typer.Option(
+            "--connection", help="Only this channel's stock, or payouts.", show_default=False
+        ),
+    ] = None,
+    by: Annotated[
+        By | None,
+        typer.Option("--by", help="Orders, payments: each hour or day too.", show_default=False),
     ] = None,
     repair: Annotated[
         bool, typer.Option("--repair", help="Parity only: let the outbox mend what differs.")
@@ -65,50 +76,40 @@ def reconcile(
 ) -> None:
     """Compare, and name each difference with its cause and evidence.
 
-    `ledger` re-sums all postings; `stock` reads what every channel shows now; `parity` looks at
-    every listing, and says of each difference why, by events, calls and the channel's own orders;
-    `payouts` holds every payout of a provider beside the entries that went out with it; `bank`
-    says which line of the bank is which payout, and which payouts have not arrived; `returns` holds
-    what was asked for, came back, was refunded and put away beside each other; `collected` holds
-    what sellers say was paid beside what providers' accounts took in, by the names they share.
-    Nothing is mended but by `parity --repair`, nothing booked but by `bank --book --yes`: what a
-    reference, an amount and day that no other row has, or the only sum joins.
-    Ends with 1 where something differs.
+    `ledger` re-sums all postings; `stock` reads what every channel shows now; `parity` says why a
+    listing does not show what it shall. `orders` holds what is owed beside what was paid,
+    `payments` that beside the providers' accounts, whole, and `collected` payment by payment by the
+    names that both carry; `fees` holds each fee beside the usual one;
+    `duplicates` finds orders that came twice. `payouts` holds each payout beside the entries that
+    went out with it; `bank` says which line of the bank is which payout, and what has not arrived;
+    `returns` holds what was asked for, came back, was refunded and put away beside each other.
+    `customers` finds people whom one system holds as several, `skus` what is sold and moves no
+    stock, `oversells` what is promised and not there, `phantoms` orders that hold units in vain.
+    `all` gives every check of the books a line. Nothing is mended but by `parity --repair`, nothing
+    booked but by `bank --book --yes`. Ends with 1 where something differs.
     """
     if check is Check.PARITY:
         _parity(connection, repair=repair, dry_run=dry_run, yes=yes, as_json=as_json, config=config)
     if check is Check.BANK:
         reconcile_bank(book=book, yes=yes, as_json=as_json, config=config)
+    if check is Check.ALL:
+        _all(as_json=as_json, config=config)
     if book:
         raise typer.BadParameter("Only matches are booked: trueup reconcile bank --book.")
     if repair or dry_run:
         raise typer.BadParameter("Only parity can be repaired: trueup reconcile parity --repair.")
 
-    async def work(session: Session) -> list[Report]:
-        return await _look(session, check, connection)
+    async def work(session: Session) -> Report:
+        if check is Check.STOCK:
+            return _joined(check.value, await _stock(session, connection))
+        return await _checked(session, checks.Check(check.value), connection, by)
 
-    report = _joined(check.value, run(work, config_path=config, as_json=as_json))
+    report = run(work, config_path=config, as_json=as_json)
     if as_json:
         print_json(plain(report))
     else:
         show_report(report)
     raise typer.Exit(FOUND_PROBLEMS if report.discrepancies else DONE)
-
-
-async def _look(session: Session, check: Check, connection: str | None) -> list[Report]:
-    """Return what one of the checks that only read found."""
-    if check is Check.LEDGER:
-        async with session.connection() as conn:
-            return [await check_books(conn)]
-    if check is Check.COLLECTED:
-        async with session.connection() as conn:
-            today = SystemClock().now().date()
-            return [await check_collected(conn, session.hub.names(), today=today)]
-    if check is Check.PAYOUTS:
-        return [await _payouts(session, connection)]
-    if check is Check.RETURNS:
-        return [await _returns(session, connection)]
-    return await _stock(session, connection)
 
 
 def _parity(
@@ -144,23 +145,31 @@ def _parity(
     raise typer.Exit(FOUND_PROBLEMS if outcome.report.discrepancies else DONE)
 
 
-async def _payouts(session: Session, name: str | None) -> Report:
+async def _checked(
+    session: Session, check: checks.Check, name: str | None, by: By | None
+) -> Report:
     async with session.connection() as conn:
-        number = await _number_of(session, conn, name)
-        return await check_payouts(conn, session.hub.names(), connection_id=number)
+        number = None
+        if name is not None:
+            number = (await find_account(conn, session.hub.vault, name)).connection.connection_id
+        ask = checks.Ask(now=SystemClock().now(), connection_id=number, by=by)
+        return (await checks.run_checks(conn, session.hub, ask, check))[check]
 
 
-async def _returns(session: Session, name: str | None) -> Report:
-    async with session.connection() as conn:
-        number = await _number_of(session, conn, name)
-        view = await view_of(conn, session.hub, SystemClock().now())
-        return await check_returns(conn, view, connection_id=number)
+def _all(*, as_json: bool, config: Path | None) -> NoReturn:
+    """Run every check of the books."""
 
+    async def work(session: Session) -> list[Report]:
+        async with session.connection() as conn:
+            ask = checks.Ask(now=SystemClock().now())
+            return list((await checks.run_checks(conn, session.hub, ask)).values())
 
-async def _number_of(session: Session, conn: Conn, name: str | None) -> int | None:
-    if name is None:
-        return None
-    return (await find_account(conn, session.hub.vault, name)).connection.connection_id
+    reports = run(work, config_path=config, as_json=as_json)
+    if as_json:
+        print_json({"checks": [plain(report) for report in reports]})
+    else:
+        show_reports(reports)
+    raise typer.Exit(FOUND_PROBLEMS if any(each.discrepancies for each in reports) else DONE)
 
 
 async def _stock(session: Session, name: str | None) -> list[Report]:

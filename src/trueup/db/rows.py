@@ -1,8 +1,10 @@
-"""Rows as dictionaries, for reads that are shown rather than worked with."""
+"""Rows as dictionaries, for reads that are shown rather than worked with, and as files."""
 
+from pathlib import Path
 from typing import Any, LiteralString
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import dict_row
 
 Row = dict[str, Any]
@@ -21,3 +23,22 @@ async def fetch_rows(
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(query, parameters)
         return await cursor.fetchall()
+
+
+async def copy_rows(
+    conn: psycopg.AsyncConnection[Any], query: LiteralString, path: Path, **parameters: object
+) -> None:
+    """Write all rows of a query into a CSV file with a header, however many there are.
+
+    Args:
+        conn: any session.
+        query: of a room's `queries.sql`.
+        path: of the file; one that is there is written anew.
+        parameters: of the query, by name.
+    """
+    text = sql.SQL(query.rstrip().rstrip(";"))
+    statement = sql.SQL("COPY ({}) TO STDOUT WITH (FORMAT csv, HEADER)").format(text)
+    with path.open("wb") as file:
+        async with conn.cursor() as cursor, cursor.copy(statement, parameters) as copy:
+            async for part in copy:
+                file.write(part)

@@ -168,6 +168,19 @@ JOIN intake.event e USING (event_id)
 JOIN intake.connection c ON c.connection_id = p.connection_id
 ORDER BY p.event_id DESC LIMIT %(count)s;
 
+-- name: copy_parked
+-- Orders of which something is parked, with the first such event.
+-- Parameters: none.
+-- Rows: many: ref (connection's name and entity), event, cause.
+-- Index: none; the table of parked events is small.
+SELECT DISTINCT ON (c.connection_id, e.entity) c.name || '/' || e.entity AS ref,
+  p.event_id AS event, p.cause
+FROM intake.parked p
+JOIN intake.event e USING (event_id)
+JOIN intake.connection c ON c.connection_id = p.connection_id
+WHERE e.entity LIKE 'order/%%'
+ORDER BY c.connection_id, e.entity, p.event_id;
+
 -- name: list_clusters
 -- Parked events by cause.
 -- Parameters: none.

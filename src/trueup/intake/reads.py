@@ -1,13 +1,14 @@
 """What others may know of intake."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
 
 from trueup.db.queries import load_queries
-from trueup.db.rows import Row, fetch_rows
+from trueup.db.rows import Row, copy_rows, fetch_rows
 from trueup.intake.partitions import PRESENCE_CLASS
 
 _queries = load_queries("trueup.intake")
@@ -120,6 +121,11 @@ async def page_issues(
 ) -> list[Row]:
     """Return one page of open issues, newest first; `before`: the last one of the page above."""
     return await fetch_rows(conn, _queries.page_issues, count=count, code=code, before=before)
+
+
+async def copy_parked(conn: psycopg.AsyncConnection[Any], path: Path) -> None:
+    """Write the orders of which something is parked into a CSV file."""
+    await copy_rows(conn, _queries.copy_parked, path)
 
 
 async def name_connections(conn: psycopg.AsyncConnection[Any]) -> list[Row]:

@@ -1,5 +1,6 @@
 """What a check found."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
@@ -27,13 +28,34 @@ class Discrepancy(msgspec.Struct, frozen=True, kw_only=True):
     currency: str | None = None
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
+class Period(msgspec.Struct, frozen=True, kw_only=True):
+    """What both sides come to in one hour or day, each by its own instants.
+
+    Attributes:
+        at: when it begins, UTC.
+        left, right: rows on each side.
+        differing: how many of the left differ.
+    """
+
+    at: datetime
+    currency: str
+    left: int
+    right: int
+    left_total: Decimal
+    right_total: Decimal
+    differing: int
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one check compared and found.
 
     Attributes:
         left, right: how many there were on each side.
         matched: how many agree.
         share: of the value that is explained, where a check knows values; None: of the differences.
+        left_totals, right_totals: sums per currency, where a check holds sums beside each other.
+        periods: the same by hour or day, oldest first, where that was asked for.
+        left_out: what could not be compared, and why.
     """
 
     check: str
@@ -42,6 +64,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     matched: int
     discrepancies: tuple[Discrepancy, ...]
     share: float | None = None
+    left_totals: dict[str, Decimal] = {}
+    right_totals: dict[str, Decimal] = {}
+    periods: tuple[Period, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def explained_share(self) -> float:

@@ -200,7 +200,7 @@ def test_merchant_may_keep_a_part() -> None:
     refund = bodies["refunds/create"]
     assert refund["transactions"][0]["amount"] == "15.00"
     assert [(it["kind"], it["amount"]) for it in refund["order_adjustments"]] == [
-        ("refund_discrepancy", "-5.00")
+        ("refund_discrepancy", "5.00")
     ]
 
 

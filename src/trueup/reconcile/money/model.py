@@ -10,7 +10,7 @@ import duckdb
 import msgspec
 
 from trueup.canon.issue import Issue
-from trueup.reconcile.report import Discrepancy, Report
+from trueup.reconcile.report import Discrepancy, Period, Report
 
 Source = Path | Callable[[duckdb.DuckDBPyConnection], duckdb.DuckDBPyRelation]
 """A `.parquet`, `.csv` or `.csv.gz` file, or what makes a relation (of an Arrow table, a query)."""
@@ -19,9 +19,17 @@ Source = Path | Callable[[duckdb.DuckDBPyConnection], duckdb.DuckDBPyRelation]
 class Check(StrEnum):
     """Which books are held beside each other."""
 
-    ORDERS_PAYMENTS = "orders_payments"
-    PAYMENTS_ENTRIES = "payments_entries"
+    ORDERS = "orders"
+    PAYMENTS = "payments"
     FEES = "fees"
+    DUPLICATES = "duplicates"
+
+
+class By(StrEnum):
+    """How long the periods are by which sums are told."""
+
+    HOUR = "hour"
+    DAY = "day"
 
 
 class Cause(StrEnum):
@@ -49,6 +57,9 @@ class Cause(StrEnum):
     INSTALMENT_INTEREST = "instalment_interest"
     ITEMS_MISSING = "items_missing"
     UNKNOWN_CODE = "unknown_code"
+    PARKED_EVENT = "parked_event"
+    MANUAL_EDIT = "manual_edit"
+    TAX_INCLUSIVE = "tax_inclusive"
 
 
 class Tables(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,11 +68,13 @@ class Tables(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         entries: lines of the payment vendors' own accounts; None where nobody has them, and then
             only orders and payments are compared.
+        parked: orders of which something waits that could not be applied; None: nothing does.
     """
 
     orders: Source
     payments: Source
     entries: Source | None = None
+    parked: Source | None = None
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +88,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
             instalments is interest.
         fee_slack: of the gross, how far a fee may lie off the usual formula beside one minor unit.
         discrepancies_max: how many are listed, the unexplained and the greatest first.
+        by: also tell the sums of each hour or day; None: not.
     """
 
     as_of: datetime
@@ -84,6 +98,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     instalment_rate_max: Decimal = Decimal("0.06")
     fee_slack: Decimal = Decimal("0.0001")
     discrepancies_max: int = 100_000
+    by: By | None = None
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +134,7 @@ class MoneyReport(msgspec.Struct, frozen=True, kw_only=True):
         tolerated: what was let pass by a tolerance, right less left, per currency.
         causes: all differences, summed; the unexplained first.
         discrepancies: each of them, up to the rules' maximum.
+        periods: sums by hour or day, where the rules want them.
     """
 
     check: Check
@@ -130,6 +146,7 @@ class MoneyReport(msgspec.Struct, frozen=True, kw_only=True):
     tolerated: dict[str, Decimal]
     causes: tuple[CauseSum, ...]
     discrepancies: tuple[Discrepancy, ...]
+    periods: tuple[Period, ...] = ()
 
     @property
     def explained_share(self) -> float:
@@ -154,6 +171,9 @@ class MoneyReport(msgspec.Struct, frozen=True, kw_only=True):
             matched=self.matched,
             discrepancies=self.discrepancies,
             share=self.explained_share,
+            left_totals=self.left_totals,
+            right_totals=self.right_totals,
+            periods=self.periods,
         )
 
 

@@ -96,9 +96,35 @@ HAVING (sum(total) <> sum(sale) AND NOT (bool_or(cancelled) AND sum(sale) = 0))
 -- Rows: many: what was let pass.
 -- Index: none.
 DELETE FROM uneven_order AS u USING tolerance AS t
-WHERE t.check_name = 'orders_payments' AND t.currency = CAST(u.currency AS VARCHAR)
+WHERE t.check_name = 'orders' AND t.currency = CAST(u.currency AS VARCHAR)
   AND u.orders > 0 AND abs(u.sale - u.total) <= t.amount AND abs(u.refunded - u.refund) <= t.amount
 RETURNING u.ref, CAST(u.currency AS VARCHAR), (u.sale - u.total) + (u.refunded - u.refund);
+
+-- name: find_copies
+-- Orders of one customer for the same goods at the same price, placed within the window of a retry.
+-- Parameters: retry_us: microseconds.
+-- Rows: none.
+-- Index: none.
+CREATE TABLE copied AS
+SELECT ref, twin_ref, currency, total, since_us FROM (
+  SELECT ref, currency, total, lag(ref) OVER same AS twin_ref,
+    epoch_us(placed_at) - lag(epoch_us(placed_at)) OVER same AS since_us
+  FROM orders
+  WHERE customer IS NOT NULL AND goods IS NOT NULL AND total > 0 AND NOT test AND NOT cancelled
+  WINDOW same AS (PARTITION BY customer, goods, currency, total ORDER BY placed_at, ref)
+)
+WHERE since_us <= $retry_us;
+
+-- name: write_copies
+-- Each copy of an order is a difference of its own: what it adds to what was sold.
+-- Parameters: none.
+-- Rows: none.
+-- Index: none.
+INSERT INTO discrepancy
+SELECT 'duplicates', 'duplicate_retry', total, currency, twin_ref, ref,
+  ['the same customer, goods and total as order ' || twin_ref,
+    CAST(since_us // 1000000 AS VARCHAR) || ' s after it']
+FROM copied;
 
 -- name: touch_payments
 -- All payments of uneven orders, and those without any order.
@@ -142,7 +168,7 @@ SELECT * FROM summed WHERE running <= excess;
 -- Rows: none.
 -- Index: none.
 INSERT INTO discrepancy
-SELECT 'orders_payments', 'duplicate_retry', if(is_sale, amount, -amount), currency, order_ref, ref,
+SELECT 'orders', 'duplicate_retry', if(is_sale, amount, -amount), currency, order_ref, ref,
   ['the same amount as payment ' || twin_ref, if(told > 1 AND vendor_ref IS NOT NULL,
     'the same ref of the vendor: ' || vendor_ref,
     CAST(since_us // 1000000 AS VARCHAR) || ' s after the payment before it')]
@@ -174,7 +200,8 @@ WITH paid AS (
   SELECT order_ref, min(ref) AS entry_ref FROM entries
   WHERE kind = 'charge' AND order_ref IN (SELECT ref FROM uneven_order) GROUP BY order_ref
 )
-SELECT o.ref, o.currency, o.placed_at, o.test, o.lines, u.total, u.refunded, m.unit,
+SELECT o.ref, o.currency, o.placed_at, o.test, o.lines, o.ordered, o.tax, u.total, u.refunded,
+  m.unit, c.twin_ref, c.since_us, x.event, x.cause AS parked,
   u.sale - u.total - coalesce(t.sale, 0) AS sale_rest,
   u.refunded - u.refund + coalesce(t.refund, 0) AS refund_rest,
   coalesce(p.payments, 0) AS payments, p.payment_ref, coalesce(p.sales, 0) AS sales,
@@ -189,6 +216,8 @@ LEFT JOIN paid AS p ON p.order_ref = o.ref
 LEFT JOIN waiting AS w ON w.order_ref = o.ref AND w.currency = o.currency
 LEFT JOIN twice AS t ON t.order_ref = o.ref AND t.currency = o.currency
 LEFT JOIN known AS k ON k.order_ref = o.ref
+LEFT JOIN copied AS c ON c.ref = o.ref
+LEFT JOIN parked AS x ON x.ref = o.ref
 LEFT JOIN (SELECT ref, min(currency) AS currency, sum(sale) AS sale FROM uneven_order
   WHERE orders = 0 GROUP BY ref HAVING count(*) = 1) AS f ON f.ref = o.ref
 WHERE u.orders > 0;
@@ -199,12 +228,20 @@ WHERE u.orders > 0;
 -- Rows: none.
 -- Index: none.
 INSERT INTO discrepancy
-SELECT 'orders_payments', cause, sale_rest, currency, ref, payment_ref, CASE cause
+SELECT 'orders', cause, sale_rest, currency, ref, payment_ref, CASE cause
   WHEN 'test_order' THEN ['the order is a test']
   WHEN 'timing' THEN if(payments = 0, ['placed within the settlement lag'],
     [CAST(sale_waiting AS VARCHAR) || ' is pending'])
   WHEN 'missing_webhook' THEN ['the vendor charged it: ' || entry_ref, 'no payment of it was read']
-  WHEN 'missing_payment' THEN ['no payment names the order']
+  WHEN 'missing_payment' THEN [if(payments = 0, 'no payment names the order',
+    'it was authorised, and nothing was captured')]
+  WHEN 'parked_event' THEN ['event ' || event || ' of it is parked: ' || parked]
+  WHEN 'duplicate_retry' THEN ['the same customer, goods and total as order ' || twin_ref,
+    CAST(since_us // 1000000 AS VARCHAR) || ' s after it']
+  WHEN 'manual_edit' THEN ['ordered ' || CAST(ordered AS VARCHAR) || ', edited to '
+    || CAST(total AS VARCHAR), 'paid as it was ordered']
+  WHEN 'tax_inclusive' THEN ['the tax of ' || CAST(tax AS VARCHAR)
+    || if(sale_rest > 0, ' was charged once more', ' was not charged')]
   WHEN 'payment_failed' THEN [CAST(failures AS VARCHAR) || ' payments failed, none succeeded']
   WHEN 'currency_conversion' THEN ['paid ' || CAST(foreign_sale AS VARCHAR) || ' '
     || CAST(foreign_currency AS VARCHAR) || ' for ' || CAST(-sale_rest AS VARCHAR) || ' '
@@ -221,17 +258,22 @@ SELECT 'orders_payments', cause, sale_rest, currency, ref, payment_ref, CASE cau
 FROM (
   SELECT *, CASE
     WHEN test THEN 'test_order'
-    WHEN payments = 0 AND entry_ref IS NOT NULL THEN 'missing_webhook'
-    WHEN payments = 0 AND placed_at > $lag_from THEN 'timing'
-    WHEN payments = 0 THEN 'missing_payment'
-    WHEN payments = failures THEN 'payment_failed'
+    WHEN sales = 0 AND event IS NOT NULL THEN 'parked_event'
+    WHEN sales = 0 AND twin_ref IS NOT NULL THEN 'duplicate_retry'
+    WHEN sales = 0 AND entry_ref IS NOT NULL THEN 'missing_webhook'
+    WHEN payments > 0 AND payments = failures THEN 'payment_failed'
     WHEN sale_rest < 0 AND foreign_sale > 0 THEN 'currency_conversion'
     WHEN sale_rest < 0 AND sale_waiting = -sale_rest THEN 'timing'
+    WHEN sales = 0 AND placed_at > $lag_from THEN 'timing'
+    WHEN sales = 0 AND sale_rest < 0 THEN 'missing_payment'
     WHEN sale_rest > 0 AND lines = 0 THEN 'items_missing'
+    WHEN ordered <> total AND sale_rest = ordered - total THEN 'manual_edit'
     WHEN sales > 0 AND abs(sale_rest) <= unit * greatest(coalesce(lines, 1), 1) THEN 'rounding'
     WHEN instalments > 1 AND sale_rest > 0
       AND sale_rest <= total * CAST($rate_max AS DECIMAL(9, 6)) * (instalments + 1) / 2
       THEN 'instalment_interest'
+    WHEN sales > 0 AND tax > 0 AND abs(sale_rest) = tax THEN 'tax_inclusive'
+    WHEN event IS NOT NULL THEN 'parked_event'
     WHEN sales > 0 AND confirmed = sales
       THEN if(sale_rest > 0, 'overpayment', 'underpayment')
     ELSE 'unexplained' END AS cause
@@ -244,7 +286,7 @@ FROM (
 -- Rows: none.
 -- Index: none.
 INSERT INTO discrepancy
-SELECT 'orders_payments', cause, refund_rest, currency, ref,
+SELECT 'orders', cause, refund_rest, currency, ref,
   (SELECT min(t.ref) FROM touched AS t WHERE t.order_ref = j.ref AND t.kind = 'refund'),
   CASE cause
   WHEN 'test_order' THEN ['the order is a test']
@@ -271,12 +313,14 @@ FROM (
 -- Index: none.
 INSERT INTO discrepancy
 WITH stray AS (
-  SELECT t.*, s.ref AS short_ref, o.ref AS known_ref, s.currency AS order_currency
+  SELECT t.*, s.ref AS short_ref, o.ref AS known_ref, s.currency AS order_currency, x.event,
+    x.cause AS parked
   FROM touched AS t
   LEFT JOIN uneven_order AS u ON u.ref = t.order_ref AND u.currency = t.currency AND u.orders > 0
   LEFT JOIN described AS s ON s.ref = t.order_ref AND s.sale_rest < 0
     AND s.foreign_currency = t.currency
   LEFT JOIN orders AS o ON o.ref = t.order_ref
+  LEFT JOIN parked AS x ON x.ref = t.order_ref
   WHERE t.counts AND u.ref IS NULL
     AND (o.ref IS NULL OR o.currency <> t.currency)
 ), twin AS (
@@ -285,15 +329,17 @@ WITH stray AS (
     AND p.vendor_ref IN (SELECT vendor_ref FROM stray WHERE order_ref IS NULL)
   GROUP BY p.vendor_ref
 )
-SELECT 'orders_payments', CASE
+SELECT 'orders', CASE
     WHEN s.short_ref IS NOT NULL THEN 'currency_conversion'
     WHEN s.known_ref IS NOT NULL THEN 'unexplained'
+    WHEN s.event IS NOT NULL THEN 'parked_event'
     WHEN w.ref IS NOT NULL AND s.order_ref IS NULL THEN 'duplicate_retry'
     WHEN s.is_sale THEN 'payment_without_order'
     ELSE 'unlinked_refund' END,
   if(s.is_sale, s.amount, -s.amount), s.currency, coalesce(s.short_ref, s.known_ref), s.ref, CASE
     WHEN s.short_ref IS NOT NULL THEN ['the order is in ' || CAST(s.order_currency AS VARCHAR)]
     WHEN s.known_ref IS NOT NULL THEN ['the order is in another currency, and is not short']
+    WHEN s.event IS NOT NULL THEN ['event ' || s.event || ' of its order is parked: ' || s.parked]
     WHEN w.ref IS NOT NULL AND s.order_ref IS NULL
       THEN ['the same ref of the vendor as payment ' || w.ref]
     WHEN s.order_ref IS NULL THEN ['it names no order']
@@ -306,7 +352,7 @@ FROM stray AS s LEFT JOIN twin AS w ON w.vendor_ref = s.vendor_ref;
 -- Rows: none.
 -- Index: none.
 INSERT INTO discrepancy
-SELECT 'orders_payments', 'unknown_code', 0, currency, order_ref, ref,
+SELECT 'orders', 'unknown_code', 0, currency, order_ref, ref,
   ['kind ' || CAST(kind AS VARCHAR) || ', state ' || CAST(state AS VARCHAR) || ': '
     || CAST(amount AS VARCHAR) || ' counts nothing']
 FROM payments WHERE kind = 'unknown' OR state = 'unknown';
@@ -335,3 +381,23 @@ GROUP BY 1 ORDER BY 1;
 -- Rows: one.
 -- Index: none.
 SELECT count(*) FROM uneven_order WHERE orders > 0;
+
+-- name: sum_order_periods
+-- Orders by when they were placed and payments by when they moved, hour by hour or day by day.
+-- Parameters: by: hour or day.
+-- Rows: one a period and currency, oldest first.
+-- Index: none.
+SELECT began_at, CAST(currency AS VARCHAR), sum(orders), sum(payments), sum(owed), sum(moved),
+  sum(differs)
+FROM (
+  SELECT date_trunc($by, placed_at) AS began_at, currency, 1 AS orders, 0 AS payments,
+    total - refunded AS owed, CAST(0 AS DECIMAL(18, 4)) AS moved,
+    CAST(ref IN (SELECT ref FROM uneven_order WHERE orders > 0) AS INTEGER) AS differs
+  FROM orders
+  UNION ALL
+  SELECT date_trunc($by, processed_at), currency, 0, 1, 0,
+    if(kind IN ('sale', 'capture'), amount, -amount), 0
+  FROM payments
+  WHERE state = 'succeeded' AND kind IN ('sale', 'capture', 'refund', 'change')
+)
+GROUP BY 1, 2 ORDER BY 1, 2;

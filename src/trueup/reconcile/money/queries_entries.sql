@@ -1,5 +1,22 @@
 -- Payments held beside the balance entries of their vendors, and fees beside the usual formula.
 
+-- name: read_settled
+-- Payments as they were copied out, and of each whether some account must have it: of the ways to
+-- pay of one seller those count of which an entry names a payment.
+-- Parameters: payments, entries: files.
+-- Rows: many.
+-- Index: none.
+WITH told AS (
+  SELECT * FROM read_csv($payments, header = true, all_varchar = true, sep = ',', quote = '"',
+    escape = '"')
+), ways AS (
+  SELECT DISTINCT seller, vendor FROM told WHERE ref IN (
+    SELECT payment_ref FROM read_csv($entries, header = true, all_varchar = true, sep = ',',
+      quote = '"', escape = '"'))
+)
+SELECT t.*, w.seller IS NOT NULL AS settled FROM told AS t
+LEFT JOIN ways AS w ON w.seller = t.seller AND w.vendor IS NOT DISTINCT FROM t.vendor;
+
 -- name: find_uneven_payments
 -- Payments and entries under one ref of the vendor and currency, summed in one pass, where they do
 -- not agree. Disputes, reserves, payouts and fees are no words about a payment's amount.
@@ -14,7 +31,7 @@ FROM (
     if(kind IN ('sale', 'capture'), amount, -amount) AS moved,
     CAST(0 AS DECIMAL(18, 4)) AS gross
   FROM payments
-  WHERE state = 'succeeded' AND kind IN ('sale', 'capture', 'refund', 'change')
+  WHERE settled AND state = 'succeeded' AND kind IN ('sale', 'capture', 'refund', 'change')
   UNION ALL
   SELECT payment_ref, currency, 0, 1, 0, gross FROM entries
   WHERE payment_ref IS NOT NULL AND kind IN ('charge', 'refund', 'refund_failed', 'adjustment')
@@ -28,7 +45,7 @@ HAVING sum(moved) <> sum(gross);
 -- Rows: many: what was let pass.
 -- Index: none.
 DELETE FROM uneven_payment AS u USING tolerance AS t
-WHERE t.check_name = 'payments_entries' AND t.currency = CAST(u.currency AS VARCHAR)
+WHERE t.check_name = 'payments' AND t.currency = CAST(u.currency AS VARCHAR)
   AND u.payments > 0 AND u.entries > 0 AND abs(u.gross - u.moved) <= t.amount
 RETURNING u.key, CAST(u.currency AS VARCHAR), u.gross - u.moved;
 
@@ -55,11 +72,12 @@ WITH own AS (
     sum(if(kind IN ('sale', 'capture'), amount, 0)) AS sale,
     sum(if(kind IN ('sale', 'capture'), 0, amount)) AS refund
   FROM payments
-  WHERE coalesce(vendor_ref, ref) IN (SELECT key FROM uneven_payment)
+  WHERE settled AND coalesce(vendor_ref, ref) IN (SELECT key FROM uneven_payment)
     AND state = 'succeeded' AND kind IN ('sale', 'capture', 'refund', 'change')
   GROUP BY 1, 2
 ), theirs AS (
   SELECT payment_ref AS key, currency, min(ref) AS ref, max(occurred_at) AS moved_at,
+    min(order_ref) AS order_ref,
     sum(if(kind = 'charge', gross, 0)) AS charged,
     -sum(if(kind IN ('refund', 'refund_failed'), gross, 0)) AS refunded,
     sum(if(kind = 'adjustment', gross, 0)) AS adjusted
@@ -76,13 +94,14 @@ SELECT u.key, u.currency, u.payments, u.entries, u.moved, u.gross, u.gross - u.m
   coalesce(o.sale, 0) AS sale, coalesce(o.refund, 0) AS refund, t.ref AS entry_ref,
   t.moved_at AS entry_at, coalesce(t.charged, 0) AS charged, coalesce(t.refunded, 0) AS refunded,
   coalesce(t.adjusted, 0) AS adjusted, x.key IS NOT NULL AS converted,
-  coalesce(b.test, false) AS test
+  coalesce(b.test, false) AS test, k.event, k.cause AS parked
 FROM uneven_payment AS u
 JOIN minor AS m ON m.currency = u.currency
 LEFT JOIN own AS o ON o.key = u.key AND o.currency = u.currency
 LEFT JOIN theirs AS t ON t.key = u.key AND t.currency = u.currency
 LEFT JOIN other AS x ON x.key = u.key
-LEFT JOIN orders AS b ON b.ref = o.order_ref;
+LEFT JOIN orders AS b ON b.ref = o.order_ref
+LEFT JOIN parked AS k ON k.ref = t.order_ref;
 
 -- name: find_twins
 -- Payments that their vendor does not have, beside an equal one of the same order that it has.
@@ -106,9 +125,10 @@ GROUP BY d.payment_ref;
 -- Rows: none.
 -- Index: none.
 INSERT INTO discrepancy
-SELECT 'payments_entries', cause, amount, currency, payment_ref, entry_ref, CASE cause
+SELECT 'payments', cause, amount, currency, payment_ref, entry_ref, CASE cause
   WHEN 'currency_conversion' THEN ['paid and settled in two currencies under ' || key]
   WHEN 'missing_webhook' THEN ['the vendor charged ' || key, 'no payment of it was read']
+  WHEN 'parked_event' THEN ['event ' || event || ' of its order is parked: ' || parked]
   WHEN 'unlinked_refund' THEN ['the vendor gave back ' || CAST(refunded AS VARCHAR)
     || ', no payment says so']
   WHEN 'test_order' THEN ['its order ' || order_ref || ' is a test']
@@ -124,6 +144,7 @@ SELECT 'payments_entries', cause, amount, currency, payment_ref, entry_ref, CASE
 FROM (
   SELECT d.*, w.twin_ref, CASE
     WHEN d.converted THEN 'currency_conversion'
+    WHEN d.payments = 0 AND d.event IS NOT NULL THEN 'parked_event'
     WHEN d.payments = 0 AND d.charged > 0 AND d.adjusted = 0 THEN 'missing_webhook'
     WHEN d.payments = 0 AND d.refunded > 0 AND d.adjusted = 0 THEN 'unlinked_refund'
     WHEN d.payments = 0 THEN 'unexplained'
@@ -149,7 +170,7 @@ FROM (
 -- Rows: none.
 -- Index: none.
 INSERT INTO discrepancy
-SELECT 'payments_entries', CASE
+SELECT 'payments', CASE
     WHEN kind IN ('dispute', 'dispute_won') THEN 'dispute'
     WHEN kind IN ('reserve_held', 'reserve_released') THEN 'reserve'
     WHEN kind = 'charge' THEN 'missing_webhook'
@@ -164,13 +185,14 @@ WHERE gross <> 0 AND (kind IN ('dispute', 'dispute_won', 'reserve_held', 'reserv
 
 -- name: sum_payments
 -- What payments moved, per currency.
--- Parameters: none.
+-- Parameters: settled: only those that an account must have.
 -- Rows: one a currency: currency, sum, count.
 -- Index: none.
 SELECT CAST(currency AS VARCHAR),
   sum(if(kind IN ('sale', 'capture'), amount, -amount)), count(*)
 FROM payments
 WHERE state = 'succeeded' AND kind IN ('sale', 'capture', 'refund', 'change')
+  AND (settled OR NOT $settled)
 GROUP BY 1 ORDER BY 1;
 
 -- name: sum_entries
@@ -189,6 +211,27 @@ GROUP BY 1 ORDER BY 1;
 -- Rows: one.
 -- Index: none.
 SELECT coalesce(sum(payments), 0) FROM uneven_payment;
+
+-- name: sum_payment_periods
+-- Payments by when they moved and entries by when they happened, hour by hour or day by day.
+-- Parameters: by: hour or day.
+-- Rows: one a period and currency, oldest first.
+-- Index: none.
+SELECT began_at, CAST(currency AS VARCHAR), sum(payments), sum(entries), sum(moved), sum(gross),
+  sum(differs)
+FROM (
+  SELECT date_trunc($by, processed_at) AS began_at, currency, 1 AS payments, 0 AS entries,
+    if(kind IN ('sale', 'capture'), amount, -amount) AS moved, CAST(0 AS DECIMAL(18, 4)) AS gross,
+    CAST(coalesce(vendor_ref, ref) IN (SELECT key FROM uneven_payment WHERE key IS NOT NULL)
+      AS INTEGER) AS differs
+  FROM payments
+  WHERE settled AND state = 'succeeded' AND kind IN ('sale', 'capture', 'refund', 'change')
+  UNION ALL
+  SELECT date_trunc($by, occurred_at), currency, 0, 1, 0, gross, 0 FROM entries
+  WHERE kind IN ('charge', 'refund', 'refund_failed', 'adjustment', 'dispute', 'dispute_won',
+    'reserve_held', 'reserve_released', 'unknown')
+)
+GROUP BY 1, 2 ORDER BY 1, 2;
 
 -- name: find_usual_fees
 -- The usual formula of each vendor and currency, a share of the gross and a fixed part: the median

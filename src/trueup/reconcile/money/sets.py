@@ -22,7 +22,7 @@ from trueup.reconcile.money.model import (
     Tables,
 )
 from trueup.reconcile.money.tables import load_tables
-from trueup.reconcile.report import Discrepancy
+from trueup.reconcile.report import Discrepancy, Period
 
 _steps = load_queries("trueup.reconcile.money")
 _PARAMETER = re.compile(r"\$([a-z_]+)")
@@ -41,6 +41,11 @@ _JUDGE_ENTRIES = (
     *("describe_uneven_payments", "find_twins", "judge_payments", "judge_lone_entries"),
     *("find_usual_fees", "judge_fees", "judge_nets"),
 )
+
+_SUMS = frozenset((Check.ORDERS, Check.PAYMENTS))
+"""Checks whose differences come to the difference of two totals."""
+
+_PERIODS = {Check.ORDERS: "sum_order_periods", Check.PAYMENTS: "sum_payment_periods"}
 
 _Totals = dict[str, Decimal]
 
@@ -104,16 +109,18 @@ class _Run:
             row = [check.value, currency, str(amount)]
             self._conn.execute("INSERT INTO tolerance VALUES (?, ?, ?)", row)
         self._do("find_uneven_payments")
-        passed = {Check.PAYMENTS_ENTRIES: self._tolerate("tolerate_payments")}
+        passed = {Check.PAYMENTS: self._tolerate("tolerate_payments")}
+        self._do("find_copies")
+        self._do("write_copies")
         self._do("find_uneven_orders")
-        passed[Check.ORDERS_PAYMENTS] = self._tolerate("tolerate_orders")
+        passed[Check.ORDERS] = self._tolerate("tolerate_orders")
         for name in _JUDGE:
             self._do(name)
-        reports = [self._orders(passed[Check.ORDERS_PAYMENTS])]
+        reports = [self._orders(passed[Check.ORDERS]), self._duplicates()]
         if tables.entries is not None:
             for name in _JUDGE_ENTRIES:
                 self._do(name)
-            reports += [self._payments(passed[Check.PAYMENTS_ENTRIES]), self._fees()]
+            reports += [self._payments(passed[Check.PAYMENTS]), self._fees()]
         return Found(reports=tuple(reports))
 
     def _do(self, name: str, **more: object) -> list[Any]:
@@ -132,22 +139,22 @@ class _Run:
         owed = dict(self._do("sum_orders"))
         for currency, amount in self._do("sum_unpaid_cancelled"):
             owed[currency] -= amount
-        paid = {currency: amount for currency, amount, _ in self._do("sum_payments")}
+        paid = {currency: amount for currency, amount, _ in self._do("sum_payments", settled=False)}
         orders = self._count("orders")
         uneven = self._do("count_uneven_orders")[0][0]
         return self._report(
-            Check.ORDERS_PAYMENTS,
+            Check.ORDERS,
             (orders, self._count("payments"), orders - uneven),
             (owed, paid),
             tolerated,
         )
 
     def _payments(self, tolerated: _Totals) -> MoneyReport:
-        ours, theirs = self._do("sum_payments"), self._do("sum_entries")
+        ours, theirs = self._do("sum_payments", settled=True), self._do("sum_entries")
         count = sum(row[2] for row in ours)
         uneven = int(self._do("count_uneven_payments")[0][0])
         return self._report(
-            Check.PAYMENTS_ENTRIES,
+            Check.PAYMENTS,
             (count, sum(row[2] for row in theirs), count - uneven),
             ({row[0]: row[1] for row in ours}, {row[0]: row[1] for row in theirs}),
             tolerated,
@@ -156,6 +163,11 @@ class _Run:
     def _fees(self) -> MoneyReport:
         charges, off = self._do("count_fees")[0]
         return self._report(Check.FEES, (charges, charges, charges - off), ({}, {}), {})
+
+    def _duplicates(self) -> MoneyReport:
+        orders, copies = self._count("orders"), self._count("copied")
+        counts = (orders - copies, orders, orders - copies)
+        return self._report(Check.DUPLICATES, counts, ({}, {}), {})
 
     def _count(self, table: str) -> int:
         return self._conn.table(table).count("*").fetchall()[0][0]  # type: ignore[no-any-return]
@@ -177,7 +189,7 @@ class _Run:
             )
             for cause, currency, count, amount, absolute in self._do("sum_causes", check=check)
         )
-        if check is not Check.FEES:
+        if check in _SUMS:
             _prove(check, causes, totals, tolerated)
         found = self._do("list_discrepancies", check=check)
         return MoneyReport(
@@ -190,6 +202,26 @@ class _Run:
             tolerated={code: _plain(amount, code) for code, amount in tolerated.items()},
             causes=causes,
             discrepancies=tuple(_discrepancy(row) for row in found),
+            periods=self._periods(check),
+        )
+
+    def _periods(self, check: Check) -> tuple[Period, ...]:
+        step = _PERIODS.get(check)
+        if step is None or self._rules.by is None:
+            return ()
+        return tuple(
+            Period(
+                at=at,
+                currency=currency,
+                left=left,
+                right=right,
+                left_total=_plain(left_total, currency),
+                right_total=_plain(right_total, currency),
+                differing=differing,
+            )
+            for at, currency, left, right, left_total, right_total, differing in self._do(
+                step, by=self._rules.by.value
+            )
         )
 
 

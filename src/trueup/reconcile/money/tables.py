@@ -55,6 +55,10 @@ ORDERS = (
     Column("test", Kind.FLAG, "false"),
     Column("cancelled", Kind.FLAG, "false"),
     Column("lines", Kind.COUNT, "NULL", filled=False),
+    Column("ordered", Kind.UNSIGNED, "NULL", filled=False),
+    Column("tax", Kind.UNSIGNED, "NULL", filled=False),
+    Column("customer", Kind.TEXT, "NULL", filled=False),
+    Column("goods", Kind.TEXT, "NULL", filled=False),
 )
 PAYMENTS = (
     Column("ref", Kind.TEXT),
@@ -67,6 +71,7 @@ PAYMENTS = (
     Column("vendor_ref", Kind.TEXT, "NULL", filled=False),
     Column("processed_at", Kind.INSTANT),
     Column("instalments", Kind.COUNT, "NULL", filled=False),
+    Column("settled", Kind.FLAG, "true"),
 )
 ENTRIES = (
     Column("ref", Kind.TEXT),
@@ -80,6 +85,11 @@ ENTRIES = (
     Column("vendor", Kind.TEXT, "NULL", filled=False),
     Column("occurred_at", Kind.INSTANT),
     Column("payout_ref", Kind.TEXT, "NULL", filled=False),
+)
+PARKED = (
+    Column("ref", Kind.TEXT),
+    Column("event", Kind.TEXT),
+    Column("cause", Kind.TEXT),
 )
 
 _WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT"} | {
@@ -124,14 +134,14 @@ _FIXES = {
 
 
 def load_tables(conn: duckdb.DuckDBPyConnection, tables: Tables) -> tuple[Issue, ...]:
-    """Read the books into tables `orders`, `payments` and `entries` of the connection.
+    """Read the books into tables `orders`, `payments`, `entries` and `parked` of the connection.
 
     Returns:
         What is wrong with them, up to one issue a column; then the books are not to be compared.
     """
     wanted = [("orders", tables.orders, ORDERS), ("payments", tables.payments, PAYMENTS)]
-    if tables.entries is not None:
-        wanted.append(("entries", tables.entries, ENTRIES))
+    optional = (("entries", tables.entries, ENTRIES), ("parked", tables.parked, PARKED))
+    wanted += [(name, given, columns) for name, given, columns in optional if given is not None]
     issues: list[Issue] = []
     sources = []
     currencies: set[str] = set()
@@ -140,7 +150,7 @@ def load_tables(conn: duckdb.DuckDBPyConnection, tables: Tables) -> tuple[Issue,
             relation = _open(conn, source)
             wrong = list(_shape_issues(name, relation, columns))
             issues += wrong
-            currencies |= set() if wrong else _currencies(relation)
+            currencies |= set() if wrong or columns is PARKED else _currencies(relation)
             sources.append((name, source, relation, columns))
     if issues:
         return tuple(issues)
@@ -149,9 +159,10 @@ def load_tables(conn: duckdb.DuckDBPyConnection, tables: Tables) -> tuple[Issue,
         with _telling(name, source, issues):
             _read(relation, columns).create(name)
             issues += _row_issues(conn, name, relation, columns)
-    if tables.entries is None:
-        nothing = conn.sql("SELECT " + ", ".join(f"NULL AS {each.name}" for each in ENTRIES))
-        _read(nothing.filter("false"), ENTRIES).create("entries")
+    for name, given, columns in optional:
+        if given is None:
+            nothing = conn.sql("SELECT " + ", ".join(f"NULL AS {each.name}" for each in columns))
+            _read(nothing.filter("false"), columns).create(name)
     return tuple(issues)
 
 

@@ -1,6 +1,5 @@
 """The vendor's HTTP side: who may ask, which fault strikes, and the reply as bytes."""
 
-import asyncio
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
@@ -128,7 +127,7 @@ class Door:
         self, fault: ApiFault, names: frozenset[str], keys: list[str]
     ) -> Reply | None:
         if fault.kind == "slow":
-            await asyncio.sleep(fault.delay_s)
+            await self.shop.clock.sleep(fault.delay_s)
             return None
         if fault.kind == "stale_read":
             return None

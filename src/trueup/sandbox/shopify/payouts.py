@@ -21,7 +21,7 @@ ZERO = Decimal(0)
 
 @dataclass(slots=True)
 class BalanceLine:
-    """Why the account changed; `net` is `amount - fee`."""
+    """Why the account changed; `net` is `amount - fee`. No `currency`: it is the shop's."""
 
     id: int
     type: str
@@ -34,6 +34,7 @@ class BalanceLine:
     source_id: int | None = None
     source_type: str | None = None
     payout: "Payout | None" = None
+    currency: str | None = None
 
     @property
     def net(self) -> Decimal:

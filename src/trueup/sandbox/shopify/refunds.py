@@ -131,7 +131,9 @@ def _pay_back(shop: Shop, order: Order, made: Refund, keep: Pair) -> None:
     amount = owed - keep
     if amount.shop > left.shop:
         amount = left
-    made.discrepancy = amount - owed
+    made.discrepancy = (
+        owed - amount
+    )  # the vendor's sign: above zero, less went back than it is worth
     parents = [it for it in order.transactions if it.kind in {"sale", "capture"}]
     for parent in reversed(parents):
         part = amount if amount.shop <= parent.amount.shop else parent.amount

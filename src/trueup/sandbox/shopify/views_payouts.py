@@ -64,17 +64,21 @@ class BalanceLineView(View[BalanceLine]):
     @property
     def amount(self) -> Pick:
         """Before the fee."""
-        return money(self.it.amount, self.shop.settings.currency)
+        return money(self.it.amount, self._currency)
 
     @property
     def fee(self) -> Pick:
         """The fee."""
-        return money(self.it.fee, self.shop.settings.currency)
+        return money(self.it.fee, self._currency)
 
     @property
     def net(self) -> Pick:
         """After the fee."""
-        return money(self.it.net, self.shop.settings.currency)
+        return money(self.it.net, self._currency)
+
+    @property
+    def _currency(self) -> str:
+        return self.it.currency or self.shop.settings.currency
 
     @property
     def source_order_transaction_id(self) -> int | None:

@@ -1,0 +1,140 @@
+"""All checks that need nothing but the database, by name: for the command, the hour and the API."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+import psycopg
+
+from trueup.hub import Hub
+from trueup.reconcile.bank import check_bank
+from trueup.reconcile.books import check_books
+from trueup.reconcile.collected import check_collected
+from trueup.reconcile.doubles import check_customers, check_skus
+from trueup.reconcile.money import model
+from trueup.reconcile.money.own import check_money
+from trueup.reconcile.payouts import check_payouts
+from trueup.reconcile.promises import check_oversells, check_phantoms
+from trueup.reconcile.report import Report
+from trueup.reconcile.returns import check_returns, view_of
+
+Conn = psycopg.AsyncConnection[Any]
+
+
+class Check(StrEnum):
+    """What can be held beside each other by the hub's own books."""
+
+    LEDGER = "ledger"
+    ORDERS = "orders"
+    DUPLICATES = "duplicates"
+    PAYMENTS = "payments"
+    FEES = "fees"
+    PAYOUTS = "payouts"
+    BANK = "bank"
+    RETURNS = "returns"
+    COLLECTED = "collected"
+    CUSTOMERS = "customers"
+    SKUS = "skus"
+    OVERSELLS = "oversells"
+    PHANTOMS = "phantoms"
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """What a check is asked with.
+
+    Attributes:
+        now: aware.
+        connection_id: only this connection's, where a check is of one; None: all.
+        by: also the sums of each hour or day, where a check has them.
+    """
+
+    now: datetime
+    connection_id: int | None = None
+    by: model.By | None = None
+
+
+_MONEY = {
+    Check.ORDERS: model.Check.ORDERS,
+    Check.DUPLICATES: model.Check.DUPLICATES,
+    Check.PAYMENTS: model.Check.PAYMENTS,
+    Check.FEES: model.Check.FEES,
+}
+
+_Do = Callable[[Conn, Hub, Ask], Awaitable[Report]]
+
+
+async def run_checks(conn: Conn, hub: Hub, ask: Ask, *checks: Check) -> dict[Check, Report]:
+    """Run some checks, each once; those of money in one go.
+
+    Args:
+        conn: in autocommit; nothing is written.
+        hub: with the connections as they are now.
+        ask: the moment, and what of it.
+        checks: which; none: all.
+    """
+    wanted = checks or tuple(Check)
+    found: dict[Check, Report] = {}
+    if any(check in _MONEY for check in wanted):
+        reports = await check_money(conn, hub, model.Rules(as_of=ask.now, by=ask.by))
+        found |= {check: reports[_MONEY[check]] for check in wanted if check in _MONEY}
+    for check in wanted:
+        if check not in _MONEY:
+            found[check] = await _OTHERS[check](conn, hub, ask)
+    return {check: found[check] for check in wanted}
+
+
+async def _ledger(conn: Conn, hub: Hub, ask: Ask) -> Report:
+    del hub, ask
+    return await check_books(conn)
+
+
+async def _payouts(conn: Conn, hub: Hub, ask: Ask) -> Report:
+    return await check_payouts(conn, hub.names(), connection_id=ask.connection_id)
+
+
+async def _bank(conn: Conn, hub: Hub, ask: Ask) -> Report:
+    return (await check_bank(conn, hub.names(), today=ask.now.date())).report
+
+
+async def _returns(conn: Conn, hub: Hub, ask: Ask) -> Report:
+    view = await view_of(conn, hub, ask.now)
+    return await check_returns(conn, view, connection_id=ask.connection_id)
+
+
+async def _collected(conn: Conn, hub: Hub, ask: Ask) -> Report:
+    return await check_collected(conn, hub.names(), today=ask.now.date())
+
+
+async def _customers(conn: Conn, hub: Hub, ask: Ask) -> Report:
+    del ask
+    return await check_customers(conn, hub.names())
+
+
+async def _skus(conn: Conn, hub: Hub, ask: Ask) -> Report:
+    del ask
+    return await check_skus(conn, hub.names())
+
+
+async def _oversells(conn: Conn, hub: Hub, ask: Ask) -> Report:
+    del hub, ask
+    return await check_oversells(conn)
+
+
+async def _phantoms(conn: Conn, hub: Hub, ask: Ask) -> Report:
+    del ask
+    return await check_phantoms(conn, hub.names())
+
+
+_OTHERS: dict[Check, _Do] = {
+    Check.LEDGER: _ledger,
+    Check.PAYOUTS: _payouts,
+    Check.BANK: _bank,
+    Check.RETURNS: _returns,
+    Check.COLLECTED: _collected,
+    Check.CUSTOMERS: _customers,
+    Check.SKUS: _skus,
+    Check.OVERSELLS: _oversells,
+    Check.PHANTOMS: _phantoms,
+}
