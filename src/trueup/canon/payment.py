@@ -33,7 +33,12 @@ class PaymentState(StrEnum):
 
 @register
 class Payment(Record, frozen=True, kw_only=True):
-    """One payment transaction of one order."""
+    """One payment transaction of one order.
+
+    Attributes:
+        gift_card_ref: it was paid by a gift card or by credit, and no provider has it; empty where
+            the source does not say by which.
+    """
 
     kind: ClassVar[str] = "payment"
 

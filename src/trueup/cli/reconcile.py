@@ -78,9 +78,8 @@ def reconcile(
 
     `ledger` re-sums all postings; `stock` reads what every channel shows now; `parity` says why a
     listing does not show what it shall. `orders` holds what is owed beside what was paid,
-    `payments` that beside the providers' accounts, whole, and `collected` payment by payment by the
-    names that both carry; `fees` holds each fee beside the usual one;
-    `duplicates` finds orders that came twice. `payouts` holds each payout beside the entries that
+    `payments` that beside the providers' accounts, `collected` payment by payment by shared names,
+    `fees` each fee beside the usual one; `duplicates` finds orders that came twice. `payouts` holds each payout beside the entries that
     went out with it; `bank` says which line of the bank is which payout, and what has not arrived;
     `returns` holds what was asked for, came back, was refunded and put away beside each other.
     `customers` finds people whom one system holds as several, `skus` what is sold and moves no

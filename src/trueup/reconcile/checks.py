@@ -72,9 +72,9 @@ async def run_checks(conn: Conn, hub: Hub, ask: Ask, *checks: Check) -> dict[Che
         conn: in autocommit; nothing is written.
         hub: with the connections as they are now.
         ask: the moment, and what of it.
-        checks: which; none: all.
+        checks: which; none: all but `collected`, of which `payments` says more.
     """
-    wanted = checks or tuple(Check)
+    wanted = checks or tuple(check for check in Check if check is not Check.COLLECTED)
     found: dict[Check, Report] = {}
     if any(check in _MONEY for check in wanted):
         reports = await check_money(conn, hub, model.Rules(as_of=ask.now, by=ask.by))

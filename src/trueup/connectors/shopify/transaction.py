@@ -20,6 +20,9 @@ _KIND = {
     "void": PaymentKind.VOID,
     "change": PaymentKind.CHANGE,
 }
+_OWED_BEFORE = frozenset(("gift_card", "shopify_store_credit"))
+"""Ways to pay by what the shop owed the customer already; which card it was is not told."""
+
 _PROVIDER_ID_CHARS_MIN = 9
 _STATE = {
     "pending": PaymentState.PENDING,
@@ -62,6 +65,7 @@ def payment_of(
         authorisation_code=shape.authorization or None,
         error_code=shape.error_code.lower() if shape.error_code else None,
         test=bool(shape.test),
+        gift_card_ref="" if shape.gateway in _OWED_BEFORE else None,
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 from tests.support.shopify_bodies import FOLDER, RAISED_AT, RECEIVED_AT
 from tests.unit.connectors.shopify.test_files import FIRST, table
 from trueup.canon.order import Order
+from trueup.canon.payment import Payment
 from trueup.canon.refund import Refund, Restock
 from trueup.connectors.shopify import actions, hooks, pull
 from trueup.connectors.shopify.files import read_file
@@ -269,3 +270,23 @@ def test_a_fault_in_a_product_export_is_told(change: dict[str, str], fault: str)
     row = dict(zip(PRODUCT, values, strict=True)) | change
     with pytest.raises(ConfigError, match=fault):
         read_file("shopify-products-csv", table(row, head=PRODUCT))
+
+
+@pytest.mark.parametrize(
+    ("gateway", "ref"), [("gift_card", ""), ("shopify_store_credit", ""), ("bogus", None)]
+)
+def test_what_was_owed_before_pays_and_no_provider_has_it(gateway: str, ref: str | None) -> None:
+    """Found by the clean year: five dollars of a gift card waited for a provider for ever."""
+    body = {
+        "id": 1,
+        "order_id": 2,
+        "kind": "sale",
+        "status": "success",
+        "gateway": gateway,
+        "amount": "5.00",
+        "currency": "USD",
+        "created_at": "2026-03-01T08:00:00-05:00",
+    }
+    (paid,) = mean("order_transactions/create", body).records
+    assert isinstance(paid, Payment)
+    assert paid.gift_card_ref == ref
