@@ -34,6 +34,7 @@ from trueup.canon.command import (
     decode_content,
     encode_content,
 )
+from trueup.canon.cost import Allocation, Cost, CostKind, CostOf
 from trueup.canon.count import CountEntry, CountLine, CountSheet, LineState, SheetState
 from trueup.canon.customer import Address, Consent, Customer, CustomerPerson
 from trueup.canon.dock import Arrival, ArrivalLine, ArrivalSource, Transfer, TransferLine
@@ -97,6 +98,7 @@ __all__ = [
     "ActivityPerson",
     "AdSpend",
     "Address",
+    "Allocation",
     "Arrival",
     "ArrivalLine",
     "ArrivalSource",
@@ -120,6 +122,9 @@ __all__ = [
     "CommandContent",
     "ConfirmShipment",
     "Consent",
+    "Cost",
+    "CostKind",
+    "CostOf",
     "CountEntry",
     "CountLine",
     "CountSheet",

@@ -23,7 +23,11 @@ class PurchaseState(StrEnum):
 
 
 class PurchaseLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One line: so many units of one SKU."""
+    """One line: so many units of one SKU.
+
+    Attributes:
+        weight_g, volume_cm3: of one unit, as it is packed; freight may be shared out by them.
+    """
 
     ref: str
     quantity: int
@@ -31,6 +35,8 @@ class PurchaseLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     quantity_received: int = 0
     cost: Money | None = None  # of one unit
     expected_on: date | None = None
+    weight_g: int | None = None
+    volume_cm3: int | None = None
 
 
 @register

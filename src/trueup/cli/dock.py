@@ -27,10 +27,12 @@ from trueup.cli.options import ConfigOption, JsonOption
 from trueup.cli.session import DONE, out, print_json, run
 from trueup.errors import ConfigError
 from trueup.kernel.clock import SystemClock
+from trueup.kernel.money import Money
 from trueup.ledger.sites import DEFAULT_SITE
 from trueup.records.expected import Document, incoming_of
 from trueup.session import Session
 from trueup.warehouse.book import Booked, Desk
+from trueup.warehouse.costing import read_money
 from trueup.warehouse.dock import Dock, arrival_of, purchase_of, transfer_of
 
 _Conn = psycopg.AsyncConnection[Any]
@@ -60,6 +62,23 @@ def new_purchase(
         str | None, typer.Option("--supplier", help="Who sends it.", show_default=False)
     ] = None,
     expected: ExpectedOption = None,
+    costs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--cost", metavar="SKU=AMOUNT", help="What one unit costs; again for more SKUs."
+        ),
+    ] = None,
+    currency: Annotated[
+        str | None, typer.Option("--currency", help="Of the costs.", show_default=False)
+    ] = None,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option("--weight", metavar="SKU=GRAMS", help="Of one unit; again for more SKUs."),
+    ] = None,
+    volumes: Annotated[
+        list[str] | None,
+        typer.Option("--volume", metavar="SKU=CM3", help="Of one unit; again for more SKUs."),
+    ] = None,
     site: Annotated[str, typer.Option("--site", help="Where it shall come.")] = DEFAULT_SITE,
     correct: CorrectOption = False,
     dry_run: DryRunOption = False,
@@ -68,9 +87,19 @@ def new_purchase(
 ) -> None:
     """Note a purchase order, where no other system holds it: trueup purchase new PO-7 LAMP=10."""
     now = SystemClock().now()
+    units = dict(read_lines(lines))
+    prices = _prices(costs or [], currency, units)
+    grams, space = _sizes("--weight", weights, units), _sizes("--volume", volumes, units)
     told = [
-        PurchaseLine(ref=str(number), sku=sku, quantity=units)
-        for number, (sku, units) in enumerate(read_lines(lines), start=1)
+        PurchaseLine(
+            ref=str(number),
+            sku=sku,
+            quantity=count,
+            cost=prices.get(sku),
+            weight_g=grams.get(sku),
+            volume_cm3=space.get(sku),
+        )
+        for number, (sku, count) in enumerate(units.items(), start=1)
     ]
     wanted = purchase_of(
         ref, told, site=site, now=now, expected_on=read_day(expected), supplier=supplier
@@ -80,6 +109,34 @@ def new_purchase(
         config,
         as_json=as_json,
     )
+
+
+def _prices(texts: list[str], currency: str | None, units: dict[str, int]) -> dict[str, Money]:
+    """Return what one unit costs, by SKU, of "SKU=AMOUNT"."""
+    if texts and currency is None:
+        raise typer.BadParameter("--currency: say of which currency the costs are, such as EUR.")
+    found = {}
+    for text in texts:
+        sku, _, amount = text.rpartition("=")
+        if sku not in units:
+            raise typer.BadParameter(f"--cost: write SKU=AMOUNT of a line, and not {text!r}.")
+        try:
+            found[sku] = read_money(amount, currency or "")
+        except ConfigError as error:
+            raise typer.BadParameter(f"--cost: {error.message}") from error
+        if found[sku].amount < 0:
+            raise typer.BadParameter(f"--cost: expected 0 or more, and found {text!r}.")
+    return found
+
+
+def _sizes(option: str, texts: list[str] | None, units: dict[str, int]) -> dict[str, int]:
+    try:
+        sizes = dict(read_lines(texts or []))
+    except typer.BadParameter as error:
+        raise typer.BadParameter(f"{option}: {error.message}") from error
+    if unknown := sorted(sizes.keys() - units):
+        raise typer.BadParameter(f"{option}: no line has the SKU {unknown[0]!r}.")
+    return {sku: size for sku, size in sizes.items() if size}
 
 
 @purchase.command("done")

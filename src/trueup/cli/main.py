@@ -56,6 +56,8 @@ _COMMANDS = {
     "reservations": _Command("reservations", "reservations", _KEEP),
     "money": _Command("money", "money", _LOOK),
     "journals": _Command("journals", "journals", _KEEP),
+    "costs": _Command("costs", "costs", _KEEP),
+    "margin": _Command("margin", "margin", _LOOK),
     "reconcile": _Command("reconcile", "reconcile", _KEEP),
     "replay": _Command("replay", "replay", _KEEP),
     "doctor": _Command("doctor", "doctor", _KEEP),

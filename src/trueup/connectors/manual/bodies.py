@@ -1,6 +1,7 @@
 """What a person may hand in: our own events, alone or in a list. The topic says which."""
 
 from trueup.connectors.manual import (
+    cost,
     count,
     dock,
     inspection,
@@ -27,12 +28,13 @@ FORMS = Forms(
         "count sheet": (count.SHEET_TOPIC,),
         "count entry": (count.ENTRY_TOPIC,),
         "count line": (count.LINE_TOPIC,),
+        "cost": (cost.TOPIC,),
     },
     topics=frozenset(
         (
             *(mapping.TOPIC, reservation.TOPIC, kit.TOPIC, rule.TOPIC),
             *(dock.ARRIVAL_TOPIC, dock.TRANSFER_TOPIC, dock.PURCHASE_TOPIC, inspection.TOPIC),
-            *(serial.PACK_TOPIC, serial.RULE_TOPIC),
+            *(serial.PACK_TOPIC, serial.RULE_TOPIC, cost.TOPIC),
             *(count.SHEET_TOPIC, count.ENTRY_TOPIC, count.LINE_TOPIC),
         )
     ),

@@ -8,7 +8,15 @@ import msgspec
 from trueup.canon.dock import Arrival, ArrivalLine, ArrivalSource, Transfer, TransferLine
 from trueup.canon.purchase import PurchaseLine, PurchaseOrder, PurchaseState
 from trueup.canon.serial import trimmed
-from trueup.connectors.manual.shape import Faults, lot_is_wrong, read_shape, serial_fault
+from trueup.connectors.manual.shape import (
+    AMOUNT_DIGITS_MAX,
+    CURRENCY,
+    Faults,
+    amount_is_wrong,
+    lot_is_wrong,
+    read_shape,
+    serial_fault,
+)
 from trueup.contract.connector import Mapped
 from trueup.kernel.limits import UNITS_MAX
 from trueup.kernel.money import Money
@@ -62,6 +70,8 @@ class _PurchaseLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     quantity: int
     cost: _Cost | None = None
     expected_on: date | None = None
+    weight_g: int | None = None
+    volume_cm3: int | None = None
 
 
 class PurchaseShape(_Told, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -156,6 +166,8 @@ def _purchase_of(shape: PurchaseShape) -> PurchaseOrder:
             quantity=line.quantity,
             cost=None if line.cost is None else Money(line.cost.amount, line.cost.currency),
             expected_on=line.expected_on,
+            weight_g=line.weight_g,
+            volume_cm3=line.volume_cm3,
         )
         for line in shape.lines
     )
@@ -260,4 +272,19 @@ def _purchase_faults(shape: PurchaseShape) -> Faults:
         (len(set(refs)) < len(refs), "/lines", "a ref of its own for each line"),
         (any("\x00" in each for each in refs), "/lines", "refs without U+0000"),
         (len(shape.supplier or "") > 255, "/supplier", "at most 255 characters"),
+        *_price_faults(shape),
+    )
+
+
+def _price_faults(shape: PurchaseShape) -> Faults:
+    costs = [line.cost for line in shape.lines if line.cost is not None]
+    sizes = [each for line in shape.lines for each in (line.weight_g, line.volume_cm3)]
+    wrong = any(amount_is_wrong(each.amount) or each.amount < 0 for each in costs)
+    return (
+        (wrong, "/lines", f"costs of 0 or more, of at most {AMOUNT_DIGITS_MAX} decimals"),
+        (any(not CURRENCY.fullmatch(each.currency) for each in costs), "/lines", "such as EUR"),
+        (
+            any(each is not None and not 0 < each <= UNITS_MAX for each in sizes),
+            *("/lines", f"weights and volumes of 1 to {UNITS_MAX}"),
+        ),
     )

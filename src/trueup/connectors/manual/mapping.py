@@ -8,6 +8,7 @@ import msgspec
 from trueup.canon.inventory import MovementKind, StockMovement
 from trueup.canon.serial import trimmed
 from trueup.connectors.manual import (
+    cost,
     count,
     dock,
     inspection,
@@ -135,6 +136,7 @@ _READERS = {
     kit.TOPIC: kit.map_kit,
     match.TOPIC: match.map_match,
     rule.TOPIC: rule.map_rule,
+    cost.TOPIC: cost.map_cost,
     count.SHEET_TOPIC: count.map_sheet,
     count.ENTRY_TOPIC: count.map_entry,
     count.LINE_TOPIC: count.map_line,

@@ -1,6 +1,8 @@
 """Read one of our own bodies strictly: the record it tells, or what is wrong with it. Pure."""
 
+import re
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from typing import TypeVar
 
 import msgspec
@@ -14,8 +16,20 @@ ShapeT = TypeVar("ShapeT")
 
 LOT_CHARS_MAX = 100
 
+AMOUNT_MAX = Decimal(10) ** 12
+AMOUNT_DIGITS_MAX = 6
+CURRENCY = re.compile(r"[A-Z]{3}")
+
 Faults = Iterable[tuple[bool, str, str]]
 """What might be wrong: whether it is, where, and what was expected."""
+
+
+def amount_is_wrong(amount: Decimal) -> bool:
+    """Whether an amount is no sum of money: endless, too large or of too many digits."""
+    if not amount.is_finite() or abs(amount) >= AMOUNT_MAX:
+        return True
+    exponent = amount.as_tuple().exponent
+    return isinstance(exponent, int) and -exponent > AMOUNT_DIGITS_MAX
 
 
 def lot_is_wrong(lot: str | None) -> bool:

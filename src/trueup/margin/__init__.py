@@ -1,0 +1,1 @@
+"""What goods cost, and what orders earn."""
