@@ -18,7 +18,7 @@ from trueup.intake.claim import claim_events, load_events
 from trueup.intake.connections import create_connection
 from trueup.intake.model import NewEvent
 from trueup.intake.partitions import hold_partition
-from trueup.intake.reads import fates_of_events
+from trueup.intake.reads import fates_of_events, name_connections
 from trueup.kernel.limits import BATCH_EVENTS_MAX, COMMIT_EVENTS_MAX
 from trueup.ledger.kitting import newer_kits
 from trueup.pipeline import Applier
@@ -160,6 +160,14 @@ async def _know(conn: Conn, hub: Hub, connection_id: int) -> None:
             "The connection of this event was removed, so nothing can be booked for it.",
             connection_id=connection_id,
         )
+
+
+async def learn_connections(conn: Conn, hub: Hub) -> dict[int, str]:
+    """Make sure that the hub knows every connection; returns their names by number."""
+    names = {row["connection_id"]: row["name"] for row in await name_connections(conn)}
+    if names.keys() - hub.connections.keys():
+        await refresh_connections(conn, hub)
+    return names
 
 
 async def learn_kits(conn: Conn, hub: Hub) -> None:

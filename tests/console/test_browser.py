@@ -122,7 +122,7 @@ def test_no_page_scrolls_sideways_or_complains(
     with opened(browser, site.link(), viewport=size, color_scheme=scheme) as (page, wrong):
         firsts = (f'[data-part="{part}"] tbody a' for part in ("orders", "stock", "feed"))
         found = [page.locator(first).first.get_attribute("href") for first in firsts]
-        for link in ("/", "/parked", "/phantoms", *found):
+        for link in ("/", "/parked", "/phantoms", "/returns", "/margin?by=skus", *found):
             page.goto(f"{site.url}{link}")
             wide = page.evaluate("document.documentElement.scrollWidth")
             assert wide <= width, (link, wide)

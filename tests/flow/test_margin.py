@@ -1,5 +1,6 @@
 """True cost and margin, from purchase orders, the dock and a shop to commands."""
 
+import asyncio
 import csv
 import io
 from decimal import Decimal
@@ -9,9 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.console.site import Site, serving
+from tests.console.world import World
 from tests.flow.command import Commands
 from tests.flow.test_inspections import DAY
-from tests.support.spine import Spine, open_spine
+from tests.support.spine import KEY, Spine, open_spine
+from trueup.govern.vault import Vault
 from trueup.intake.model import NewEvent
 
 pytestmark = pytest.mark.anyio
@@ -85,7 +89,7 @@ async def test_landed_cost_reaches_what_went_before_it_was_told(
         await buy_in(trueup)
         await spine.take(*sold(spine, 7, "LAMP", "50.00"))
         before = await trueup.in_thread("costs", "layers", "LAMP")
-        assert (before["layers"][0]["cost"], before["layers"][0]["basis"]) == ("40.00", "told")
+        assert (before["layers"][0]["cost"], before["layers"][0]["certainty"]) == ("40.00", "told")
         assert (await freight(trueup, "--dry-run"))["dry_run"] is True
         assert (await trueup.in_thread("costs", "layers", "LAMP")) == before
         await freight(trueup)
@@ -114,11 +118,11 @@ async def test_margins_by_order_sku_and_channel_agree(database_url: str, trueup:
         rows = {row["label"]: row for row in orders["rows"]}
         lamp, tee = rows["#1007"], rows["#1008"]
         assert (lamp["revenue"]["amount"], lamp["goods"]["amount"]) == ("50.00", "14.50")
-        assert lamp["shipping"] == {"amount": "4.90", "basis": "told", "how": "told: shipping"}
+        assert lamp["shipping"] == {"amount": "4.90", "certainty": "told", "how": "told: shipping"}
         assert lamp["margin"] == "30.60"
-        assert (lamp["fees"]["basis"], lamp["basis"]) == ("unknown", "unknown")
+        assert (lamp["fees"]["certainty"], lamp["certainty"]) == ("unknown", "unknown")
         # What it cost to send the other one is the mean of those that tell it.
-        assert (tee["shipping"]["amount"], tee["shipping"]["basis"]) == ("4.90", "estimated")
+        assert (tee["shipping"]["amount"], tee["shipping"]["certainty"]) == ("4.90", "estimated")
         assert tee["goods"]["amount"] == "2.50"
         [channel] = (await trueup.in_thread("margin", "channels", *MARCH))["rows"]
         skus = (await trueup.in_thread("margin", "skus", *MARCH))["rows"]
@@ -175,20 +179,89 @@ async def test_a_refund_and_a_unit_that_came_back_leave_the_margin(
 async def test_a_table_for_spreadsheets_and_one_for_people(
     database_url: str, trueup: Commands
 ) -> None:
-    import asyncio
-
     async with open_spine(database_url) as spine:
         await buy_in(trueup)
         await spine.take(*sold(spine, 7, "LAMP", "50.00", name="=1+1"))
         status, text = await asyncio.to_thread(trueup.run, "margin", "orders", *MARCH, "--csv")
         assert status == 0
         [row] = csv.DictReader(io.StringIO(text))
-        assert (row["revenue"], row["goods"], row["goods_basis"]) == ("50.00", "10.00", "told")
+        assert (row["revenue"], row["goods"], row["goods_certainty"]) == ("50.00", "10.00", "told")
         assert not row["label"].startswith("=")
         status, shown = await asyncio.to_thread(trueup.run, "margin", "orders", *MARCH)
         assert status == 0
         assert "unknown in part" in shown
         assert (await asyncio.to_thread(trueup.run, "costs", "layers", "LAMP"))[0] == 0
+
+
+async def test_pages_and_api_show_what_commands_tell(database_url: str, trueup: Commands) -> None:
+    async with open_spine(database_url) as spine:
+        with serving(database_url, World(database_url, Vault(KEY)), key=KEY) as site:
+            lines = [
+                {"sku": "LAMP", "quantity": 4, "cost": {"amount": "10.00", "currency": "EUR"}},
+            ]
+            came = [{"sku": "LAMP", "quantity": 4}]
+            cost = {
+                "ref": "F-7",
+                "kind": "duty",
+                "amount": {"amount": "2.00", "currency": "EUR"},
+                "of": "purchase",
+                "of_ref": "PO-7",
+            }
+            with site.program() as program:
+                told = [
+                    program.post("/api/v1/purchases", json={"ref": "PO-7", "lines": lines}),
+                    program.post(
+                        "/api/v1/arrivals",
+                        json={
+                            "ref": "a-1",
+                            "site": "main",
+                            "source": "purchase",
+                            "source_ref": "PO-7",
+                            "lines": came,
+                        },
+                    ),
+                    program.post("/api/v1/costs", json=cost),
+                ]
+                assert [each.status_code for each in told] == [201] * 3, [e.text for e in told]
+                assert program.post("/api/v1/costs", json=cost).status_code == 200
+                other = cost | {"amount": {"amount": "3.00", "currency": "EUR"}}
+                assert program.post("/api/v1/costs", json=other).status_code == 409
+                for field in ("kind", "of", "amount"):
+                    wrong = program.post("/api/v1/costs", json=cost | {field: "x"})
+                    assert wrong.status_code == 400, wrong.text
+            await spine.take(*sold(spine, 7, "LAMP", "50.00"))
+            await asyncio.to_thread(shown, site)
+        [row] = (await trueup.in_thread("margin", "orders", *MARCH))["rows"]
+        assert row["goods"]["amount"] == "10.50"
+
+
+def shown(site: Site) -> None:
+    """Ask the API and the page for the one order there is."""
+    days = {"first": "2026-03-01", "last": "2026-03-31"}
+    with site.program() as program:
+        costs = program.get("/api/v1/costs/LAMP").json()
+        assert costs["layers"][0]["cost"] == {"amount": "42.00", "currency": "EUR"}
+        assert costs["left"]["cost"] == [{"amount": "31.50", "currency": "EUR"}]
+        assert program.get("/api/v1/costs/NOTHING").status_code == 404
+        whole = program.get("/api/v1/margin/orders", params=days).json()
+        [row] = whole["rows"]
+        assert (row["goods"]["amount"], row["margin"]) == ("10.50", "39.50")
+        assert (row["goods"]["certainty"], row["certainty"]) == ("told", "unknown")
+        assert program.get("/api/v1/margin/days").status_code == 404
+        late = {"first": "2026-03-02", "last": "2026-03-01"}
+        assert program.get("/api/v1/margin/orders", params=late).status_code in {400, 422}
+        assert program.get("/api/v1/margin/orders", params={"connection": "x"}).status_code == 404
+    with site.reader() as person:
+        for by in ("channels", "skus", "orders"):
+            page = person.get("/margin", params=days | {"by": by})
+            assert page.status_code == 200, page.text
+            assert page.text.count("<svg") == 2, "a picture for wide screens, and one for narrow"
+            assert "39.50 EUR" in page.text
+        twin = person.get("/margin.json", params=days | {"by": "orders"}).json()
+        assert twin["rows"][0]["margin"] == "39.50"
+        assert f'<a href="/orders/north/{twin["rows"][0]["ref"]}">#1007</a>' in page.text
+        assert "Nothing was sold" in person.get("/margin", params={"last": "2026-02-01"}).text
+        assert person.get("/margin", params=late).status_code == 400
 
 
 @pytest.mark.parametrize(

@@ -191,10 +191,11 @@ async def test_commands_tell_it_and_end_with_what_they_found(
 
 
 async def test_pages_and_api_show_the_facts_with_their_evidence(database_url: str) -> None:
-    async with open_spine(database_url) as spine:
-        ordered, sent, _ = sold(spine, 7, "TEE", 2)
-        await spine.take(ordered, sent, asked(spine, ordered), refunded(spine, ordered))
-        with serving(database_url, World(database_url, Vault(KEY)), key=KEY) as site:
+    with serving(database_url, World(database_url, Vault(KEY)), key=KEY) as site:
+        # Connected after the web process has started: it learns of it.
+        async with open_spine(database_url) as spine:
+            ordered, sent, _ = sold(spine, 7, "TEE", 2)
+            await spine.take(ordered, sent, asked(spine, ordered), refunded(spine, ordered))
             number = api_shows(site)
             pages_show(site, number)
 

@@ -15,6 +15,7 @@ from trueup.api.v1_counts import count_routes
 from trueup.api.v1_dock import dock_routes
 from trueup.api.v1_journals import journal_routes
 from trueup.api.v1_matches import match_routes
+from trueup.api.v1_margin import margin_routes
 from trueup.api.v1_model import (
     After,
     ChannelView,
@@ -246,6 +247,7 @@ def v1_routes() -> ControllerRouterHandler:
             *brake_routes(),
             *count_routes(),
             *return_routes(),
+            *margin_routes(),
         ],
         tags=["v1"],
     )

@@ -29,6 +29,7 @@ from trueup.ledger.fefo import Lot, Shelf, pick
 from trueup.ledger.lots import shelves_of
 from trueup.records.expected import Document, Incoming, incoming_of
 from trueup.warehouse.book import Booked, Desk, Move
+from trueup.warehouse.costing import read_money
 from trueup.warehouse.dock import Dock, arrival_of, purchase_of, transfer_of
 from trueup.warehouse.inspecting import Inspecting, inspection_of
 
@@ -118,11 +119,26 @@ class TransferWanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     dry_run: bool = False
 
 
+class MoneyWanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An exact amount as text, and its ISO 4217 currency."""
+
+    amount: Annotated[str, msgspec.Meta(max_length=30, pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
+    currency: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
+
+
+class PurchasedLine(SentLine, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Units of one SKU that are ordered; cost, weight and volume are of one unit."""
+
+    cost: MoneyWanted | None = None
+    weight_g: SomeUnits | None = None
+    volume_cm3: SomeUnits | None = None
+
+
 class PurchaseWanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is ordered at a supplier, where no other system holds the order."""
 
     ref: Name
-    lines: Annotated[list[SentLine], msgspec.Meta(min_length=1, max_length=LINES_MAX)]
+    lines: Annotated[list[PurchasedLine], msgspec.Meta(min_length=1, max_length=LINES_MAX)]
     site: Name = "main"
     supplier: Text | None = None
     expected_on: date | None = None
@@ -295,7 +311,14 @@ async def book_purchase(
     _check_sum([line.quantity for line in data.lines])
     desk = Desk(request.app.state.hub)
     lines = [
-        PurchaseLine(ref=str(number), sku=line.sku, quantity=line.quantity)
+        PurchaseLine(
+            ref=str(number),
+            sku=line.sku,
+            quantity=line.quantity,
+            cost=None if line.cost is None else read_money(line.cost.amount, line.cost.currency),
+            weight_g=line.weight_g,
+            volume_cm3=line.volume_cm3,
+        )
         for number, line in enumerate(data.lines, start=1)
     ]
     purchase = purchase_of(

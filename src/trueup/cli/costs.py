@@ -121,7 +121,7 @@ def layers(
             cost = "" if each.cost is None else f"{each.cost.amount:,f} {each.cost.currency}"
             when = each.at.isoformat(sep=" ", timespec="minutes")
             cells = (when, escape(each.key), str(each.units), cost)
-            table.add_row(*cells, each.basis.value, escape(each.how))
+            table.add_row(*cells, each.certainty.value, escape(each.how))
         out.print(table)
         sums = ", ".join(f"{amount:,f} {code}" for code, amount in costed.left.cost.items())
         out.print(f"{costed.left.units} are left, at {sums or 'no known cost'}.")
@@ -136,7 +136,7 @@ def plain_layer(layer: Layer) -> dict[str, Any]:
         "units": layer.units,
         "cost": None if layer.cost is None else f"{layer.cost.amount:f}",
         "currency": None if layer.cost is None else layer.cost.currency,
-        "basis": layer.basis,
+        "certainty": layer.certainty,
         "how": layer.how,
     }
 
@@ -146,6 +146,6 @@ def plain_taken(taken: Taken) -> dict[str, Any]:
     return {
         "units": taken.units,
         "cost": {code: f"{amount:f}" for code, amount in taken.cost.items()},
-        "basis": taken.basis,
+        "certainty": taken.certainty,
         "how": list(taken.how),
     }

@@ -16,7 +16,7 @@ from trueup.intake.connections import find_account
 from trueup.kernel.clock import SystemClock
 from trueup.margin.earned import Earned, Figure
 from trueup.margin.groups import FIGURES
-from trueup.margin.layers import Basis, Method
+from trueup.margin.layers import Certainty, Method
 from trueup.margin.reads import By, read_margins, span_of, totals_of
 from trueup.session import Session
 
@@ -89,23 +89,23 @@ def plain_earned(row: Earned) -> dict[str, Any]:
         **figures,
         "margin": f"{row.margin:f}",
         "share": row.share,
-        "basis": row.basis,
+        "certainty": row.certainty,
     }
 
 
 def _plain(figure: Figure) -> dict[str, str]:
-    return {"amount": f"{figure.amount:f}", "basis": figure.basis.value, "how": figure.how}
+    return {"amount": f"{figure.amount:f}", "certainty": figure.certainty.value, "how": figure.how}
 
 
 def _write_csv(rows: Sequence[Earned]) -> None:
-    heads = [head for name in FIGURES for head in (name, f"{name}_basis", f"{name}_how")]
+    heads = [head for name in FIGURES for head in (name, f"{name}_certainty", f"{name}_how")]
     writer = csv.writer(sys.stdout, lineterminator="\n")
     named = ("key", "label", "connection", "currency", "units")
-    writer.writerow([*named, *heads, "margin", "margin_basis"])
+    writer.writerow([*named, *heads, "margin", "margin_certainty"])
     for row in rows:
         cells = [cell for name in FIGURES for cell in _plain(getattr(row, name)).values()]
         own = (_safe(row.key), _safe(row.label), _safe(row.connection), row.currency, row.units)
-        writer.writerow([*own, *cells, f"{row.margin:f}", row.basis.value])
+        writer.writerow([*own, *cells, f"{row.margin:f}", row.certainty.value])
 
 
 def _safe(text: str) -> str:
@@ -121,7 +121,7 @@ def _show(rows: Sequence[Earned]) -> None:
     for row in [*rows[:_SHOWN], *totals_of(rows)]:
         cells = [_cell(getattr(row, name)) for name in FIGURES]
         share = "" if row.share is None else f"{row.share:.1%}"
-        whole = f"{row.margin:,f} {row.currency}{_MARKS[row.basis]}"
+        whole = f"{row.margin:,f} {row.currency}{_MARKS[row.certainty]}"
         table.add_row(escape(row.label), str(row.units), *cells, whole, share)
     out.print(table)
     out.print("~ estimated, ? unknown in part and counted as nothing; --csv says from what.")
@@ -129,8 +129,8 @@ def _show(rows: Sequence[Earned]) -> None:
         out.print(f"The first {_SHOWN} of {len(rows)}; --json and --csv tell all.")
 
 
-_MARKS = {Basis.TOLD: "", Basis.ESTIMATED: " ~", Basis.UNKNOWN: " ?"}
+_MARKS = {Certainty.TOLD: "", Certainty.ESTIMATED: " ~", Certainty.UNKNOWN: " ?"}
 
 
 def _cell(figure: Figure) -> str:
-    return f"{figure.amount:,f}{_MARKS[figure.basis]}"
+    return f"{figure.amount:,f}{_MARKS[figure.certainty]}"

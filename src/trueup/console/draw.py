@@ -1,15 +1,19 @@
 """Draw a chart: one specification, as SVG for pages and as PNG for messages."""
 
+import json
 from collections.abc import Sequence
 from functools import cache
 from types import ModuleType
 from typing import Any, Final
+
+import msgspec
 
 from trueup.console.fact import Chance, Chart
 
 WIDTH: Final = 640
 NARROW_WIDTH: Final = 290
 HEIGHT: Final = 200
+_LABEL_CHARS_MAX: Final = 24
 
 # In pages the colours are the page's own: each stands for a variable of the style sheet.
 _LINE: Final = "#2f5bd7"
@@ -75,6 +79,27 @@ def specify_trade(chances: Sequence[Chance], *, width: int = WIDTH) -> dict[str,
     return _styled(alt.layer(line, dots), width)
 
 
+class Bar(msgspec.Struct, frozen=True, kw_only=True):
+    """One bar of a picture: what it is of, and how long it is; below zero it goes to the left."""
+
+    label: str
+    value: float
+
+
+def specify_bars(bars: Sequence[Bar], *, width: int = WIDTH) -> dict[str, Any]:
+    """Return the specification of lying bars, in their order."""
+    alt = _altair()
+    rows = [{"label": f"{n}", "name": bar.label, "value": bar.value} for n, bar in enumerate(bars)]
+    names = {row["label"]: str(row["name"])[:_LABEL_CHARS_MAX] for row in rows}
+    shown = alt.Axis(labelExpr=f"{json.dumps(names)}[datum.value]", labelLimit=width // 3)
+    y = alt.Y("label:N", title=None, sort=None, axis=shown)
+    x = alt.X("value:Q", title=None, axis=alt.Axis(tickCount=width // 110, format="~s"))
+    base = alt.Chart(alt.InlineData(values=rows)).encode(x=x, y=y)
+    drawn = base.mark_bar(color=_LINE, height=12)
+    zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule(color=_ZERO, strokeWidth=1)
+    return _styled(alt.layer(drawn, zero.encode(x=alt.X("zero:Q"))), width)
+
+
 def _styled(layers: Any, width: int) -> dict[str, Any]:  # noqa: ANN401 - a chart of Altair
     styled = (
         layers.properties(width=width, height=HEIGHT, padding=4)
@@ -113,6 +138,13 @@ def draw_trade_page(chances: Sequence[Chance]) -> str:
     """Return a trade for a page: one picture for wide screens, one for narrow ones."""
     wide = specify_trade(chances, width=WIDTH - 60)
     narrow = specify_trade(chances, width=NARROW_WIDTH - 60)
+    return _drawn(wide, "wide") + _drawn(narrow, "narrow")
+
+
+def draw_bars_page(bars: Sequence[Bar]) -> str:
+    """Return bars for a page: one picture for wide screens, one for narrow ones."""
+    wide = specify_bars(bars, width=WIDTH - 120)
+    narrow = specify_bars(bars, width=NARROW_WIDTH - 110)
     return _drawn(wide, "wide") + _drawn(narrow, "narrow")
 
 

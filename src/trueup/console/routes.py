@@ -22,6 +22,7 @@ from trueup.console.event_page import read_event
 from trueup.console.fact import Chance, Chart
 from trueup.console.live import Live, live_values
 from trueup.console.loops import return_handlers
+from trueup.console.margin_page import margin_handlers
 from trueup.console.pages import read_order, read_parked, read_sku
 from trueup.console.parity_page import read_parity
 from trueup.console.phantoms import phantom_handlers
@@ -101,6 +102,7 @@ def console_routes() -> list[ControllerRouterHandler]:
             *dock_handlers(),
             *phantom_handlers(),
             *return_handlers(),
+            *margin_handlers(),
             *serial_handlers(),
         ],
         dependencies={"desk": Provide(give_desk)},

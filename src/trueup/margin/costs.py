@@ -20,7 +20,7 @@ from trueup.hub import Hub
 from trueup.kernel.money import Money
 from trueup.ledger.moved import Moved, units_moved
 from trueup.margin.landed import Came, layers_of
-from trueup.margin.layers import Basis, Costed, Gone, Layer, Method, cost_of_gone
+from trueup.margin.layers import Certainty, Costed, Gone, Layer, Method, cost_of_gone
 from trueup.records.owners import merge_tellings, read_tellings
 from trueup.records.reads import page_records
 from trueup.records.sales import bodies_of_records, places_of_records
@@ -77,12 +77,12 @@ class Prices(msgspec.Struct, frozen=True, kw_only=True):
         priced = [line for line in (*by_ref, *lines) if line.cost is not None]
         return name, next(iter((*priced, *by_ref, *lines)), None)
 
-    def usual(self, sku: str) -> tuple[Money | None, Basis, str]:
+    def usual(self, sku: str) -> tuple[Money | None, Certainty, str]:
         """Return what a unit of a SKU is said to cost in general."""
         known = self.products.get(sku)
         if known is None:
-            return None, Basis.UNKNOWN, "nobody tells what it cost"
-        return known[0], Basis.ESTIMATED, known[1]
+            return None, Certainty.UNKNOWN, "nobody tells what it cost"
+        return known[0], Certainty.ESTIMATED, known[1]
 
 
 async def read_costs(
@@ -205,8 +205,10 @@ async def _came_and_gone(
         if units > 0:
             gone[sku].append(Gone(at, name, units))
         elif units < 0:
-            price, basis, how = prices.usual(sku)
-            came.append(Came(at, f"found/{name}", sku, -units, None, price, basis, f"found: {how}"))
+            price, certainty, how = prices.usual(sku)
+            came.append(
+                Came(at, f"found/{name}", sku, -units, None, price, certainty, f"found: {how}")
+            )
     return came, gone
 
 
@@ -219,11 +221,11 @@ def _gone_key(moved: Moved, place: Row | None) -> str:
 def _came(moved: Moved, record: Record | None, place: Row | None, prices: Prices) -> Came:
     """Return what came with one record, with what is said of its price."""
     key = f"{place['kind']}/{place['ref']}" if place is not None else f"record/{moved.record_id}"
-    price, basis, how = prices.usual(moved.sku)
-    plain = Came(moved.moved_at, key, moved.sku, moved.came, None, price, basis, how)
+    price, certainty, how = prices.usual(moved.sku)
+    plain = Came(moved.moved_at, key, moved.sku, moved.came, None, price, certainty, how)
     if isinstance(record, StockMovement) and record.cost is not None:
         told = f"told with movement {record.ref}"
-        return plain._replace(price=record.cost, basis=Basis.TOLD, how=told)
+        return plain._replace(price=record.cost, certainty=Certainty.TOLD, how=told)
     if not isinstance(record, Arrival):
         return plain
     name, line = prices.of_arrival(record, moved.sku)
@@ -232,7 +234,7 @@ def _came(moved: Moved, record: Record | None, place: Row | None, prices: Prices
     sized = plain._replace(purchase=name, weight_g=line.weight_g, volume_cm3=line.volume_cm3)
     if line.cost is None:
         return sized
-    return sized._replace(price=line.cost, basis=Basis.TOLD, how=f"purchase order {name}")
+    return sized._replace(price=line.cost, certainty=Certainty.TOLD, how=f"purchase order {name}")
 
 
 def value_of_stock(book: CostBook) -> dict[str, Decimal]:

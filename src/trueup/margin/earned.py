@@ -6,7 +6,7 @@ advertising. Numbers of another currency than the order's are not counted, and t
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
@@ -23,7 +23,7 @@ from trueup.ledger.kits import Kits
 from trueup.ledger.money import EXACT, MoneyAccount, Teller
 from trueup.ledger.rules import is_stocked
 from trueup.ledger.sold import money_of_sale
-from trueup.margin.layers import Basis, Taken
+from trueup.margin.layers import Certainty, Taken, least_known
 from trueup.margin.shares import share_out
 
 _NOTHING: Final = Decimal(0)
@@ -40,7 +40,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     """An exact amount, how it is known, and from what, in words."""
 
     amount: Decimal = _NOTHING
-    basis: Basis = Basis.TOLD
+    certainty: Certainty = Certainty.TOLD
     how: str = ""
 
 
@@ -75,10 +75,10 @@ class Earned(msgspec.Struct, frozen=True, kw_only=True):
         return rest
 
     @property
-    def basis(self) -> Basis:
+    def certainty(self) -> Certainty:
         """How the margin is known: as well as its least known number."""
         return least_known(
-            each.basis
+            each.certainty
             for each in (
                 *(self.revenue, self.refunds, self.goods),
                 *(self.fees, self.shipping, self.ads),
@@ -112,12 +112,6 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
     goods: Mapping[str, Taken] = {}
 
 
-def least_known(bases: Iterable[Basis]) -> Basis:
-    """Return how a sum is known by how its parts are."""
-    found = set(bases)
-    return next((b for b in (Basis.UNKNOWN, Basis.ESTIMATED) if b in found), Basis.TOLD)
-
-
 def earned_of(sale: Sale, kits: Kits, usual: Mapping[str, tuple[Money, str]]) -> Earned:
     """Return what an order earned by what was told; what was not told is unknown, and nothing.
 
@@ -143,7 +137,7 @@ def earned_of(sale: Sale, kits: Kits, usual: Mapping[str, tuple[Money, str]]) ->
     told = Figure(amount=revenue, how="the order, net of tax and discounts")
     if unplaced:
         how = f"{unplaced} of the order's total is in none of its parts"
-        told = Figure(amount=revenue, basis=Basis.ESTIMATED, how=how)
+        told = Figure(amount=revenue, certainty=Certainty.ESTIMATED, how=how)
     return Earned(
         key=f"{sale.connection}/{order.ref}",
         label=order.number or order.ref,
@@ -177,25 +171,25 @@ def parts_wanted(order: Order, kits: Kits) -> Counter[str]:
 
 def _goods(sale: Sale, kits: Kits, usual: Mapping[str, tuple[Money, str]]) -> Figure:
     code, amount = sale.order.currency, _NOTHING
-    bases, how = {Basis.TOLD}, dict[str, None]()
+    certainties, how = {Certainty.TOLD}, dict[str, None]()
     for sku, taken in sorted(sale.goods.items()):
         amount = EXACT.add(amount, taken.cost.get(code, _NOTHING))
-        bases.add(taken.basis)
+        certainties.add(taken.certainty)
         how |= dict.fromkeys(taken.how)
         for other in sorted(taken.cost.keys() - {code}):
-            bases.add(Basis.UNKNOWN)
+            certainties.add(Certainty.UNKNOWN)
             how[f"{sku} cost {taken.cost[other]} {other}, and that is not in it"] = None
     gone = Counter({sku: taken.units for sku, taken in sale.goods.items()})
     for sku, units in sorted((parts_wanted(sale.order, kits) - gone).items()):
         price = usual.get(sku)
         if price is None or price[0].currency != code:
-            bases.add(Basis.UNKNOWN)
+            certainties.add(Certainty.UNKNOWN)
             how[f"{units} {sku} have not left, and nobody tells what they cost"] = None
             continue
-        bases.add(Basis.ESTIMATED)
+        certainties.add(Certainty.ESTIMATED)
         amount = EXACT.add(amount, EXACT.multiply(price[0].amount, Decimal(units)))
         how[f"{units} {sku} have not left: {price[1]}"] = None
-    return Figure(amount=amount, basis=least_known(bases), how="; ".join(how))
+    return Figure(amount=amount, certainty=least_known(certainties), how="; ".join(how))
 
 
 def _fees(sale: Sale) -> Figure:
@@ -210,20 +204,20 @@ def _fees(sale: Sale) -> Figure:
     if not count:
         how = "no entry of a provider's account tells it"
         how = how if not foreign else "it was taken in another currency"
-        return Figure(basis=Basis.UNKNOWN, how=how)
-    basis = Basis.UNKNOWN if foreign else Basis.TOLD
-    return Figure(amount=amount, basis=basis, how=f"{count} entries of providers' accounts")
+        return Figure(certainty=Certainty.UNKNOWN, how=how)
+    certainty = Certainty.UNKNOWN if foreign else Certainty.TOLD
+    return Figure(amount=amount, certainty=certainty, how=f"{count} entries of providers' accounts")
 
 
 def _shipping(sale: Sale) -> Figure:
     code = sale.order.currency
     own = [each for each in sale.costs if each.amount.currency == code]
     if not sale.costs:
-        return Figure(basis=Basis.UNKNOWN, how="no cost of sending it is told")
+        return Figure(certainty=Certainty.UNKNOWN, how="no cost of sending it is told")
     amount = sum((each.amount.amount for each in own), _NOTHING)
-    basis = Basis.TOLD if len(own) == len(sale.costs) else Basis.UNKNOWN
+    certainty = Certainty.TOLD if len(own) == len(sale.costs) else Certainty.UNKNOWN
     kinds = ", ".join(sorted({each.cost_kind.value for each in sale.costs}))
-    return Figure(amount=amount, basis=basis, how=f"told: {kinds}")
+    return Figure(amount=amount, certainty=certainty, how=f"told: {kinds}")
 
 
 # -- what is not told ------------------------------------------------------------------------------
@@ -254,14 +248,14 @@ _Rate = tuple[Decimal, Decimal, int]
 
 
 def _fee_rate(rows: Sequence[Earned]) -> _Rate | None:
-    told = [r for r in rows if r.fees.basis is Basis.TOLD and r.revenue.amount > 0]
+    told = [r for r in rows if r.fees.certainty is Certainty.TOLD and r.revenue.amount > 0]
     fees = sum((r.fees.amount for r in told), _NOTHING)
     revenue = sum((r.revenue.amount for r in told), _NOTHING)
     return (fees, revenue, len(told)) if told else None
 
 
 def _mean_shipping(rows: Sequence[Earned]) -> _Rate | None:
-    told = [r for r in rows if r.shipping.basis is Basis.TOLD]
+    told = [r for r in rows if r.shipping.certainty is Certainty.TOLD]
     total = sum((r.shipping.amount for r in told), _NOTHING)
     return (total, Decimal(len(told)), len(told)) if told else None
 
@@ -270,18 +264,22 @@ def _part(rate: _Rate, of: Decimal, currency: str) -> Decimal:
     return Money(rate[0] * of / rate[1], currency).rounded().amount
 
 
+def _is_untold(figure: Figure) -> bool:
+    return figure.certainty is Certainty.UNKNOWN and not figure.amount
+
+
 def _estimate(
     row: Earned, fees: _Rate | None, shipping: _Rate | None, ads: Figure | None
 ) -> Earned:
     changes: dict[str, Figure] = {} if ads is None else {"ads": ads}
-    if row.fees.basis is Basis.UNKNOWN and not row.fees.amount and fees is not None:
+    if fees is not None and _is_untold(row.fees):
         how = f"the share that fees are of the revenue of {fees[2]} orders of {row.connection}"
         amount = _part(fees, max(row.revenue.amount, _NOTHING), row.currency)
-        changes["fees"] = Figure(amount=amount, basis=Basis.ESTIMATED, how=how)
-    if row.shipping.basis is Basis.UNKNOWN and not row.shipping.amount and shipping is not None:
+        changes["fees"] = Figure(amount=amount, certainty=Certainty.ESTIMATED, how=how)
+    if shipping is not None and _is_untold(row.shipping):
         how = f"the mean of {shipping[2]} orders of {row.connection}"
         amount = _part(shipping, Decimal(1), row.currency) if row.units else _NOTHING
-        changes["shipping"] = Figure(amount=amount, basis=Basis.ESTIMATED, how=how)
+        changes["shipping"] = Figure(amount=amount, certainty=Certainty.ESTIMATED, how=how)
     return msgspec.structs.replace(row, **changes) if changes else row
 
 
@@ -299,5 +297,5 @@ def _ad_shares(
         weights = [max(row.revenue.amount, _NOTHING) for row in of]
         how = f"a share of what advertising cost on {key[0]}, by revenue"
         for row, amount in zip(of, share_out(ads[key], weights, key[1]), strict=True):
-            found[row.key] = Figure(amount=amount, basis=Basis.ESTIMATED, how=how)
+            found[row.key] = Figure(amount=amount, certainty=Certainty.ESTIMATED, how=how)
     return found

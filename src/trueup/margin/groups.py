@@ -11,8 +11,8 @@ from trueup.canon.refund import Refund
 from trueup.ledger.kits import Kits
 from trueup.ledger.money import EXACT
 from trueup.ledger.rules import is_stocked
-from trueup.margin.earned import Earned, Figure, Sale, least_known
-from trueup.margin.layers import Basis
+from trueup.margin.earned import Earned, Figure, Sale
+from trueup.margin.layers import Certainty, least_known
 from trueup.margin.shares import share_out
 
 _NOTHING: Final = Decimal(0)
@@ -52,13 +52,13 @@ def _sum(figures: Sequence[Figure]) -> Figure:
     amount = _NOTHING
     for each in figures:
         amount = EXACT.add(amount, each.amount)
-    basis = least_known(each.basis for each in figures)
-    told = sum(each.basis is basis for each in figures)
-    hows = list(dict.fromkeys(each.how for each in figures if each.basis is basis and each.how))
+    certainty = least_known(each.certainty for each in figures)
+    like_it = [each.how for each in figures if each.certainty is certainty]
+    hows = list(dict.fromkeys(filter(None, like_it)))
     how = "; ".join(hows[:_HOWS_MAX]) + ("; and more" if len(hows) > _HOWS_MAX else "")
-    if basis is not Basis.TOLD:
-        how = f"{told} of {len(figures)} are {basis.value}: {how}"
-    return Figure(amount=amount, basis=basis, how=how)
+    if certainty is not Certainty.TOLD:
+        how = f"{len(like_it)} of {len(figures)} are {certainty.value}: {how}"
+    return Figure(amount=amount, certainty=certainty, how=how)
 
 
 def split_by_line(sale: Sale, row: Earned, kits: Kits) -> list[Earned]:
@@ -96,10 +96,10 @@ def split_by_line(sale: Sale, row: Earned, kits: Kits) -> list[Earned]:
 
 
 def _figure(whole: Figure, amount: Decimal, lines: int) -> Figure:
-    if lines == 1 or whole.basis is not Basis.TOLD or not whole.amount:
+    if lines == 1 or whole.certainty is not Certainty.TOLD or not whole.amount:
         return msgspec.structs.replace(whole, amount=amount)
     how = f"a share of {whole.how or 'the order'}, by line"
-    return Figure(amount=amount, basis=Basis.ESTIMATED, how=how)
+    return Figure(amount=amount, certainty=Certainty.ESTIMATED, how=how)
 
 
 def _net(line: OrderLine) -> Decimal:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from trueup.canon.cost import Allocation, Cost
 from trueup.kernel.money import Money
 from trueup.ledger.money import EXACT
-from trueup.margin.layers import Basis, Layer
+from trueup.margin.layers import Certainty, Layer, least_known
 from trueup.margin.shares import share_out
 
 
@@ -29,7 +29,7 @@ class Came(NamedTuple):
     units: int
     purchase: str | None = None
     price: Money | None = None
-    basis: Basis = Basis.UNKNOWN
+    certainty: Certainty = Certainty.UNKNOWN
     how: str = "nobody tells what it cost"
     weight_g: int | None = None
     volume_cm3: int | None = None
@@ -53,7 +53,7 @@ class Part(NamedTuple):
     key: str
     sku: str
     money: Money
-    basis: Basis
+    certainty: Certainty
     how: str
 
 
@@ -92,17 +92,17 @@ def _parts_of(cost: Cost, came: Sequence[Came]) -> list[Part]:
     if not came:
         return []
     told = [_BY[cost.allocation](each) for each in came]
-    basis, by = Basis.TOLD, cost.allocation.value
+    certainty, by = Certainty.TOLD, cost.allocation.value
     weights = [each for each in told if each is not None]
     same = cost.allocation is not Allocation.VALUE or len({_code(each) for each in came}) == 1
     if len(weights) < len(came) or not any(weights) or not same:
         # Without it for all of them no share would be right: units are known of every one.
-        basis, by = Basis.ESTIMATED, f"quantity, as the {by} of some is not known"
+        certainty, by = Certainty.ESTIMATED, f"quantity, as the {by} of some is not known"
         weights = [Decimal(each.units) for each in came]
     code = cost.amount.currency
     how = f"{cost.cost_kind.value} {cost.ref} by {by}"
     return [
-        Part(each.key, each.sku, Money(amount, code), basis, how)
+        Part(each.key, each.sku, Money(amount, code), certainty, how)
         for each, amount in zip(came, share_out(cost.amount.amount, weights, code), strict=True)
     ]
 
@@ -114,17 +114,17 @@ def _code(came: Came) -> str:
 def _layer(came: Came, parts: Sequence[Part]) -> Layer:
     """Return the layer of what came; a part in another currency than the price is not known."""
     if came.price is None:
-        return Layer(came.at, came.key, came.units, None, came.basis, came.how)
+        return Layer(came.at, came.key, came.units, None, came.certainty, came.how)
     code = came.price.currency
     amount = EXACT.multiply(came.price.amount, Decimal(came.units))
-    how, bases = [came.how], {came.basis}
+    how, certainties = [came.how], {came.certainty}
     for part in parts:
         if part.money.currency != code:
-            bases.add(Basis.UNKNOWN)
+            certainties.add(Certainty.UNKNOWN)
             how.append(f"{part.how} is in {part.money.currency}, and not in it")
             continue
         amount = EXACT.add(amount, part.money.amount)
-        bases.add(part.basis)
+        certainties.add(part.certainty)
         how.append(part.how)
-    basis = next(b for b in (Basis.UNKNOWN, Basis.ESTIMATED, Basis.TOLD) if b in bases)
-    return Layer(came.at, came.key, came.units, Money(amount, code), basis, "; ".join(how))
+    certainty = least_known(certainties)
+    return Layer(came.at, came.key, came.units, Money(amount, code), certainty, "; ".join(how))

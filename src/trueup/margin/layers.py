@@ -19,12 +19,18 @@ from trueup.margin.shares import part_upto
 _NOTHING: Final = Decimal(0)
 
 
-class Basis(StrEnum):
+class Certainty(StrEnum):
     """How an amount is known."""
 
     TOLD = "told"
     ESTIMATED = "estimated"
     UNKNOWN = "unknown"
+
+
+def least_known(certainties: Iterable[Certainty]) -> Certainty:
+    """Return how a sum is known by how its parts are."""
+    found = set(certainties)
+    return next((b for b in (Certainty.UNKNOWN, Certainty.ESTIMATED) if b in found), Certainty.TOLD)
 
 
 class Method(StrEnum):
@@ -48,7 +54,7 @@ class Layer(NamedTuple):
     key: str
     units: int
     cost: Money | None
-    basis: Basis
+    certainty: Certainty
     how: str
 
 
@@ -61,20 +67,19 @@ class Gone(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """What units cost: exact sums by currency, of `known` units; `bases` say how each is known."""
+    """What units cost: exact sums by currency, of `known` units, and how each part is known."""
 
     units: int
     known: int
     cost: dict[str, Decimal]
-    bases: frozenset[Basis]
+    certainties: frozenset[Certainty]
     how: tuple[str, ...]
 
     @property
-    def basis(self) -> Basis:
+    def certainty(self) -> Certainty:
         """How the whole is known: as well as its least known part."""
-        if self.known < self.units or Basis.UNKNOWN in self.bases:
-            return Basis.UNKNOWN
-        return Basis.ESTIMATED if Basis.ESTIMATED in self.bases else Basis.TOLD
+        lacking = {Certainty.UNKNOWN} if self.known < self.units else set()
+        return least_known(self.certainties | lacking)
 
 
 class Costed(NamedTuple):
@@ -90,12 +95,12 @@ class _Sum:
     def __init__(self) -> None:
         self.units = self.known = 0
         self.cost: dict[str, Decimal] = defaultdict(Decimal)
-        self.bases: set[Basis] = set()
+        self.certainties: set[Certainty] = set()
         self.how: dict[str, None] = {}
 
     def add(self, units: int, layer: Layer, cost: Decimal | None) -> None:
         self.units += units
-        self.bases.add(layer.basis)
+        self.certainties.add(layer.certainty)
         self.how[layer.how] = None
         if layer.cost is not None and cost is not None:
             self.known += units
@@ -103,7 +108,7 @@ class _Sum:
 
     def taken(self) -> Taken:
         cost = {code: amount for code, amount in sorted(self.cost.items()) if amount}
-        return Taken(self.units, self.known, cost, frozenset(self.bases), tuple(self.how))
+        return Taken(self.units, self.known, cost, frozenset(self.certainties), tuple(self.how))
 
 
 def cost_of_gone(layers: Iterable[Layer], gone: Iterable[Gone], method: Method) -> Costed:
@@ -156,15 +161,15 @@ class _Pool:
     def __init__(self) -> None:
         self.units = self.known = 0
         self.cost: dict[str, Decimal] = defaultdict(Decimal)
-        self.bases: set[Basis] = set()
+        self.certainties: set[Certainty] = set()
         self.how: dict[str, None] = {}
 
     def put(self, layer: Layer) -> None:
         """Lay units on the heap; what is known of one that is empty counts no more."""
         if not self.units:
-            self.bases, self.how = set(), {}
+            self.certainties, self.how = set(), {}
         self.units += layer.units
-        self.bases.add(layer.basis)
+        self.certainties.add(layer.certainty)
         self.how[layer.how] = None
         if layer.cost is not None:
             self.known += layer.units
@@ -179,7 +184,7 @@ class _Pool:
             self.cost[code] = EXACT.subtract(amount, part)
             into.cost[code] = EXACT.add(into.cost[code], part)
         into.units, into.known = into.units + units, into.known + known
-        into.bases |= self.bases
+        into.certainties |= self.certainties
         into.how |= self.how
         self.units, self.known = self.units - units, self.known - known
 

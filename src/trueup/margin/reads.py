@@ -23,7 +23,7 @@ from trueup.margin.costs import CostBook, Key, name_of, read_costs
 from trueup.margin.earned import Earned, Sale, earned_of, estimated
 from trueup.margin.groups import by_channel, by_sku, split_by_line
 from trueup.margin.layers import Method, Taken
-from trueup.own import learn_kits
+from trueup.own import learn_connections, learn_kits
 from trueup.records.reads import page_records
 from trueup.records.returned import records_of_entities
 from trueup.records.sales import entries_of_payments, orders_placed
@@ -94,6 +94,7 @@ async def read_margins(
         ConfigError: there are too many orders in the span.
     """
     await learn_kits(conn, hub)
+    await learn_connections(conn, hub)
     sellers = hub.sellers()
     since, until = span.instants()
     keys = await orders_placed(conn, since, until, sellers, count=ORDERS_MAX + 1)

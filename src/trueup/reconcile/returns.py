@@ -19,10 +19,9 @@ from trueup.canon.returns import Return
 from trueup.canon.shipment import Shipment
 from trueup.db.rows import Row
 from trueup.hub import Hub
-from trueup.intake.reads import name_connections
 from trueup.ledger.kits import Kits
 from trueup.ledger.posted import money_posted
-from trueup.own import learn_kits
+from trueup.own import learn_connections, learn_kits
 from trueup.reconcile.loop import Beside, Limits
 from trueup.reconcile.loop_causes import Loop, Whose, loops_of
 from trueup.reconcile.loop_units import Entity, Known
@@ -71,7 +70,7 @@ async def view_of(conn: Conn, hub: Hub, now: datetime, limits: Limits | None = N
         limits: how long a fact may be missing.
     """
     await learn_kits(conn, hub)
-    names = {row["connection_id"]: row["name"] for row in await name_connections(conn)}
+    names = await learn_connections(conn, hub)
     return View(
         names=names,
         sellers=frozenset(hub.sellers()),

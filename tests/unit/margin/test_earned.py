@@ -19,7 +19,7 @@ from trueup.ledger.kits import NO_KITS, Definition, Kits
 from trueup.ledger.money import Teller
 from trueup.margin.earned import Earned, Sale, earned_of, estimated
 from trueup.margin.groups import FIGURES, by_channel, by_sku, split_by_line
-from trueup.margin.layers import Basis, Taken
+from trueup.margin.layers import Certainty, Taken
 
 DAY = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -32,8 +32,10 @@ def price(amount: str) -> Price:
     return Price(money(amount))
 
 
-def taken(units: int, cost: str, basis: Basis = Basis.TOLD, currency: str = "EUR") -> Taken:
-    return Taken(units, units, {currency: Decimal(cost)}, frozenset((basis,)), ("PO-7",))
+def taken(
+    units: int, cost: str, certainty: Certainty = Certainty.TOLD, currency: str = "EUR"
+) -> Taken:
+    return Taken(units, units, {currency: Decimal(cost)}, frozenset((certainty,)), ("PO-7",))
 
 
 def order(*lines: tuple[str, int, str], shipping: str = "0.00", tax: str = "0.00") -> Order:
@@ -119,21 +121,21 @@ def test_everything_told_is_told() -> None:
     row = earned_of(whole, NO_KITS, {})
     amounts = [getattr(row, name).amount for name in FIGURES]
     assert amounts == [Decimal(d) for d in ("65.00", "10.00", "25.00", "1.80", "4.90", "0")]
-    assert (row.margin, row.basis, row.units) == (Decimal("23.30"), Basis.TOLD, 2)
+    assert (row.margin, row.certainty, row.units) == (Decimal("23.30"), Certainty.TOLD, 2)
     assert row.share == 0.4236
 
 
 def test_what_nobody_tells_is_unknown_and_nothing() -> None:
     row = earned_of(sale(order(("LAMP", 1, "30.00"))), NO_KITS, {})
-    assert {row.goods.basis, row.fees.basis, row.shipping.basis} == {Basis.UNKNOWN}
+    assert {row.goods.certainty, row.fees.certainty, row.shipping.certainty} == {Certainty.UNKNOWN}
     assert "1 LAMP have not left, and nobody tells" in row.goods.how
-    assert (row.margin, row.basis) == (Decimal("30.00"), Basis.UNKNOWN)
+    assert (row.margin, row.certainty) == (Decimal("30.00"), Certainty.UNKNOWN)
     # What has not left yet costs what it is said to cost in general.
     usual = {"LAMP": (money("9.00"), "the cost at north")}
     row = earned_of(
         sale(order(("LAMP", 2, "30.00")), goods={"LAMP": taken(1, "8.00")}), NO_KITS, usual
     )
-    assert (row.goods.amount, row.goods.basis) == (Decimal("17.00"), Basis.ESTIMATED)
+    assert (row.goods.amount, row.goods.certainty) == (Decimal("17.00"), Certainty.ESTIMATED)
 
 
 def test_another_currency_is_said_and_not_counted() -> None:
@@ -145,7 +147,7 @@ def test_another_currency_is_said_and_not_counted() -> None:
     )
     row = earned_of(whole, NO_KITS, {})
     assert (row.goods.amount, row.fees.amount, row.shipping.amount) == (0, 0, 0)
-    assert row.basis is Basis.UNKNOWN
+    assert row.certainty is Certainty.UNKNOWN
     assert "LAMP cost 25.00 USD, and that is not in it" in row.goods.how
 
 
@@ -157,8 +159,15 @@ def test_fees_and_sending_are_estimated_by_the_orders_that_tell_them() -> None:
     elsewhere = sale(order(("LAMP", 1, "10.00")), connection="south")
     rows = estimated([earned_of(each, NO_KITS, {}) for each in (tells, silent, elsewhere)], {})
     assert [row.fees.amount for row in rows] == [Decimal("0.90"), Decimal("0.30"), 0]
-    assert [row.fees.basis for row in rows] == [Basis.TOLD, Basis.ESTIMATED, Basis.UNKNOWN]
-    assert (rows[1].shipping.amount, rows[1].shipping.basis) == (Decimal("4.00"), Basis.ESTIMATED)
+    assert [row.fees.certainty for row in rows] == [
+        Certainty.TOLD,
+        Certainty.ESTIMATED,
+        Certainty.UNKNOWN,
+    ]
+    assert (rows[1].shipping.amount, rows[1].shipping.certainty) == (
+        Decimal("4.00"),
+        Certainty.ESTIMATED,
+    )
     assert rows[1].shipping.how == "the mean of 1 orders of north"
 
 
@@ -170,7 +179,7 @@ def test_advertising_is_shared_out_by_the_revenue_of_its_day() -> None:
     later = msgspec.structs.replace(rows[0], key="later", placed_at=DAY + timedelta(days=1))
     found = estimated([*rows, later], {(date(2026, 3, 1), "EUR"): Decimal("1.00")})
     assert [row.ads.amount for row in found] == [Decimal("0.33"), Decimal("0.67"), 0]
-    assert found[0].ads.basis is Basis.ESTIMATED
+    assert found[0].ads.certainty is Certainty.ESTIMATED
 
 
 def test_a_refund_and_goods_go_to_the_lines_that_they_are_of() -> None:
@@ -182,11 +191,11 @@ def test_a_refund_and_goods_go_to_the_lines_that_they_are_of() -> None:
     )
     row = earned_of(whole, kits, {})
     assert row.goods.amount == Decimal("19.00")
-    assert row.goods.basis is Basis.TOLD
+    assert row.goods.certainty is Certainty.TOLD
     kit, cup = split_by_line(whole, row, kits)
     assert (kit.goods.amount, cup.goods.amount) == (Decimal("15.00"), Decimal("4.00"))
     assert (kit.refunds.amount, cup.refunds.amount) == (0, Decimal("10.00"))
-    assert cup.revenue.basis is Basis.ESTIMATED
+    assert cup.revenue.certainty is Certainty.ESTIMATED
     assert {each.label: each.margin for each in by_sku([kit, cup])} == {
         "SET": Decimal("25.00"),
         "CUP": Decimal("6.00"),

@@ -12,7 +12,7 @@ from trueup.canon.cost import Allocation, Cost, CostKind, CostOf
 from trueup.errors import InvariantBroken
 from trueup.kernel.money import Money
 from trueup.margin.landed import Came, landed_parts, layers_of
-from trueup.margin.layers import Basis, Gone, Layer, Method, cost_of_gone
+from trueup.margin.layers import Certainty, Gone, Layer, Method, cost_of_gone
 from trueup.margin.shares import part_upto, share_out
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -28,14 +28,14 @@ def eur(amount: str) -> Money:
 
 def layer(at: int, units: int, cost: str | None, **more: Any) -> Layer:
     money = None if cost is None else eur(cost)
-    basis = Basis.UNKNOWN if cost is None else Basis.TOLD
-    return Layer(day(at), f"l{at}", units, money, more.get("basis", basis), f"layer {at}")
+    certainty = Certainty.UNKNOWN if cost is None else Certainty.TOLD
+    return Layer(day(at), f"l{at}", units, money, more.get("certainty", certainty), f"layer {at}")
 
 
 def came(key: str, sku: str, units: int, price: str | None, **more: Any) -> Came:
     told = None if price is None else eur(price)
-    basis = Basis.UNKNOWN if price is None else Basis.TOLD
-    fields = {"at": day(1), "purchase": "PO-7", "basis": basis, "how": "PO-7"} | more
+    certainty = Certainty.UNKNOWN if price is None else Certainty.TOLD
+    fields = {"at": day(1), "purchase": "PO-7", "certainty": certainty, "how": "PO-7"} | more
     return Came(key=key, sku=sku, units=units, price=told, **fields)
 
 
@@ -115,15 +115,23 @@ def test_what_went_before_anything_came_waits_for_the_next_units(method: Method)
     costed = cost_of_gone([layer(4, 3, "30.00")], gone, method)
     assert costed.gone["early"].cost == {"EUR": Decimal("20.00")}
     late = costed.gone["late"]
-    assert (late.units, late.known, late.basis) == (2, 1, Basis.UNKNOWN)
+    assert (late.units, late.known, late.certainty) == (2, 1, Certainty.UNKNOWN)
     assert (costed.left.units, costed.left.cost) == (0, {})
 
 
 def test_how_it_is_known_is_as_its_least_known_part() -> None:
-    layers = [layer(1, 1, "1.00"), layer(2, 1, "2.00", basis=Basis.ESTIMATED), layer(3, 1, None)]
+    layers = [
+        layer(1, 1, "1.00"),
+        layer(2, 1, "2.00", certainty=Certainty.ESTIMATED),
+        layer(3, 1, None),
+    ]
     gone = [Gone(day(4), key, 1) for key in "abc"]
     found = cost_of_gone(layers, gone, Method.FIFO).gone
-    assert [found[key].basis for key in "abc"] == [Basis.TOLD, Basis.ESTIMATED, Basis.UNKNOWN]
+    assert [found[key].certainty for key in "abc"] == [
+        Certainty.TOLD,
+        Certainty.ESTIMATED,
+        Certainty.UNKNOWN,
+    ]
 
 
 histories = st.tuples(
@@ -139,7 +147,7 @@ histories = st.tuples(
 def test_what_went_and_what_is_left_come_to_what_was_bought(history: Any) -> None:
     bought, sold, method, chance = history
     layers = [
-        Layer(day(at), f"l{n}", units, Money(Decimal(cents) / 100, "EUR"), Basis.TOLD, "told")
+        Layer(day(at), f"l{n}", units, Money(Decimal(cents) / 100, "EUR"), Certainty.TOLD, "told")
         for n, (at, units, cents) in enumerate(bought)
     ]
     gone = [Gone(day(at), f"g{n}", units) for n, (at, units) in enumerate(sold)]
@@ -168,7 +176,7 @@ def test_costs_are_shared_out_by_what_was_asked() -> None:
     ):
         parts = landed_parts([lamps, tees], [cost("100.00", by)])
         assert [str(each.money.amount) for each in parts] == list(wanted), by
-        assert {each.basis for each in parts} == {Basis.TOLD}
+        assert {each.certainty for each in parts} == {Certainty.TOLD}
     layers = layers_of([lamps, tees], [cost("100.00"), cost("-10.00", ref="credit")])
     assert layers["LAMP"][0].cost == eur("245.00")
     assert layers["TEE"][0].cost == eur("245.00")
@@ -179,11 +187,11 @@ def test_what_can_not_be_shared_as_asked_goes_by_quantity_and_says_so() -> None:
     tees = came("b", "TEE", 30, "5.00")
     parts = landed_parts([lamps, tees], [cost("40.00", Allocation.WEIGHT)])
     assert [str(each.money.amount) for each in parts] == ["10.00", "30.00"]
-    assert parts[0].basis is Basis.ESTIMATED
+    assert parts[0].certainty is Certainty.ESTIMATED
     assert parts[0].how == "freight c by quantity, as the weight of some is not known"
     # Of another currency than the price, or of another purchase, or taken back: it is not in it.
     dollars = layers_of([lamps], [cost("40.00", currency="USD")])["LAMP"][0]
-    assert (dollars.cost, dollars.basis) == (eur("200.00"), Basis.UNKNOWN)
+    assert (dollars.cost, dollars.certainty) == (eur("200.00"), Certainty.UNKNOWN)
     assert "is in USD" in dollars.how
     assert landed_parts([lamps._replace(purchase="PO-8")], [cost("40.00")]) == []
     assert landed_parts([lamps], [cost("40.00", deleted=True)]) == []
