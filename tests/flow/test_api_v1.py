@@ -255,7 +255,7 @@ def test_the_schema_tells_every_route(client: httpx.Client) -> None:
         "/api/v1/parity",
         "/api/v1/costs",
         "/api/v1/costs/undo/{ref}",
-        "/api/v1/costs/{sku}",
+        "/api/v1/cost-layers/{sku}",
         "/api/v1/margin/{by}",
         "/api/v1/returns",
         "/api/v1/returns/differences",

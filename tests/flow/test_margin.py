@@ -239,10 +239,12 @@ def shown(site: Site) -> None:
     """Ask the API and the page for the one order there is."""
     days = {"first": "2026-03-01", "last": "2026-03-31"}
     with site.program() as program:
-        costs = program.get("/api/v1/costs/LAMP").json()
+        reply = program.get("/api/v1/cost-layers/LAMP")
+        assert reply.status_code == 200, reply.text
+        costs = reply.json()
         assert costs["layers"][0]["cost"] == {"amount": "42.00", "currency": "EUR"}
         assert costs["left"]["cost"] == [{"amount": "31.50", "currency": "EUR"}]
-        assert program.get("/api/v1/costs/NOTHING").status_code == 404
+        assert program.get("/api/v1/cost-layers/NOTHING").status_code == 404
         whole = program.get("/api/v1/margin/orders", params=days).json()
         [row] = whole["rows"]
         assert (row["goods"]["amount"], row["margin"]) == ("10.50", "39.50")

@@ -14,8 +14,8 @@ from trueup.api.v1_brakes import brake_routes
 from trueup.api.v1_counts import count_routes
 from trueup.api.v1_dock import dock_routes
 from trueup.api.v1_journals import journal_routes
-from trueup.api.v1_matches import match_routes
 from trueup.api.v1_margin import margin_routes
+from trueup.api.v1_matches import match_routes
 from trueup.api.v1_model import (
     After,
     ChannelView,

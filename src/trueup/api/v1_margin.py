@@ -1,4 +1,4 @@
-"""`/api/v1/margin` and `/api/v1/costs`: what orders, SKUs and channels earn; what goods cost."""
+"""`/api/v1/margin`, `/costs`, `/cost-layers`: what orders earn, and what goods cost."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -150,7 +150,7 @@ async def show_margin(
     )
 
 
-@get("/costs/{sku:str}")
+@get("/cost-layers/{sku:str}")
 async def show_costs(
     request: Request[Any, Any, Any],
     session: NamedDependency[Session],
