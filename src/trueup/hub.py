@@ -124,9 +124,13 @@ class Hub:
         return None if connection is None else self.connectors.get(connection.connector)
 
     def teller_of(self, connection_id: int) -> Teller:
-        """Return what a connection's word about money is worth, by what kind of system it is."""
+        """Return what a connection's word about money is worth, as its connector says."""
         folder = self.folder_of(connection_id)
-        return Teller.COPY if folder is None else _TELLERS.get(folder.manifest.kind, Teller.COPY)
+        if folder is None:
+            return Teller.COPY
+        teller = _TELLERS.get(folder.manifest.kind, Teller.COPY)
+        in_orders = folder.manifest.conventions.payments == "in_orders"
+        return Teller.PAID_ORDERS if teller is Teller.SELLER and in_orders else teller
 
     def sellers(self) -> list[int]:
         """Return the connections that sell themselves: shops and marketplaces."""

@@ -174,3 +174,8 @@ async def test_what_both_tell_otherwise_says_why_as_far_as_rows_show_it(database
         ("missing_refund", "-4.00", "EUR"),
     ]
     assert (report.left, report.matched) == (5, 0)
+    assert report.discrepancies[-1].evidence == (
+        "shop/payment/p-3 was paid 9.00 EUR on 2026-03-02",
+        "stripe/entry/ch_3 took in 9.00 EUR on 2026-03-02",
+        "stripe/entry/re_3 took in -4.00 EUR on 2026-03-02",
+    )

@@ -412,6 +412,11 @@ async def test_nothing_is_left_for_a_person(calm: End) -> None:
     assert calm.issues == set()
 
 
+def bare_difference(told: dict[str, Any]) -> dict[str, Any]:
+    """Return a difference without its evidence, which names the day on which the hub gave back."""
+    return {name: value for name, value in told.items() if name != "evidence"}
+
+
 # -- where much goes wrong ---------------------------------------------------------------------
 
 
@@ -434,8 +439,10 @@ async def test_the_end_is_the_same_whatever_is_lost_repeated_or_late(
     assert end.balance == calm.balance
     assert end.proof.holds
     assert end.payouts == calm.payouts
-    assert end.collected == calm.collected
     assert differences(end) == differences(calm)
+    assert [bare_difference(each) for each in end.collected["discrepancies"]] == [
+        bare_difference(each) for each in calm.collected["discrepancies"]
+    ]
     assert end.money == calm.money
     assert end.commands == calm.commands
     assert end.done == calm.done

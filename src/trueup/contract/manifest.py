@@ -210,18 +210,20 @@ class Webhook(Section, frozen=True, kw_only=True):
 
 
 class Conventions(Section, frozen=True, kw_only=True):
-    """How the vendor writes money and time.
+    """How the vendor writes money and time, and where it tells of payments.
 
     Attributes:
         money: `decimal_text`: "10.00"; `decimal_number`: 10.0; `minor_units`: 1000; `mixed`: the
             mapping knows.
         time: how instants are written; `local`: without a zone, in `time_zone`.
         time_zone: an IANA name, used for `local` instants only.
+        payments: `told`: each by itself; `in_orders`: an order says that it was paid, and no more.
     """
 
     money: Literal["decimal_text", "decimal_number", "minor_units", "mixed", "none"]
     time: Literal["rfc3339", "unix_s", "unix_ms", "local", "mixed"]
     time_zone: str = "UTC"
+    payments: Literal["told", "in_orders"] = "told"
 
 
 class FileFormat(Section, frozen=True, kw_only=True):

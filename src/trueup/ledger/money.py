@@ -38,6 +38,7 @@ class Teller(StrEnum):
     """What a connection's word about money is worth."""
 
     SELLER = "seller"  # sells, and tells its payments; others' accounts tell them once more
+    PAID_ORDERS = "paid_orders"  # sells, and of payments tells only that an order was paid
     MARKETPLACE = "marketplace"  # sells, and its own account is all that tells of the payments
     PAYMENTS = "payments"  # pays out what others sold: its entries tell its payments
     COPY = "copy"  # orders and payments that it tells are told by whoever sold
@@ -75,6 +76,10 @@ class MoneyAccount(StrEnum):
     ADJUSTMENTS = "adjustments"
     TRANSFERS = "transfers"
     UNKNOWN = "unknown"
+
+
+SELLERS: Final = frozenset((Teller.SELLER, Teller.PAID_ORDERS, Teller.MARKETPLACE))
+"""Whose orders, refunds and payments count."""
 
 
 class MoneyPosition(NamedTuple):
@@ -139,8 +144,7 @@ def money_of_record(record: Record, connection_id: int, *, teller: Teller) -> Mo
     if record.deleted:
         return {}
     if isinstance(record, Payment):
-        sells = teller in {Teller.SELLER, Teller.MARKETPLACE}
-        return positions_of(_payment(record), connection_id) if sells else {}
+        return positions_of(_payment(record), connection_id) if teller in SELLERS else {}
     if isinstance(record, BalanceEntry) and teller is Teller.MARKETPLACE:
         return positions_of(_own_entry(record), connection_id)
     if isinstance(record, BankMatch):

@@ -17,6 +17,7 @@ from trueup.canon.refund import Refund
 from trueup.kernel.money import Money, minor_digits
 from trueup.ledger.money import (
     EXACT,
+    SELLERS,
     MoneyAccount,
     MoneyPosition,
     MoneyPositions,
@@ -26,6 +27,9 @@ from trueup.ledger.money import (
 
 _NOTHING: Final = Decimal(0)
 _SHARES: Final = Context(prec=EXACT.prec, rounding=ROUND_HALF_UP)
+_PAID: Final = frozenset(
+    (PaymentStatus.PAID, PaymentStatus.PARTLY_REFUNDED, PaymentStatus.REFUNDED)
+)
 _UNPAID: Final = frozenset(
     (
         *(PaymentStatus.PENDING, PaymentStatus.AUTHORISED, PaymentStatus.VOIDED),
@@ -50,10 +54,10 @@ def money_of_sale(
             another system posts nothing.
     """
     order = next((each for each in records.values() if isinstance(each, Order)), None)
-    sells = teller in {Teller.SELLER, Teller.MARKETPLACE}
-    if not sells or (order is not None and order.test):
+    if teller not in SELLERS or (order is not None and order.test):
         return {number: {} for number in records}
     refunds = [e for e in records.values() if isinstance(e, Refund) and not e.deleted]
+    paid = teller is Teller.PAID_ORDERS and order is not None and order.payment_status in _PAID
     worth: dict[int, MoneyPositions] = {}
     with localcontext(EXACT):
         for number, each in records.items():
@@ -61,10 +65,15 @@ def money_of_sale(
                 parts = {} if each.deleted else _of_order(each, refunds)
                 currency = each.totals.total.booked.currency
                 worth[number] = _positions(parts, connection_id, each.ref, currency)
+                if paid and not each.deleted:
+                    total = each.totals.total.booked.amount
+                    _pay(worth[number], connection_id, each.ref, currency, total)
             elif isinstance(each, Refund):
                 parts = {} if each.deleted else _of_refund(each, order)
                 item, currency = each.order_ref or "", _currency_of(each)
                 worth[number] = _positions(parts, connection_id, item, currency)
+                if paid and not each.deleted:
+                    _pay(worth[number], connection_id, item, currency, -_amount(each.refunded))
             else:
                 worth[number] = money_of_record(each, connection_id, teller=teller)
     return worth
@@ -81,6 +90,16 @@ def _positions(parts: _Parts, connection_id: int, order_ref: str, currency: str)
         item = MoneyPosition(MoneyAccount.RECEIVABLE, connection_id, order_ref, currency)
         found[item] = owed
     return found
+
+
+def _pay(
+    worth: MoneyPositions, connection_id: int, order_ref: str, currency: str, amount: Decimal
+) -> None:
+    """Add a payment that only its order tells: below zero it went back."""
+    for account, moved in ((MoneyAccount.COLLECTED, amount), (MoneyAccount.RECEIVABLE, -amount)):
+        position = MoneyPosition(account, connection_id, order_ref, currency)
+        if left := worth.pop(position, _NOTHING) + moved:
+            worth[position] = left
 
 
 # -- orders ----------------------------------------------------------------------------------------

@@ -79,7 +79,8 @@ def _groups(
         [row for record_id in records for row in by_record.get(record_id, ())]
         for records, _ in components(edges)
     ]
-    return [group for group in groups if group]
+    # Numbers of records tell in which order they came, and that is nobody's business.
+    return [sorted(group, key=_told) for group in groups if group]
 
 
 def _judge(
@@ -137,6 +138,10 @@ def _said(row: Collected, names: Mapping[int, str]) -> str:
     what = "took in" if row.by_entry else "was paid"
     amount = EXACT.minus(row.amount) if row.by_entry else row.amount
     return f"{_ref(row, names)} {what} {amount:f} {row.currency} on {row.on_day}"
+
+
+def _told(row: Collected) -> tuple[bool, date, int, str, str]:
+    return row.by_entry, row.on_day, row.connection_id, row.item, row.currency
 
 
 def _order(each: Discrepancy) -> tuple[bool, str, str]:
