@@ -217,6 +217,29 @@ async def test_a_process_that_dies_between_call_and_receipt_posts_nothing_twice(
         assert (told["state"], len(told["lines"]) > 1) == ("done", True)
 
 
+async def test_what_is_withdrawn_while_it_is_asked_about_is_not_sent_again(
+    database_url: str, tmp_path: Path
+) -> None:
+    """Somebody says that it does not stand there between the look and the next sending."""
+    async with open_firm(database_url, tmp_path) as firm:
+        done = await firm.post()
+        async with firm.brand.commander("quickbooks") as commander:
+            claimed = await commander._claim()
+            assert claimed is not None
+            await firm.brand.rows(
+                "UPDATE outbox.command SET state = 'unknown' WHERE command_id = %s RETURNING 1",
+                claimed.command_id,
+            )
+            await firm.run("withdraw", claimed.ref.removeprefix("journal/"))
+            await commander._find_out(claimed)
+        assert firm.entries() == []
+        assert await firm.brand.state(claimed.ref) == "discarded"
+        await firm.post()
+        await firm.brand.work("quickbooks")
+        assert len(firm.entries()) == len(done["journals"])
+        assert firm.books() == await firm.ledger()
+
+
 async def test_what_is_refused_is_withdrawn_and_what_stands_there_is_taken_back(
     database_url: str, tmp_path: Path
 ) -> None:

@@ -13,7 +13,7 @@ from trueup.config import JournalsConfig
 from trueup.contract.connector import Request
 from trueup.db.queries import load_queries
 from trueup.db.rows import fetch_rows
-from trueup.errors import ConfigError, Refused
+from trueup.errors import ConfigError, Refused, invariant
 from trueup.hub import Hub
 from trueup.intake.connections import Account, find_account
 from trueup.intake.issues import set_issues
@@ -177,7 +177,8 @@ async def order_journals(
     await conn.execute(_queries.insert_lines, _columns_of_lines(journals))
     names = hub.names()
     wanted = [wanted_of(each, names, now) for each in journals]
-    await want_commands(conn, hub.vault, wanted)
+    fresh = await want_commands(conn, hub.vault, wanted)
+    invariant(len(fresh) == len(wanted), "a journal's command is its own")
 
 
 async def target_of(conn: Conn, hub: Hub, settings: JournalsConfig) -> Account:

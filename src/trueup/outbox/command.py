@@ -100,9 +100,14 @@ async def open_commands(
     return await _read(conn, vault, settings, _queries.open_commands, parameters)
 
 
-async def resend_command(conn: Conn, command_id: int, *, now: datetime | None = None) -> None:
-    """Count one more sending of the same command under the same key."""
-    await conn.execute(_queries.resend_command, {"command_id": command_id, "now": now})
+async def resend_command(conn: Conn, command_id: int, *, now: datetime | None = None) -> bool:
+    """Count one more sending of the same command under the same key.
+
+    Returns:
+        Whether it may be sent: not where somebody gave it up, or a record told its end, meanwhile.
+    """
+    rows = await fetch_rows(conn, _queries.resend_command, command_id=command_id, now=now)
+    return bool(rows)
 
 
 async def settle_command(

@@ -317,7 +317,9 @@ class Commander:
 
     async def _send_again(self, claimed: ClaimedCommand, command: Command) -> None:
         async with self._database:
-            await resend_command(self._conn, claimed.command_id, now=self._clock.now())
+            open_ = await resend_command(self._conn, claimed.command_id, now=self._clock.now())
+        if not open_:
+            return
         commands = self._caller.folder.commands
         reply = await self._caller.send(commands.command_request(command, claimed.idempotency_key))
         await self._judge(claimed, commands.command_receipt(command, reply), reply)

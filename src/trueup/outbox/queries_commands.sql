@@ -51,13 +51,15 @@ WHERE connection_id = %(connection_id)s AND state = ANY(%(states)s::text[])
 ORDER BY command_id;
 
 -- name: resend_command
--- Counts one more sending of the same command under the same key.
+-- Counts one more sending of the same command under the same key, unless somebody gave it up, or
+-- it came to an end, meanwhile.
 -- Parameters: command_id, now: instant or null.
--- Rows: none.
+-- Rows: one where it may be sent, else none: command_id.
 -- Index: command primary key.
 UPDATE outbox.command SET sends = sends + 1, state = 'sending',
   started_at = coalesce(%(now)s::timestamptz, now())
-WHERE command_id = %(command_id)s;
+WHERE command_id = %(command_id)s AND state IN ('sending', 'unknown')
+RETURNING command_id;
 
 -- name: settle_command
 -- Writes down what came of a command. Where it was surely not done, the next try gets a new key.
