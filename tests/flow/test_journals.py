@@ -304,6 +304,50 @@ async def test_xero_holds_exactly_what_the_ledger_booked_over_a_line_that_breaks
         assert (await firm.post())["journals"] == []
 
 
+async def test_what_somebody_changed_in_the_books_is_told_account_by_account(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with open_firm(database_url, tmp_path) as firm:
+        await firm.post()
+        await firm.brand.work("quickbooks")
+
+        async def check(*, status: int) -> Any:
+            return await firm.trueup.in_thread("reconcile", "journals", status=status)
+
+        told = await check(status=1)
+        assert {each["cause"] for each in told["discrepancies"]} == {"not_read"}
+        await firm.brand.poll("quickbooks")
+        await firm.brand.apply()
+        told = await check(status=0)
+        assert told["left"] == told["right"] == told["matched"] == len(firm.entries())
+        first, second, third = firm.entries()[:3]
+        lines = [dict(line) for line in first["Line"]]
+        lines[0]["Amount"] = Decimal(str(lines[0]["Amount"])) + Decimal("0.01")
+        firm.brand.clock.advance(60)
+        firm.intuit.put("JournalEntry", {"Id": first["Id"], "Line": lines})
+        firm.intuit.put("JournalEntry", {"Id": second["Id"], "TxnDate": "2020-01-01"})
+        firm.intuit.delete("JournalEntry", third["Id"])
+        await firm.brand.poll("quickbooks")
+        await firm.brand.apply()
+        told = await check(status=1)
+        found = {
+            (each["cause"], each["left_ref"], each["amount"].lstrip("-").rstrip("0"))
+            for each in told["discrepancies"]
+        }
+        total = next(
+            each["total"]
+            for each in (await firm.run("list"))["journals"]
+            if each["number"] == third["DocNumber"]
+        )
+        assert found == {
+            ("changed_there", f"journal/{first['DocNumber']}", "0.01"),
+            ("changed_there", f"journal/{second['DocNumber']}", ""),
+            ("deleted_there", f"journal/{third['DocNumber']}", total.rstrip("0")),
+        }
+        assert told["matched"] == len(firm.entries()) - 2
+        assert (await firm.post())["journals"] == [], "what was posted is never posted again"
+
+
 async def test_exports_hold_what_the_ledger_booked_and_mistakes_are_told(
     database_url: str, tmp_path: Path
 ) -> None:

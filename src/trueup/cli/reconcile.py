@@ -46,6 +46,7 @@ class Check(StrEnum):
     SKUS = "skus"
     OVERSELLS = "oversells"
     PHANTOMS = "phantoms"
+    JOURNALS = "journals"
     ALL = "all"
 
 
@@ -84,8 +85,9 @@ def reconcile(
     not arrived; `returns` holds what was asked for, came back, was refunded and put away beside
     each other. `customers` finds people whom one system holds as several, `skus` what is sold and
     moves no stock, `oversells` what is promised and not there, `phantoms` orders that hold units in
-    vain. `all` gives every check of the books a line. Nothing is mended but by `parity --repair`,
-    nothing booked but by `bank --book --yes`. Ends with 1 where something differs.
+    vain; `journals` holds what was posted beside what stands in the accounting system. `all` gives
+    every check of the books a line. Nothing is mended but by `parity --repair`, nothing booked but
+    by `bank --book --yes`. Ends with 1 where something differs.
     """
     if check is Check.PARITY:
         _parity(connection, repair=repair, dry_run=dry_run, yes=yes, as_json=as_json, config=config)

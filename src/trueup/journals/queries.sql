@@ -100,3 +100,13 @@ ORDER BY j.journal_id DESC LIMIT %(count)s;
 SELECT l.account, l.connection_id, l.account_ref, l.name, l.amount, l.tax_code, l.tax_on, j.grain
 FROM journals.journal j JOIN journals.line l USING (journal_id)
 WHERE j.number = %(number)s ORDER BY l.ordinal;
+
+-- name: sums_of_journals
+-- What each journal came to, by the accounting system's account.
+-- Parameters: none.
+-- Rows: many: number, account_ref, amount.
+-- Index: none; reads everything.
+SELECT j.number, l.account_ref, sum(l.amount) AS amount
+FROM journals.journal j JOIN journals.line l USING (journal_id)
+GROUP BY j.number, l.account_ref
+HAVING sum(l.amount) <> 0;

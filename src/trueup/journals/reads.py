@@ -1,5 +1,6 @@
 """What was posted, and how far it has come."""
 
+from collections import defaultdict
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -64,6 +65,14 @@ async def seek_journal(
     grain = Grain(rows[0]["grain"])
     lines = [msgspec.convert({k: v for k, v in row.items() if k != "grain"}, Line) for row in rows]
     return found[0], grain, tuple(lines)
+
+
+async def sums_of_journals(conn: Conn) -> dict[str, dict[str, Decimal]]:
+    """Return what each journal came to, by its number and the accounting system's account."""
+    sums: dict[str, dict[str, Decimal]] = defaultdict(dict)
+    for row in await fetch_rows(conn, _queries.sums_of_journals):
+        sums[row["number"]][row["account_ref"]] = row["amount"]
+    return sums
 
 
 async def read_journaled(

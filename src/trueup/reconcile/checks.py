@@ -13,6 +13,7 @@ from trueup.reconcile.bank import check_bank
 from trueup.reconcile.books import check_books
 from trueup.reconcile.collected import check_collected
 from trueup.reconcile.doubles import check_customers, check_skus
+from trueup.reconcile.journals import check_journals
 from trueup.reconcile.money import model
 from trueup.reconcile.money.own import check_money
 from trueup.reconcile.payouts import check_payouts
@@ -39,6 +40,7 @@ class Check(StrEnum):
     SKUS = "skus"
     OVERSELLS = "oversells"
     PHANTOMS = "phantoms"
+    JOURNALS = "journals"
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +129,11 @@ async def _phantoms(conn: Conn, hub: Hub, ask: Ask) -> Report:
     return await check_phantoms(conn, hub.names())
 
 
+async def _journals(conn: Conn, hub: Hub, ask: Ask) -> Report:
+    del ask
+    return await check_journals(conn, hub.names())
+
+
 _OTHERS: dict[Check, _Do] = {
     Check.LEDGER: _ledger,
     Check.PAYOUTS: _payouts,
@@ -137,4 +144,5 @@ _OTHERS: dict[Check, _Do] = {
     Check.SKUS: _skus,
     Check.OVERSELLS: _oversells,
     Check.PHANTOMS: _phantoms,
+    Check.JOURNALS: _journals,
 }

@@ -90,5 +90,6 @@ def _line(line: LineShape, currency: str) -> JournalLine | None:
     return JournalLine(
         account_ref=account,
         amount=Money(amount, currency),
+        account=line.account_id or None,
         memo=line.description or None,
     )
