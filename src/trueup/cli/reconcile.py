@@ -81,13 +81,13 @@ def reconcile(
     listing does not show what it shall. `orders` holds what is owed beside what was paid,
     `payments` that beside the providers' accounts, `collected` payment by payment by shared names,
     `fees` each fee beside the usual one; `duplicates` finds orders that came twice. `payouts` holds
-    each payout beside its entries; `bank` says which line of the bank is which payout, and what has
-    not arrived; `returns` holds what was asked for, came back, was refunded and put away beside
-    each other. `customers` finds people whom one system holds as several, `skus` what is sold and
-    moves no stock, `oversells` what is promised and not there, `phantoms` orders that hold units in
-    vain; `journals` holds what was posted beside what stands in the accounting system. `all` gives
-    every check of the books a line. Nothing is mended but by `parity --repair`, nothing booked but
-    by `bank --book --yes`. Ends with 1 where something differs.
+    each payout beside its entries; `bank` says which line of the bank is which payout; `returns`
+    holds what was asked for, came back, was refunded and put away beside each other. `customers`
+    finds people whom one system holds as several, `skus` what is sold and moves no stock,
+    `oversells` what is promised and not there, `phantoms` orders that hold units in vain;
+    `journals` holds what was posted beside what stands in the accounting system. `all` gives each
+    check of the books a line. Nothing is mended but by `parity --repair`, nothing booked but by
+    `bank --book --yes`. Ends with 1 where something differs.
     """
     if check is Check.PARITY:
         _parity(connection, repair=repair, dry_run=dry_run, yes=yes, as_json=as_json, config=config)
