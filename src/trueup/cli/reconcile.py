@@ -82,12 +82,11 @@ def reconcile(
     `payments` that beside the providers' accounts, `collected` payment by payment by shared names,
     `fees` each fee beside the usual one; `duplicates` finds orders that came twice. `payouts` holds
     each payout beside its entries; `bank` says which line of the bank is which payout; `returns`
-    holds what was asked for, came back, was refunded and put away beside each other. `customers`
-    finds people whom one system holds as several, `skus` what is sold and moves no stock,
-    `oversells` what is promised and not there, `phantoms` orders that hold units in vain;
-    `journals` holds what was posted beside what stands in the accounting system. `all` gives each
-    check of the books a line. Nothing is mended but by `parity --repair`, nothing booked but by
-    `bank --book --yes`. Ends with 1 where something differs.
+    holds what was asked for, refunded and put away beside each other. `customers` finds people whom
+    a system holds twice, `skus` what is sold and moves no stock, `oversells` what is promised and
+    not there, `phantoms` orders that hold units in vain; `journals` holds what was posted beside
+    what stands in the books there. `all` gives each check of the books a line. Only what
+    `parity --repair` and `bank --book --yes` name is done. Ends with 1 where something differs.
     """
     if check is Check.PARITY:
         _parity(connection, repair=repair, dry_run=dry_run, yes=yes, as_json=as_json, config=config)
