@@ -117,7 +117,7 @@ def _show(rows: Sequence[Earned]) -> None:
     if not rows:
         out.print("Nothing was sold in these days.")
         return
-    table = Table("", "units", *FIGURES, "margin", "of it")
+    table = Table("", "units", *FIGURES, "margin", "share")
     for row in [*rows[:_SHOWN], *totals_of(rows)]:
         cells = [_cell(getattr(row, name)) for name in FIGURES]
         share = "" if row.share is None else f"{row.share:.1%}"
