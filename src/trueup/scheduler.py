@@ -46,6 +46,7 @@ from trueup.reconcile.suspects import (
     ask_suspects,
     search_suspects,
 )
+from trueup.reconcile.watch import Watch
 from trueup.reserve import Reservations
 from trueup.warehouse.book import Desk
 from trueup.warehouse.look import look_at, look_at_overdue
@@ -64,9 +65,7 @@ RETRY_DELAYS_S = (5.0, 30.0, 120.0, 600.0, 1800.0)
 AUTH_DELAY_S = 900.0
 DUTY_TIMEOUT_S = 15 * 60.0
 BACKFILL_TIMEOUT_S = 48 * 3600.0
-HISTORY_INTERVAL_S = 365 * 24 * 3600.0
-"""A history is read once; after this long it is looked whether it was."""
-
+HISTORY_INTERVAL_S = 365 * 24 * 3600.0  # it is read once; then it is looked whether it was
 PROOF_TIMEOUT_S = 30 * 60
 POLLING_SHARE = 5
 """A connection without webhooks is polled this many times as often."""
@@ -118,6 +117,7 @@ class Scheduler:
         self._history = history
         self._reservations = Reservations(hub, clock=self._clock)
         self._tuner = Tuner(conninfo, clock=self._clock)
+        self._watch = Watch(conninfo, hub, clock=self._clock)
         self._tending: dict[int, tuple[Account, asyncio.Task[None]]] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -130,7 +130,7 @@ class Scheduler:
                     ) as c:
                         if await hold_schedule(c):
                             _log.info("scheduling")
-                            await self._tuner.beside(self._lead(c, stop))
+                            await self._watch.beside(self._tuner.beside(self._lead(c, stop)))
             except DatabaseUnavailable as error:
                 _log.warning("database_away", reason=error.message)
             finally:

@@ -59,6 +59,7 @@ _COMMANDS = {
     "costs": _Command("costs", "costs", _KEEP),
     "margin": _Command("margin", "margin", _LOOK),
     "reconcile": _Command("reconcile", "reconcile", _KEEP),
+    "exceptions": _Command("exceptions", "exceptions", _KEEP),
     "replay": _Command("replay", "replay", _KEEP),
     "doctor": _Command("doctor", "doctor", _KEEP),
     "backup": _Command("backup", "backup", _KEEP),

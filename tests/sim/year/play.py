@@ -205,6 +205,7 @@ async def _access(stage: Connected, now: datetime) -> AsyncIterator[Access]:
 
     async def pass_time(seconds: float) -> None:
         clock.advance(seconds=seconds)
+        stage.sandbox.clock.advance(seconds)
 
     budgets = Budgets(stage.conninfo, now=clock, sleep=pass_time)
     account = await stage.account(SHOP)
