@@ -380,6 +380,10 @@ async def test_what_the_customers_owed_was_paid(calm: End) -> None:
     (order,) = (each for key, each in calm.records.items() if key[:2] == ("shopify", "order"))
     assert calm.money["receivable", "shopify"] == 0
     assert calm.money["receivable", "amazon"] == 0
+    fees = {name: row["fees"] for name, row in calm.margins.items()}
+    assert Decimal(fees["amazon"]["amount"]) == calm.money["fees", "amazon"]
+    # No entry of the provider has a name of the shop's payment: nobody guesses.
+    assert [fees[n]["certainty"] for n in ("amazon", "shopify")] == ["told", "unknown"]
     total, tax = (Decimal(order["totals"][name]["booked"]["amount"]) for name in ("total", "tax"))
     sold = ("sales", "taxes", "shipping")
     assert -sum(calm.money[account, "shopify"] for account in sold) == total

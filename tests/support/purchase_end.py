@@ -22,6 +22,10 @@ ACTED_AT = frozenset(("amazon", "gorgias", "quickbooks", "stripe", "whatsapp"))
 """Where the hub does something, and its hour depends on when it learnt of it."""
 
 
+DAYS = ("--from", "2020-01-01", "--until", "2035-01-01")
+"""Of whole years: the vendors have clocks of their own."""
+
+
 class End(msgspec.Struct, frozen=True, kw_only=True):
     """How a story ended, in the hub and at each vendor."""
 
@@ -36,6 +40,7 @@ class End(msgspec.Struct, frozen=True, kw_only=True):
     collected: dict[str, Any]
     checks: dict[str, dict[str, Any]]
     money: dict[tuple[str, str], Decimal]
+    margins: dict[str, dict[str, Any]]
     commands: dict[str, tuple[str, str]]
     done: dict[str, Any]
     issues: set[str]
@@ -73,6 +78,10 @@ async def look(purchase: Purchase, folder: Path) -> End:
         money={
             (row["account"], purchase.name_of(row["connection_id"])): row["amount"]
             for row in await money_balances(brand.conn)
+        },
+        margins={
+            row["connection"]: row
+            for row in (await trueup.in_thread("margin", "orders", *DAYS))["rows"]
         },
         commands={row["ref"]: (row["state"], row["vendor_ref"]) for row in commands},
         done=done_at_vendors(purchase),
