@@ -81,6 +81,10 @@ def test_every_query_is_understood_by_the_server(room: str, module_database_url:
         for name in queries:
             numbered = _number_parameters(queries[name])
             try:
+                if "*/ LOCK TABLE " in numbered:  # no plan is made of it
+                    with conn.transaction(force_rollback=True):
+                        conn.execute(numbered)
+                    continue
                 conn.execute(f"PREPARE probe AS {numbered}")
                 conn.execute("DEALLOCATE probe")
             except psycopg.errors.IndeterminateDatatype:
