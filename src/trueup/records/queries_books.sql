@@ -93,15 +93,21 @@ WITH name AS (
     AND p.connection_id = ANY(%(connection_ids)s::int[])
   WHERE t.connection_id = ANY(%(paying_ids)s::int[])
   GROUP BY 1
-), sold AS (
-  SELECT t.record_id, min(o.record_id) AS order_id FROM told t
-  LEFT JOIN records.record q ON q.connection_id = t.connection_id AND q.kind = 'payment'
+), numbered AS (
+  SELECT t.record_id, t.connection_id, l.digest FROM told t
+  JOIN records.link l ON l.record_id = t.record_id AND l.namespace = 'order'
+  UNION
+  SELECT t.record_id, t.connection_id, l.digest FROM told t
+  JOIN records.record q ON q.connection_id = t.connection_id AND q.kind = 'payment'
     AND q.ref = t.body->>'payment_ref'
-  JOIN records.link own ON own.record_id IN (t.record_id, q.record_id) AND own.namespace = 'order'
-  JOIN records.link other ON other.namespace = own.namespace AND other.digest = own.digest
+  JOIN records.link l ON l.record_id = q.record_id AND l.namespace = 'order'
+  WHERE t.connection_id = ANY(%(paying_ids)s::int[])
+), sold AS (
+  SELECT n.record_id, min(o.record_id) AS order_id FROM numbered n
+  JOIN records.link other ON other.namespace = 'order' AND other.digest = n.digest
   JOIN records.record o ON o.record_id = other.record_id AND o.kind = 'order' AND NOT o.deleted
-    AND (o.connection_id = t.connection_id OR t.connection_id = ANY(%(paying_ids)s::int[]))
     AND o.connection_id = ANY(%(connection_ids)s::int[])
+    AND (o.connection_id = n.connection_id OR n.connection_id = ANY(%(paying_ids)s::int[]))
   GROUP BY 1 HAVING count(DISTINCT o.record_id) = 1
 ), alike AS (
   SELECT t.record_id, min(p.record_id) AS payment_id FROM told t

@@ -21,6 +21,9 @@ from trueup.records.books import Copied, copy_money
 
 _steps = load_queries("trueup.reconcile.money")
 
+COPY_TIMEOUT_S = 30 * 60
+"""How long a copy of the books may take; longer than any other statement."""
+
 
 async def check_money(
     conn: psycopg.AsyncConnection[Any], hub: Hub, rules: Rules
@@ -41,6 +44,9 @@ async def check_money(
         folder = Path(name)
         async with conn.transaction():
             await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            await conn.execute(f"SET LOCAL statement_timeout = '{COPY_TIMEOUT_S}s'".encode())
+            # Whole books are joined, and where they grew quickly nothing says yet how large they are.
+            await conn.execute("SET LOCAL enable_nestloop = off")
             copied = await copy_money(conn, folder, names, sellers=hub.sellers(), paying=paying)
             await copy_parked(conn, folder / "parked.csv")
         tables = Tables(
