@@ -45,7 +45,7 @@ async def check_money(
         async with conn.transaction():
             await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             await conn.execute(f"SET LOCAL statement_timeout = '{COPY_TIMEOUT_S}s'".encode())
-            # Whole books are joined, and where they grew quickly nothing says yet how large they are.
+            # Whole books are joined; where they grew fast, nothing says yet how large they are.
             await conn.execute("SET LOCAL enable_nestloop = off")
             copied = await copy_money(conn, folder, names, sellers=hub.sellers(), paying=paying)
             await copy_parked(conn, folder / "parked.csv")
