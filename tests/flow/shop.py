@@ -58,7 +58,10 @@ class Connected:
 
     @asynccontextmanager
     async def access(self, name: str = "north") -> AsyncIterator[Access]:
-        """Open the account; waits between tries are noted and not waited for."""
+        """Open the account; waits between tries are noted and not waited for.
+
+        The one who had it last may have closed its session, and the server not noticed yet.
+        """
 
         clock = ManualClock(datetime.now(UTC))
 
@@ -73,7 +76,7 @@ class Connected:
         async with aclosing(budgets):
             account = await self.account(name)
             async with open_access(
-                self.conninfo, self.hub, account, sleep=sleep, budgets=budgets
+                self.conninfo, self.hub, account, sleep=sleep, budgets=budgets, wait_s=5
             ) as access:
                 yield access
 

@@ -46,7 +46,7 @@ class Stage:
 
         account = await self.account()
         async with open_access(
-            self.conninfo, self.hub, account, clock=self.vendor.clock, sleep=sleep
+            self.conninfo, self.hub, account, clock=self.vendor.clock, sleep=sleep, wait_s=5
         ) as access:
             yield access
 

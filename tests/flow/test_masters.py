@@ -51,7 +51,7 @@ class Stage:
         account = await find_account(self.spine.conn, self.hub.vault, self.name)
         clock = self.vendor.clock
         async with open_access(
-            self.spine.conninfo, self.hub, account, clock=clock, sleep=sleep
+            self.spine.conninfo, self.hub, account, clock=clock, sleep=sleep, wait_s=5
         ) as access:
             for resource in resources:
                 await poll(access, resource)

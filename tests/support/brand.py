@@ -143,6 +143,7 @@ class Brand:
             account,
             clock=self.clock,
             sleep=self.clock.sleep,
+            wait_s=5,
             budgets=self.budgets,
         ) as access:
             yield access

@@ -273,6 +273,7 @@ class Stage(Brand):
                     account,
                     clock=self.time,
                     sleep=self.time.sleep,
+                    wait_s=5,
                     budgets=self._budgets(),
                 )
             )

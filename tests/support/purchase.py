@@ -370,6 +370,7 @@ class Purchase:
                 account,
                 clock=brand.clock,
                 sleep=brand.clock.sleep,
+                wait_s=5,
                 budgets=brand.budgets,
             )
             self.accesses[name] = await self.reading.enter_async_context(opened)
