@@ -351,12 +351,12 @@ def chargeback(year: Year) -> Planted:
     return _lone("chargeback", "dispute", line)
 
 
-def test_payment(year: Year) -> Planted:
+def paid_by_test(year: Year) -> Planted:
     """An earnest order is paid with a test payment."""
     order = year.buy(lambda topic, body: body | {"test": True} if topic == PAID else body)
     payouts.account_of(year.shop).seen.update(each.id for each in order.transactions)
     year.ship(order)
-    return _planted("test_payment", Check.ORDERS, "test_order", order)
+    return _planted("paid_by_test", Check.ORDERS, "test_order", order)
 
 
 def edited_by_hand(year: Year) -> Planted:
@@ -418,7 +418,7 @@ ANY_DAY: Mapping[str, Plant] = MappingProxyType(
             *(return_unpaid, return_lost, refund_alone),
             *(payment_twice, payment_unheard, event_parked, tax_twice, fee_change),
             *(settled_abroad, refund_partial, refund_unlinked, reserve, chargeback),
-            *(test_payment, edited_by_hand, sku_unmapped),
+            *(paid_by_test, edited_by_hand, sku_unmapped),
         )
     }
 )
