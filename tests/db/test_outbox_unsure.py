@@ -10,7 +10,7 @@ from tests.support.spine import Spine, open_spine
 from trueup.contract.connector import Receipt, ReceiptState
 from trueup.intake.duties import write_duty
 from trueup.outbox.dispatch import _by_level
-from trueup.outbox.receipt import CHECK_DELAY_S, Verdict, settle_call
+from trueup.outbox.receipt import CHECK_DELAY_S, Verdict, forgive_unexplained, settle_call
 
 pytestmark = pytest.mark.anyio
 
@@ -391,3 +391,49 @@ async def test_what_may_be_applied_yet_is_looked_at_once_more(database_url: str)
         await settle_call(spine.conn, call, [verdict], overwrites=True, now=NOW)
         [row] = await spine.rows("SELECT state, look, due_at FROM outbox.intent")
         assert row == ("due", True, NOW + timedelta(seconds=CHECK_DELAY_S))
+
+
+async def with_an_old_sale_and_three_new_ones(spine: Spine) -> None:
+    """10 were written over; a sale from before is read late; a cut-off call then finds 7."""
+    await listed(spine, units=11, believed=11)
+    await spine.rows("UPDATE outbox.intent SET value = 10, state = 'due' RETURNING 1")
+    done = Verdict(receipt=Receipt(state=ReceiptState.DONE))
+    await settle_call(spine.conn, await claim(spine), [done], overwrites=True, now=NOW)
+    await spine.take(sold(spine, 1, NOW - timedelta(minutes=5)))
+    before = await intent(spine)
+    assert (before["believed"], before["value"], before["unsure_down"]) == (10, 10, 1)
+    found = Verdict(receipt=Receipt(state=ReceiptState.LATER, observed=7), may_stand=True)
+    at = NOW + timedelta(minutes=10)
+    await settle_call(spine.conn, await claim(spine), [found], overwrites=True, now=at)
+
+
+async def test_an_old_sale_does_not_explain_what_is_missing_of_a_number_written_over_it(
+    database_url: str,
+) -> None:
+    """Seed 54145: it was in the number already, and the number was raised over a sale not read."""
+    async with open_spine(database_url) as spine:
+        await with_an_old_sale_and_three_new_ones(spine)
+        after = await intent(spine)
+        assert (after["believed"], after["value"], after["dropped"]) == (7, 7, 3)
+        for number in (2, 3, 4):
+            await spine.take(sold(spine, number, NOW + timedelta(minutes=number)))
+            after = await intent(spine)
+            assert (after["believed"], after["value"]) == (7, 7)
+        assert after["dropped"] == 0
+
+
+async def test_what_an_old_sale_may_explain_is_waited_for_and_nobody_else_is_named(
+    database_url: str,
+) -> None:
+    async with open_spine(database_url) as spine:
+        await with_an_old_sale_and_three_new_ones(spine)
+        await spine.take(sold(spine, 2, NOW + timedelta(minutes=2)))
+        await spine.take(sold(spine, 3, NOW + timedelta(minutes=3)))
+        assert (await intent(spine))["dropped"] == 1  # the old one came after all, or one is unread
+        late, north = NOW + timedelta(minutes=30), spine.numbers["north"]
+        await settle(spine, await claim(spine), ReceiptState.DONE)
+        assert await forgive_unexplained(spine.conn, north, seen_before=late) == 1
+        after = await intent(spine)
+        assert (after["dropped"], after["value"], after["state"]) == (0, 8, "due")
+        assert await spine.open_issues() == []
+        assert await spine.rows("SELECT 1 FROM outbox.forgiven") == []

@@ -70,8 +70,9 @@ WITH changed AS (
 )
 UPDATE outbox.intent i
 SET value = v.value, available = v.available, sequence = v.sequence, believed = v.believed,
-  dropped = v.dropped, risen = v.risen, counted = v.counted, unsure_down = v.unsure_down,
-  unsure_up = v.unsure_up, look = v.look, moved_down = v.moved_down, moved_up = v.moved_up,
+  dropped = v.dropped, dropped_unsure = least(i.dropped_unsure, v.dropped), risen = v.risen,
+  counted = v.counted, unsure_down = v.unsure_down, unsure_up = v.unsure_up, look = v.look,
+  moved_down = v.moved_down, moved_up = v.moved_up,
   unexplained_since = CASE WHEN v.dropped + v.risen = 0 THEN NULL ELSE i.unexplained_since END,
   state = CASE
     WHEN v.state IN ('sending', 'unknown') THEN v.state
@@ -102,8 +103,8 @@ RETURNING i.connection_id, i.key;
 -- Rows: none.
 -- Index: intent primary key.
 UPDATE outbox.intent i
-SET believed = NULL, dropped = 0, risen = 0, unsure_down = 0, unsure_up = 0, unexplained_since = NULL,
-  due_at = now(), state = CASE WHEN i.counted THEN 'due' ELSE 'settled' END
+SET believed = NULL, dropped = 0, dropped_unsure = 0, risen = 0, unsure_down = 0, unsure_up = 0,
+  unexplained_since = NULL, due_at = now(), state = CASE WHEN i.counted THEN 'due' ELSE 'settled' END
 FROM unnest(%(connection_ids)s::int[], %(keys)s::text[], %(items)s::text[])
   AS m (connection_id, key, item_ref)
 WHERE i.connection_id = m.connection_id AND i.kind = 'stock.set' AND i.key = m.key

@@ -29,8 +29,10 @@ WHERE c.call_id = %(call_id)s AND c.ordinal = r.ordinal;
 -- unexplained, and what lies between leaves units of which nobody is sure. What was lowered without
 -- comparing stands where nobody saw it. A number that is only to be looked at waits a while for that.
 -- A call finds out about the units that were unsure when it was claimed; later ones stay unsure, but
--- for those that it found missing. Where it was compared equal and a change the other way was read
--- meanwhile, both may have been in the number: then neither came later, and that much stays unsure.
+-- for those that it found missing. Where the vendor writes over what stands there, what is missing
+-- may be others, not read yet: it is not raised over them until all that was sold by then was read.
+-- Where it was compared equal and a change the other way was read meanwhile, both may have been in
+-- the number: then neither came later, and that much stays unsure.
 -- Parameters: connection_id, kind; arrays of equal length: keys, sent (value), expected, sequences,
 -- receipts, observed, delays (s), dead, failed (booleans), batches (the most it may go with from
 -- now on, or null), lowers (units were taken off, nothing was compared), may_stand (it may have been
@@ -51,7 +53,8 @@ WITH receipt AS (
   -- it was applied is looked at later.
   SELECT i.connection_id, i.kind, i.key, i.available, i.believed, i.dropped, i.risen, i.buffer,
     i.cap, i.share_percent, i.ahead, i.safety, i.thin_below, i.thin_from, i.thin_to,
-    i.unsure_down, i.unsure_up, greatest(0, i.unsure_down - i.asked_down) AS newly_down,
+    i.dropped_unsure, i.unsure_down, i.unsure_up,
+    greatest(0, i.unsure_down - i.asked_down) AS newly_down,
     greatest(0, i.unsure_up - i.asked_up) AS newly_up, r.sent, r.sequence,
     CASE r.receipt WHEN 'submitted' THEN 'done' ELSE r.receipt END AS receipt,
     r.observed, r.delay_s, r.dead, r.failed, r.batch_max, r.lowers, r.pending,
@@ -87,7 +90,10 @@ WITH receipt AS (
       ELSE c.believed END AS believed,
     -- A lower number than was believed may be a sale that has not been read yet, a higher one a
     -- restock; they are kept apart, so that one never hides the other.
-    c.dropped + CASE WHEN c.seen THEN greatest(0, c.below - c.unsure_down) ELSE 0 END AS dropped,
+    c.dropped + CASE WHEN NOT c.seen THEN 0 WHEN %(overwrites)s THEN c.below
+      ELSE greatest(0, c.below - c.unsure_down) END AS dropped,
+    c.dropped_unsure + CASE WHEN c.seen AND %(overwrites)s THEN least(c.below, c.unsure_down)
+      ELSE 0 END AS dropped_unsure,
     c.risen + CASE WHEN c.seen THEN greatest(0, c.above - c.unsure_up) ELSE 0 END AS risen,
     CASE
       WHEN c.receipt = 'done' AND c.lowers THEN c.unsure_down
@@ -128,6 +134,7 @@ SET believed = v.believed,
     THEN coalesce(%(now)s::timestamptz, now()) ELSE i.learned_at END,
   look = v.unseen OR i.look AND NOT (v.seen OR v.receipt = 'done'),
   dropped = v.dropped,
+  dropped_unsure = v.dropped_unsure,
   risen = v.risen,
   unsure_down = v.unsure_down,
   unsure_up = v.unsure_up,
@@ -162,12 +169,12 @@ RETURNING i.key, i.state;
 
 -- name: forgive_unexplained
 -- Ends the patience with changes at a channel that nothing we read explains: the ledger's number
--- counts again.
+-- counts again. What may have been read before it was found missing is explained by that.
 -- Parameters: connection_id, seen_before: instant; what was seen before it has been waited for.
--- Rows: many: key, dropped, risen (units), since when.
+-- Rows: many: key, dropped, risen (units that nothing explains), since when.
 -- Index: intent primary key.
 WITH late AS (
-  SELECT connection_id, kind, key, dropped, risen, unexplained_since,
+  SELECT connection_id, kind, key, dropped - dropped_unsure AS dropped, risen, unexplained_since,
     outbox.offer(available, 0, buffer, cap, share_percent, ahead, safety, thin_below, thin_from,
       thin_to) AS value
   FROM outbox.intent
@@ -177,7 +184,8 @@ WITH late AS (
   FOR UPDATE
 )
 UPDATE outbox.intent i
-SET value = l.value, dropped = 0, risen = 0, unexplained_since = NULL, due_at = now(),
+SET value = l.value, dropped = 0, dropped_unsure = 0, risen = 0, unexplained_since = NULL,
+  due_at = now(),
   state = CASE
     WHEN i.believed IS NOT DISTINCT FROM l.value AND i.unsure_down + i.unsure_up = 0
       AND NOT i.look THEN 'settled'

@@ -131,7 +131,7 @@ async def forgive_unexplained(
     seen_before: datetime,
     forgiven_at: datetime | None = None,
 ) -> int:
-    """End the patience with changes that nothing we read explains; each becomes an issue.
+    """End the patience with changes at a channel; what nothing we read explains becomes an issue.
 
     Args:
         conn: in autocommit.
@@ -145,7 +145,8 @@ async def forgive_unexplained(
             _queries.forgive_unexplained,
             {"connection_id": connection_id, "seen_before": seen_before},
         )
-        rows = await cursor.fetchall()
+        ended = await cursor.fetchall()
+        rows = [row for row in ended if row[1] + row[2]]
         if rows:
             await conn.execute(
                 _queries.note_forgiven,
@@ -162,7 +163,7 @@ async def forgive_unexplained(
             conn,
             [(None, connection_id, _unexplained(connection_id, *row[:3])) for row in rows],
         )
-    return len(rows)
+    return len(ended)
 
 
 def _state_of(verdicts: Sequence[Verdict]) -> CallState:
