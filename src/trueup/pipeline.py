@@ -297,7 +297,8 @@ class _Batch:
         """Do everything that the batch means, in the caller's transaction.
 
         The order of the writes is the same in every batch, and so is the order of the locks:
-        persons, records, balances, intents.
+        persons, records, balances, intents. What can be done before the balances are locked is,
+        as others wait for these.
         """
         self.good, held = await hold_counts(conn, self.hub, self.good, self.bridge.counts_of)
         self.parkings += held
@@ -309,9 +310,10 @@ class _Batch:
             self._merge_event(understood, personas, keys)
         changed = [s for records in self.entities.values() for s in records.values() if s.touched]
         await store_records(conn, changed=changed, versions=self.versions, beside=self.entities)
+        await put_keys_under_persons(conn, self.hub.vault, self.good, personas, keys)
+        await book_money(conn, self.hub, self.good, self.entities)
         await self._post(conn, numbers, await note_lines(conn, changed, self.hub.site_of_line))
         await note_named(conn, changed, numbers)
-        await book_money(conn, self.hub, self.good, self.entities)
         await observe_levels(conn, await levels_written(conn, self.hub, self.levels))
         await want_fetches(
             conn,
@@ -322,7 +324,6 @@ class _Batch:
             ],
         )
         await confirm_commands(conn, self.told)
-        await put_keys_under_persons(conn, self.hub.vault, self.good, personas, keys)
         await erase_persons(conn, self.hub.vault, self.good)
         await open_issues(conn, [*self.issues, *self.kits.issues, *self.bridge.issues])
         await park_events(conn, self.parkings)

@@ -161,6 +161,29 @@ async def test_a_rise_is_explained_by_the_cancellation_that_is_read_later(
         assert (after["value"], after["state"]) == (10, "due")
 
 
+async def test_a_call_that_another_settled_is_not_settled_again(database_url: str) -> None:
+    """A process that lost its account may still write: its numbers are on their way anew by then."""
+    async with open_spine(database_url) as spine:
+        await listed(spine, believed=9)
+        first = await claim(spine)
+        await settle(spine, first, ReceiptState.DONE)
+        await spine.take(spine.movement("r", "receipt", "TEE", 2))
+        second = await claim(spine)
+        await settle(spine, first, ReceiptState.LATER, observed=3)
+        after = await intent(spine)
+        assert (after["state"], after["believed"], after["dropped"]) == ("sending", 10, 0)
+        assert await spine.rows("SELECT state FROM outbox.call ORDER BY call_id") == [
+            ("done",),
+            ("sending",),
+        ]
+        assert await spine.rows("SELECT receipt FROM outbox.call_intent ORDER BY call_id") == [
+            ("done",),
+            (None,),
+        ]
+        await settle(spine, second, ReceiptState.DONE)
+        assert (await intent(spine))["state"] == "settled"
+
+
 async def test_patience_with_a_change_that_nothing_explains_ends(database_url: str) -> None:
     async with open_spine(database_url) as spine:
         await listed(spine, believed=9)

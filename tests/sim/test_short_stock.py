@@ -69,7 +69,7 @@ def test_a_hub_that_forgets_what_dropped_is_caught(
     server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As if a lower number than was believed were nobody's sale: it is raised over it."""
-    bug = Bugged("settle_intents", "greatest(0, c.below - c.unsure_down)", "0")
+    bug = Bugged("settle_intents", "CASE WHEN NOT c.seen THEN 0", "CASE WHEN true THEN 0")
     monkeypatch.setattr(receipt, "_queries", bug)
     assert caught(server, "over a sale that was not read", range(1, 30))
 

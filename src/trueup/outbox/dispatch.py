@@ -63,7 +63,7 @@ _FORGIVE_INTERVAL = timedelta(seconds=30)
 
 
 class Dispatcher:
-    """Works for one connection over one database session, which holds the connection's lock.
+    """Works for one connection over a database session, which holds the connection's lock.
 
     Args:
         conn: in autocommit.
@@ -71,6 +71,8 @@ class Dispatcher:
         caller: of the connection.
         clock: tells when replies came in.
         reach: gathers how long lower numbers take.
+        receipts: a session of its own to settle calls in, in autocommit: settling waits for those
+            who change the same numbers, and what is due meanwhile need not; `conn` where None.
     """
 
     def __init__(
@@ -81,14 +83,17 @@ class Dispatcher:
         *,
         clock: Clock | None = None,
         reach: ReachWatch | None = None,
+        receipts: psycopg.AsyncConnection[Any] | None = None,
     ) -> None:
         self._conn = conn
+        self._receipts = receipts or conn
         self._vault = vault
         self._caller = caller
         self._reach = reach or ReachWatch()
         self._clock = clock or SystemClock()
         self._connection_id = caller.account.connection.connection_id
         self._database = asyncio.Lock()
+        self._settling = asyncio.Lock() if receipts is not None else self._database
         actions = {action.name: action for action in caller.folder.manifest.actions}
         self._action = actions.get("stock.set")
         self.commander = Commander(conn, vault, caller, database=self._database, clock=self._clock)
@@ -376,10 +381,10 @@ class Dispatcher:
         await self._settle(call, _by_level(call, levels), None)
 
     async def _settle(self, call: Call, verdicts: list[Verdict], reply: Reply | None) -> None:
-        async with self._database, self._conn.transaction():
+        async with self._settling, self._receipts.transaction():
             event_id = None if reply is None else await self._log_reply(call, reply)
             await settle_call(
-                self._conn,
+                self._receipts,
                 call,
                 verdicts,
                 reply_event_id=event_id,
@@ -401,7 +406,7 @@ class Dispatcher:
             body=reply.body,
             queued=False,
         )
-        return (await append_events(self._conn, self._vault, [event]))[0].event_id
+        return (await append_events(self._receipts, self._vault, [event]))[0].event_id
 
     async def _forgive(self) -> None:
         """End patience with what nothing explains, once all that could explain it has been read."""

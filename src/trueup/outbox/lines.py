@@ -5,7 +5,7 @@ session's lock is free and another process takes over, reads back what was left 
 """
 
 import asyncio
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import psycopg
@@ -69,9 +69,7 @@ class Lines:
     async def _refresh(self, stop: asyncio.Event) -> None:
         """Open lines to new accounts, close those that ended, renew those that changed."""
         with translate_errors():
-            async with await connect(
-                self._conninfo, application_name="trueup-outbox", role=WORKER_ROLE
-            ) as conn:
+            async with await self._connect() as conn:
                 accounts = await load_accounts(conn, self._hub.vault)
         wanted = {
             account.connection.connection_id: account
@@ -114,9 +112,8 @@ class Lines:
 
     async def _hold(self, account: Account, stop: asyncio.Event) -> None:
         connection = account.connection
-        async with await connect(
-            self._conninfo, application_name="trueup-outbox", role=WORKER_ROLE
-        ) as conn:
+        async with AsyncExitStack() as sessions:
+            conn = await sessions.enter_async_context(await self._connect())
             if not await hold_connection(conn, connection.connection_id):
                 return
             if connection.connection_id in self._down:
@@ -126,8 +123,15 @@ class Lines:
             folder = self._hub.connectors[connection.connector]
             tokens = open_tokens(self._conninfo, self._hub.vault, folder, account)
             limiter = self._budgets.of(connection.connection_id, folder.manifest)
+            receipts = await sessions.enter_async_context(await self._connect())
             async with Caller(folder, account, tokens=tokens, limiter=limiter) as caller:
-                await Dispatcher(conn, self._hub.vault, caller, reach=self._reach).run(stop)
+                line = Dispatcher(
+                    conn, self._hub.vault, caller, reach=self._reach, receipts=receipts
+                )
+                await line.run(stop)
+
+    async def _connect(self) -> psycopg.AsyncConnection[Any]:
+        return await connect(self._conninfo, application_name="trueup-outbox", role=WORKER_ROLE)
 
 
 async def _limit_silence(conn: psycopg.AsyncConnection[Any]) -> None:

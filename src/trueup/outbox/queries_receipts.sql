@@ -1,5 +1,6 @@
 -- name: end_call
 -- Writes down what came of a call.
+-- Where another settled it meanwhile, that stands.
 -- Parameters: call_id, state, reply_event_id: number or null; check_delay_s: after which a
 -- submitted call is looked at again; vendor_ref: of a batch, or null; now: instant or null.
 -- Rows: none.
@@ -9,18 +10,19 @@ SET state = %(state)s, finished_at = CASE WHEN %(state)s = 'unknown' THEN NULL E
   reply_event_id = %(reply_event_id)s, vendor_ref = %(vendor_ref)s,
   check_at = CASE WHEN %(state)s = 'submitted'
     THEN coalesce(%(now)s::timestamptz, now()) + make_interval(secs => %(check_delay_s)s::float8) END
-WHERE call_id = %(call_id)s;
+WHERE call_id = %(call_id)s AND state IN ('sending', 'unknown');
 
 -- name: end_call_intents
--- Writes down the receipts of a call.
+-- Writes down the receipts of a call that is still open.
 -- Parameters: call_id; ordinals, receipts, observed, codes: arrays of equal length.
 -- Rows: none.
--- Index: call_intent primary key.
+-- Index: call_intent primary key, call primary key.
 UPDATE outbox.call_intent c
 SET receipt = r.receipt, observed = r.observed, code = r.code
 FROM unnest(%(ordinals)s::int[], %(receipts)s::text[], %(observed)s::int[], %(codes)s::text[])
   AS r (ordinal, receipt, observed, code)
-WHERE c.call_id = %(call_id)s AND c.ordinal = r.ordinal;
+WHERE c.call_id = %(call_id)s AND c.ordinal = r.ordinal AND EXISTS (SELECT FROM outbox.call k
+  WHERE k.call_id = c.call_id AND k.state IN ('sending', 'unknown'));
 
 -- name: settle_intents
 -- Carries receipts over to the intents. What was sent stands there now, less what the channel sold
@@ -33,15 +35,20 @@ WHERE c.call_id = %(call_id)s AND c.ordinal = r.ordinal;
 -- may be others, not read yet: it is not raised over them until all that was sold by then was read.
 -- Where it was compared equal and a change the other way was read meanwhile, both may have been in
 -- the number: then neither came later, and that much stays unsure.
--- Parameters: connection_id, kind; arrays of equal length: keys, sent (value), expected, sequences,
+-- Nothing is carried over of a call that another settled: its numbers may be on their way anew.
+-- Parameters: call_id, connection_id, kind; arrays of equal length: keys, sent (value), expected, sequences,
 -- receipts, observed, delays (s), dead, failed (booleans), batches (the most it may go with from
 -- now on, or null), lowers (units were taken off, nothing was compared), may_stand (it may have been
 -- set, and sold from, before another number was found there), pending (it may be applied yet);
 -- overwrites: the vendor sets a number without comparing; look_delay_s: how long a number waits that
 -- is only to be looked at; now: instant of the caller's clock or null.
 -- Rows: many: key, state.
--- Index: intent primary key.
-WITH receipt AS (
+-- Index: call primary key, intent primary key.
+WITH open_call AS (
+  SELECT FROM outbox.call
+  WHERE call_id = %(call_id)s AND state IN ('sending', 'unknown')
+  FOR UPDATE
+), receipt AS (
   SELECT * FROM unnest(%(keys)s::text[], %(sent)s::int[], %(expected)s::int[],
     %(sequences)s::bigint[], %(receipts)s::text[], %(observed)s::int[], %(delays)s::float8[],
     %(dead)s::bool[], %(failed)s::bool[], %(batches)s::int[], %(lowers)s::bool[],
@@ -66,7 +73,7 @@ WITH receipt AS (
     greatest(i.believed, r.expected + i.moved_up) AS highest
   FROM outbox.intent i JOIN receipt r ON r.key = i.key
   WHERE i.connection_id = %(connection_id)s AND i.kind = %(kind)s
-    AND i.state IN ('sending', 'unknown')
+    AND i.state IN ('sending', 'unknown') AND EXISTS (SELECT FROM open_call)
   ORDER BY i.connection_id, i.kind, i.key
   FOR UPDATE OF i
 ), compared AS (

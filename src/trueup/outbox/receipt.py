@@ -84,14 +84,14 @@ async def settle_call(
     }
     # A pipeline: none of these waits for the other's answer.
     async with conn.transaction(), conn.pipeline():
-        await conn.execute(_queries.end_call, ended, prepare=True)
-        await conn.execute(_queries.end_call_intents, told, prepare=True)
         settled = _settled(call, verdicts) | {
             "overwrites": overwrites,
             "look_delay_s": CHECK_DELAY_S if any(v.pending for v in verdicts) else LOOK_DELAY_S,
             "now": now,
         }
         await conn.execute(_queries.settle_intents, settled, prepare=True)
+        await conn.execute(_queries.end_call_intents, told, prepare=True)
+        await conn.execute(_queries.end_call, ended, prepare=True)
         await _note_dead(conn, call, verdicts)
 
 
@@ -106,6 +106,7 @@ def _settled(call: Call, verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """Return what is carried over to the intents, as arrays of equal length."""
     claimed = call.claimed
     return {
+        "call_id": call.call_id,
         "connection_id": call.connection_id,
         "kind": call.kind,
         "keys": [c.intent.key for c in claimed],
