@@ -12,7 +12,7 @@ from trueup.kernel.limits import LEAD_DAYS
 from trueup.ledger.brake import Limits
 from trueup.ledger.kits import NO_KITS, Kits
 from trueup.ledger.masters import Basis, Master, Masters
-from trueup.ledger.money import Teller
+from trueup.ledger.money import SELLERS, Teller
 from trueup.ledger.rules import SiteOf
 from trueup.ledger.sites import mapped_sites, selling_sites, sites_of
 from trueup.records.people import Keys
@@ -134,8 +134,7 @@ class Hub:
 
     def sellers(self) -> list[int]:
         """Return the connections that sell themselves: shops and marketplaces."""
-        sells = (Teller.SELLER, Teller.MARKETPLACE)
-        return [number for number in self.connections if self.teller_of(number) in sells]
+        return [number for number in self.connections if self.teller_of(number) in SELLERS]
 
     def reader_of(self, connection_id: int, topic: str) -> ConnectorFolder | None:
         """Return the connector that reads an event; None where its connection is gone."""

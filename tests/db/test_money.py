@@ -35,8 +35,9 @@ from trueup.records.model import Stamp, Stored
 
 EXAMPLES = int(os.environ.get("TRUEUP_EXAMPLES", "40"))
 AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
-SHOP, PROVIDER = 1, 2
-TELLERS = {SHOP: Teller.SELLER, PROVIDER: Teller.PAYMENTS}
+SHOP, PROVIDER, WOO, MARKET, BOOKS = 1, 2, 3, 4, 5
+TELLERS = {SHOP: Teller.SELLER, PROVIDER: Teller.PAYMENTS, WOO: Teller.PAID_ORDERS}
+TELLERS |= {MARKET: Teller.MARKETPLACE, BOOKS: Teller.COPY}
 
 _events = count(1_000_001)  # beyond those of a log beside it
 

@@ -6,7 +6,7 @@ from trueup.contract.loader import find_connectors
 from trueup.govern.vault import Vault
 from trueup.hub import Hub
 from trueup.intake.model import Connection
-from trueup.ledger.money import Teller
+from trueup.ledger.money import SELLERS, Teller
 
 
 @pytest.mark.parametrize(
@@ -28,4 +28,5 @@ def test_only_who_sells_tells_sales(connector: str, teller: Teller) -> None:
     one = Connection(connection_id=1, name="c", connector=connector, settings={}, state="active")
     hub = Hub(Vault(bytes(range(32))), find_connectors(), [one])
     assert hub.teller_of(1) is teller
+    assert (hub.sellers() == [1]) is (teller in SELLERS)
     assert hub.teller_of(2) is Teller.COPY, "of a connection that is gone nothing is booked"

@@ -1,6 +1,5 @@
 """`trueup reconcile`: do the books agree, and if not, why?"""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -28,30 +27,22 @@ _WAIT_S = 60.0
 LEVELS = "inventory_levels"
 
 
-class Check(StrEnum):
-    """What can be reconciled: what the hub's books say, and what channels show now."""
+STOCK, PARITY, ALL = "stock", "parity", "all"
+_NAMES = (*checks.Check, STOCK, PARITY, ALL)
+"""What can be reconciled: what the hub's books say, and what channels show now."""
 
-    LEDGER = "ledger"
-    STOCK = "stock"
-    PARITY = "parity"
-    ORDERS = "orders"
-    DUPLICATES = "duplicates"
-    PAYMENTS = "payments"
-    FEES = "fees"
-    PAYOUTS = "payouts"
-    BANK = "bank"
-    RETURNS = "returns"
-    COLLECTED = "collected"
-    CUSTOMERS = "customers"
-    SKUS = "skus"
-    OVERSELLS = "oversells"
-    PHANTOMS = "phantoms"
-    JOURNALS = "journals"
-    ALL = "all"
+
+def _named(text: str) -> str:
+    if text not in _NAMES:
+        raise typer.BadParameter(f"There is no check {text!r}; there are: {', '.join(_NAMES)}.")
+    return text
 
 
 def reconcile(
-    check: Annotated[Check, typer.Argument(help="Only this check.")] = Check.LEDGER,
+    check: Annotated[
+        str,
+        typer.Argument(help=f"One of: {', '.join(_NAMES)}.", parser=_named, metavar="[CHECK]"),
+    ] = checks.Check.LEDGER.value,
     connection: Annotated[
         str | None,
         typer.Option(
@@ -75,24 +66,12 @@ def reconcile(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Compare, and name each difference with its cause and evidence.
-
-    `ledger` re-sums all postings; `stock` reads what every channel shows now; `parity` says why a
-    listing does not show what it shall. `orders` holds what is owed beside what was paid,
-    `payments` that beside the providers' accounts, `collected` payment by payment by shared names,
-    `fees` each fee beside the usual one; `duplicates` finds orders that came twice. `payouts` holds
-    each payout beside its entries; `bank` says which line of the bank is which payout; `returns`
-    holds what was asked for, refunded and put away beside each other. `customers` finds people whom
-    a system holds twice, `skus` what is sold and moves no stock, `oversells` what is promised and
-    not there, `phantoms` orders that hold units in vain; `journals` holds what was posted beside
-    what stands in the books there. `all` gives each check of the books a line. Only what
-    `parity --repair` and `bank --book --yes` name is done. Ends with 1 where something differs.
-    """
-    if check is Check.PARITY:
+    """Compare, and name each difference with its cause and evidence."""
+    if check == PARITY:
         _parity(connection, repair=repair, dry_run=dry_run, yes=yes, as_json=as_json, config=config)
-    if check is Check.BANK:
+    if check == checks.Check.BANK:
         reconcile_bank(book=book, yes=yes, as_json=as_json, config=config)
-    if check is Check.ALL:
+    if check == ALL:
         _all(as_json=as_json, config=config)
     if book:
         raise typer.BadParameter("Only matches are booked: trueup reconcile bank --book.")
@@ -100,9 +79,9 @@ def reconcile(
         raise typer.BadParameter("Only parity can be repaired: trueup reconcile parity --repair.")
 
     async def work(session: Session) -> Report:
-        if check is Check.STOCK:
-            return _joined(check.value, await _stock(session, connection))
-        return await _checked(session, checks.Check(check.value), connection, by)
+        if check == STOCK:
+            return _joined(check, await _stock(session, connection))
+        return await _checked(session, checks.Check(check), connection, by)
 
     report = run(work, config_path=config, as_json=as_json)
     if as_json:
@@ -110,6 +89,15 @@ def reconcile(
     else:
         show_report(report)
     raise typer.Exit(FOUND_PROBLEMS if report.discrepancies else DONE)
+
+
+reconcile.__doc__ = f"""{reconcile.__doc__}
+
+{"; ".join(f"`{each}` {does}" for each, does in checks.DOES.items())}; `stock` reads what every \
+channel shows now; `parity` says why a listing does not show what it shall. `all` gives each check \
+of the books a line. Only what `parity --repair` and `bank --book --yes` name is done. Ends with 1 \
+where something differs.
+"""
 
 
 def _parity(

@@ -218,31 +218,6 @@ async def money_cleared(conn: Conn, *, connection_id: int | None = None) -> list
         return await cursor.fetchall()
 
 
-class Collected(msgspec.Struct, frozen=True, kw_only=True):
-    """What one record left on collected.
-
-    Attributes:
-        amount: above zero where a seller was paid, below where an account took that in.
-        by_entry: an entry of an account told it, and not a seller.
-        on_day: when its money moved.
-    """
-
-    record_id: int
-    connection_id: int
-    item: str
-    currency: str
-    amount: Decimal
-    by_entry: bool
-    on_day: date
-
-
-async def money_collected(conn: Conn) -> list[Collected]:
-    """Return what every record left on collected."""
-    async with conn.cursor(row_factory=class_row(Collected)) as cursor:
-        await cursor.execute(_queries.money_collected)
-        return await cursor.fetchall()
-
-
 async def prove_money(conn: Conn) -> MoneyProof:
     """Re-sum every posting of the money ledger."""
     [row] = await fetch_rows(conn, _queries.prove_money)

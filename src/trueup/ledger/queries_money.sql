@@ -125,17 +125,3 @@ SELECT connection_id, item, currency,
   coalesce(-sum(amount) FILTER (WHERE by_payout), 0) AS paid,
   min(occurred_on) AS first_on, max(occurred_on) AS last_on
 FROM posted GROUP BY connection_id, item, currency ORDER BY connection_id, item, currency;
-
--- name: money_collected
--- What each record left on collected, and whether an account's entry told it.
--- Parameters: none.
--- Rows: many: record_id, connection_id, item, currency, amount, by_entry, on_day.
--- Index: money_posting_item; reads the whole account.
-WITH entry AS (SELECT DISTINCT record_id FROM ledger.money_posting WHERE account = 'clearing')
-SELECT c.record_id, c.connection_id, c.item, c.currency, sum(c.amount) AS amount,
-  e.record_id IS NOT NULL AS by_entry, min(c.occurred_on) AS on_day
-FROM ledger.money_posting c LEFT JOIN entry e USING (record_id)
-WHERE c.account = 'collected'
-GROUP BY c.record_id, c.connection_id, c.item, c.currency, e.record_id
-HAVING sum(c.amount) <> 0
-ORDER BY c.record_id, c.connection_id, c.item, c.currency;

@@ -1,9 +1,9 @@
 """All checks that need nothing but the database, by name: for the command, the hour and the API."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import psycopg
@@ -11,7 +11,6 @@ import psycopg
 from trueup.hub import Hub
 from trueup.reconcile.bank import check_bank
 from trueup.reconcile.books import check_books
-from trueup.reconcile.collected import check_collected
 from trueup.reconcile.doubles import check_customers, check_skus
 from trueup.reconcile.journals import check_journals
 from trueup.reconcile.money import model
@@ -35,12 +34,29 @@ class Check(StrEnum):
     PAYOUTS = "payouts"
     BANK = "bank"
     RETURNS = "returns"
-    COLLECTED = "collected"
     CUSTOMERS = "customers"
     SKUS = "skus"
     OVERSELLS = "oversells"
     PHANTOMS = "phantoms"
     JOURNALS = "journals"
+
+
+DOES: Final[Mapping[Check, str]] = {
+    Check.LEDGER: "re-sums all postings",
+    Check.ORDERS: "holds what is owed beside what was paid",
+    Check.DUPLICATES: "finds orders that came twice",
+    Check.PAYMENTS: "holds what was paid beside the providers' accounts",
+    Check.FEES: "holds each fee beside the usual one",
+    Check.PAYOUTS: "holds each payout beside its entries",
+    Check.BANK: "says which line of the bank is which payout",
+    Check.RETURNS: "holds what was asked for, refunded and put away beside each other",
+    Check.CUSTOMERS: "finds people whom a system holds twice",
+    Check.SKUS: "finds what is sold and moves no stock",
+    Check.OVERSELLS: "finds what is promised and not there",
+    Check.PHANTOMS: "finds orders that hold units in vain",
+    Check.JOURNALS: "holds what was posted beside what stands in the books there",
+}
+"""What each does, in words after its name."""
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,9 +90,9 @@ async def run_checks(conn: Conn, hub: Hub, ask: Ask, *checks: Check) -> dict[Che
         conn: in autocommit; nothing is written.
         hub: with the connections as they are now.
         ask: the moment, and what of it.
-        checks: which; none: all but `collected`, of which `payments` says more.
+        checks: which; none: all.
     """
-    wanted = checks or tuple(check for check in Check if check is not Check.COLLECTED)
+    wanted = checks or tuple(Check)
     found: dict[Check, Report] = {}
     if any(check in _MONEY for check in wanted):
         reports = await check_money(conn, hub, model.Rules(as_of=ask.now, by=ask.by))
@@ -103,10 +119,6 @@ async def _bank(conn: Conn, hub: Hub, ask: Ask) -> Report:
 async def _returns(conn: Conn, hub: Hub, ask: Ask) -> Report:
     view = await view_of(conn, hub, ask.now)
     return await check_returns(conn, view, connection_id=ask.connection_id)
-
-
-async def _collected(conn: Conn, hub: Hub, ask: Ask) -> Report:
-    return await check_collected(conn, hub.names(), today=ask.now.date())
 
 
 async def _customers(conn: Conn, hub: Hub, ask: Ask) -> Report:
@@ -139,7 +151,6 @@ _OTHERS: dict[Check, _Do] = {
     Check.PAYOUTS: _payouts,
     Check.BANK: _bank,
     Check.RETURNS: _returns,
-    Check.COLLECTED: _collected,
     Check.CUSTOMERS: _customers,
     Check.SKUS: _skus,
     Check.OVERSELLS: _oversells,

@@ -22,61 +22,85 @@ class Copied(msgspec.Struct, frozen=True, kw_only=True):
     """Where the books of money lie, as CSV files with a header.
 
     Attributes:
-        sellers: names of the connections whose orders and payments they hold.
+        names: which names orders, payments and entries have in other systems, as digests.
+        sellers: names of the connections whose orders are held beside their payments.
         left_out: names of those that tell orders and no payment: nothing can be held beside them.
     """
 
     orders: Path
     payments: Path
     entries: Path
+    names: Path
     sellers: tuple[str, ...]
     left_out: tuple[str, ...]
 
 
-async def copy_money(
-    conn: Conn,
-    folder: Path,
-    names: Mapping[int, str],
-    *,
-    sellers: Collection[int],
-    paying: Collection[int],
-) -> Copied:
+class Sides(msgspec.Struct, frozen=True, kw_only=True):
+    """Which connections tell of money, and as whose word it counts.
+
+    Attributes:
+        sellers: sell themselves; the orders of others are copies.
+        in_orders: of these, those whose orders say that they are paid, and no more.
+        markets: of these, those whose own account tells what their orders were paid.
+        paying: pay out what others sold: of them the entries count alone.
+    """
+
+    sellers: frozenset[int] = frozenset()
+    in_orders: frozenset[int] = frozenset()
+    markets: frozenset[int] = frozenset()
+    paying: frozenset[int] = frozenset()
+
+
+async def copy_money(conn: Conn, folder: Path, names: Mapping[int, str], sides: Sides) -> Copied:
     """Copy out what moved money, as it stands in one moment.
 
     Args:
         conn: in a transaction that sees one moment, or nothing else may write.
-        folder: exists; three files are written into it.
+        folder: exists; four files are written into it.
         names: of all connections, by number.
-        sellers: connections that sell themselves; the orders of others are copies.
-        paying: connections that pay out what others sold: of them the entries count alone.
+        sides: whose word counts for what.
     """
     told = await _tellers(conn, sorted(names), (Order.kind, Payment.kind, BalanceEntry.kind))
-    selling = told[Order.kind] & set(sellers)
-    paid = sorted(selling & told[Payment.kind])
-    tellers = sorted(told[BalanceEntry.kind] & set(paying))
-    both = [*paid, *tellers]
-    of_sellers = {"connection_ids": paid, "names": [names[each] for each in paid]}
-    of_both = {
-        "connection_ids": paid,
-        "paying_ids": tellers,
-        "named_ids": both,
-        "names": [names[each] for each in both],
-    }
+    selling = told[Order.kind] & sides.sellers
+    owed = selling & told[Payment.kind] - sides.in_orders
+    paid = (told[Payment.kind] & sides.sellers) | (selling & sides.in_orders)
+    accounts = told[BalanceEntry.kind] & (sides.sellers | sides.paying)
     copied = Copied(
         orders=folder / "orders.csv",
         payments=folder / "payments.csv",
         entries=folder / "entries.csv",
-        sellers=tuple(names[each] for each in paid),
-        left_out=tuple(names[each] for each in sorted(selling - told[Payment.kind])),
+        names=folder / "names.csv",
+        sellers=tuple(names[each] for each in sorted(owed)),
+        left_out=tuple(names[each] for each in sorted(selling - owed)),
     )
+    paying = {"paying_ids": sorted(sides.paying)}
     steps: tuple[tuple[LiteralString, Path, dict[str, Any]], ...] = (
-        (_queries.copy_orders, copied.orders, of_sellers),
-        (_queries.copy_payments, copied.payments, of_sellers),
-        (_queries.copy_entries, copied.entries, of_both),
+        (_queries.copy_orders, copied.orders, _named(owed, names)),
+        (
+            _queries.copy_payments,
+            copied.payments,
+            _named(paid, names)
+            | {"in_order_ids": sorted(paid & sides.in_orders), "owed_ids": sorted(owed)},
+        ),
+        (
+            _queries.copy_entries,
+            copied.entries,
+            _named(accounts, names) | paying | {"market_ids": sorted(sides.markets)},
+        ),
+        (
+            _queries.copy_names,
+            copied.names,
+            _named(selling | paid | accounts | sides.paying, names) | paying,
+        ),
     )
     for query, path, parameters in steps:
         await copy_rows(conn, query, path, **parameters)
     return copied
+
+
+def _named(connection_ids: Collection[int], names: Mapping[int, str]) -> dict[str, Any]:
+    numbers = sorted(connection_ids)
+    return {"connection_ids": numbers, "names": [names[each] for each in numbers]}
 
 
 async def _tellers(

@@ -53,93 +53,86 @@ LEFT JOIN first f ON f.record_id = r.record_id
 WHERE r.kind = 'order' AND NOT r.deleted AND NOT (v.body ? 'test' AND coalesce(p.all_tests, true));
 
 -- name: copy_payments
--- Payments of sellers, test payments left out.
--- Parameters: connection_ids, names.
+-- Payments of sellers, test payments left out; and of sellers whose orders say that they are paid,
+-- and no more, what these orders and their refunds say, each under the order's own ref.
+-- Parameters: connection_ids, names; in_order_ids: those of them whose orders tell it;
+-- owed_ids: those whose orders are held beside their payments.
 -- Rows: many: ref, seller, order_ref, kind, state, amount, currency, vendor (the way to pay),
--- processed_at.
--- Index: none; reads every payment.
+-- vendor_ref, processed_at, owed.
+-- Index: none; reads every payment, and the orders and refunds of who tells none.
+WITH name AS (
+  SELECT c.connection_id, c.name, c.connection_id = ANY(%(owed_ids)s::int[]) AS owed
+  FROM unnest(%(connection_ids)s::int[], %(names)s::text[]) c (connection_id, name)
+), paid AS (
+  SELECT r.connection_id, r.ref, v.body->>'placed_at' AS placed_at,
+    v.body#>'{totals,total,booked}' AS money,
+    EXISTS (SELECT FROM records.link l
+      WHERE l.record_id = r.record_id AND l.namespace = 'payment') AS named
+  FROM records.record r JOIN records.version v USING (record_id, event_id)
+  WHERE r.kind = 'order' AND NOT r.deleted AND r.connection_id = ANY(%(in_order_ids)s::int[])
+    AND NOT v.body ? 'test'
+    AND v.body->>'payment_status' IN ('paid', 'partly_refunded', 'refunded')
+)
 SELECT c.name || '/payment/' || r.ref AS ref, c.name AS seller,
   c.name || '/order/' || (v.body->>'order_ref') AS order_ref, v.body->>'payment_kind' AS kind,
   v.body->>'state' AS state, (v.body#>>'{price,booked,amount}')::numeric AS amount,
   v.body#>>'{price,booked,currency}' AS currency, v.body->>'gateway' AS vendor,
-  coalesce(v.body->>'processed_at', v.body->>'updated_at') AS processed_at
+  NULL AS vendor_ref,
+  coalesce(v.body->>'processed_at', v.body->>'updated_at') AS processed_at, c.owed
+FROM records.record r JOIN records.version v USING (record_id, event_id) JOIN name c USING (connection_id)
+WHERE r.kind = 'payment' AND NOT r.deleted AND NOT v.body ? 'test'
+  AND NOT r.connection_id = ANY(%(in_order_ids)s::int[])
+UNION ALL
+SELECT c.name || '/order/' || p.ref, c.name, c.name || '/order/' || p.ref, 'sale', 'succeeded',
+  (p.money->>'amount')::numeric, p.money->>'currency', CASE WHEN p.named THEN 'named' END,
+  c.name || '/order/' || p.ref, p.placed_at, false
+FROM paid p JOIN name c USING (connection_id)
+UNION ALL
+SELECT c.name || '/refund/' || r.ref, c.name, c.name || '/order/' || p.ref, 'refund', 'succeeded',
+  (v.body#>>'{refunded,booked,amount}')::numeric, v.body#>>'{refunded,booked,currency}',
+  CASE WHEN p.named THEN 'named' END, c.name || '/order/' || p.ref,
+  coalesce(v.body->>'created_at', v.body->>'updated_at'), false
+FROM paid p JOIN name c USING (connection_id)
+JOIN records.record r ON r.connection_id = p.connection_id AND r.entity = 'order/' || p.ref
+  AND r.kind = 'refund' AND NOT r.deleted
+JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
+WHERE v.body ? 'refunded';
+
+-- name: copy_entries
+-- Entries of the accounts at which sellers' payments are settled. Of a marketplace, whose account
+-- tells what its orders were paid, those that no order explains.
+-- Parameters: connection_ids, names: of all; market_ids: marketplaces; paying_ids: who pays out.
+-- Rows: many: ref, payment_ref, order_ref (of the entry's own entity), kind, gross, fee, net,
+-- currency, vendor, occurred_at, payout_ref, paying.
+-- Index: none; reads every entry.
+SELECT c.name || '/balance_entry/' || r.ref AS ref,
+  c.name || '/payment/' || (v.body->>'payment_ref') AS payment_ref, v.body->>'entry' AS kind,
+  (v.body#>>'{gross,amount}')::numeric AS gross, (v.body#>>'{fee,amount}')::numeric AS fee,
+  (v.body#>>'{net,amount}')::numeric AS net, v.body#>>'{net,currency}' AS currency,
+  c.name AS vendor, v.body->>'occurred_at' AS occurred_at,
+  c.name || '/payout/' || (v.body->>'payout_ref') AS payout_ref,
+  r.connection_id = ANY(%(paying_ids)s::int[]) AS paying
 FROM records.record r JOIN records.version v USING (record_id, event_id)
 JOIN unnest(%(connection_ids)s::int[], %(names)s::text[]) c (connection_id, name)
   USING (connection_id)
-WHERE r.kind = 'payment' AND NOT r.deleted AND NOT v.body ? 'test';
+WHERE r.kind = 'balance_entry' AND NOT r.deleted
+  AND (NOT r.connection_id = ANY(%(market_ids)s::int[])
+    OR (v.body->>'entry' IN ('charge', 'refund', 'refund_failed') AND NOT v.body ? 'order_ref')
+    OR (v.body->>'entry' = 'charge' AND v.body ? 'payment_ref'));
 
--- name: copy_entries
--- Entries of the accounts at which sellers' payments are settled. An entry is of a seller's payment
--- where it has its ref at the same connection, or where both name the same id of the provider, or
--- where it is of an order that has one payment alone of its amount. It is of an order by the number
--- that it or the provider's payment names, where one order alone has it.
--- Parameters: connection_ids: of sellers; paying_ids: of those who pay out; named_ids, names: of
--- both.
--- Rows: many: ref, payment_ref, order_ref, kind, gross, fee, net, currency, vendor, occurred_at,
--- payout_ref.
--- Index: none; reads every entry.
-WITH name AS (
-  SELECT * FROM unnest(%(named_ids)s::int[], %(names)s::text[]) n (connection_id, name)
-), told AS (
-  SELECT r.record_id, r.connection_id, r.ref, v.body FROM records.record r
-  JOIN records.version v USING (record_id, event_id)
-  WHERE r.kind = 'balance_entry' AND NOT r.deleted
-    AND r.connection_id = ANY(%(connection_ids)s::int[] || %(paying_ids)s::int[])
-), linked AS (
-  SELECT t.record_id, min(p.record_id) AS payment_id FROM told t
-  JOIN records.link own ON own.record_id = t.record_id AND own.namespace = 'payment'
-  JOIN records.link other ON other.namespace = own.namespace AND other.digest = own.digest
-  JOIN records.record p ON p.record_id = other.record_id AND p.kind = 'payment' AND NOT p.deleted
-    AND p.connection_id = ANY(%(connection_ids)s::int[])
-  WHERE t.connection_id = ANY(%(paying_ids)s::int[])
-  GROUP BY 1
-), numbered AS (
-  SELECT t.record_id, t.connection_id, l.digest FROM told t
-  JOIN records.link l ON l.record_id = t.record_id AND l.namespace = 'order'
-  UNION
-  SELECT t.record_id, t.connection_id, l.digest FROM told t
-  JOIN records.record q ON q.connection_id = t.connection_id AND q.kind = 'payment'
-    AND q.ref = t.body->>'payment_ref'
-  JOIN records.link l ON l.record_id = q.record_id AND l.namespace = 'order'
-  WHERE t.connection_id = ANY(%(paying_ids)s::int[])
-), sold AS (
-  SELECT n.record_id, min(o.record_id) AS order_id FROM numbered n
-  JOIN records.link other ON other.namespace = 'order' AND other.digest = n.digest
-  JOIN records.record o ON o.record_id = other.record_id AND o.kind = 'order' AND NOT o.deleted
-    AND o.connection_id = ANY(%(connection_ids)s::int[])
-    AND (o.connection_id = n.connection_id OR n.connection_id = ANY(%(paying_ids)s::int[]))
-  GROUP BY 1 HAVING count(DISTINCT o.record_id) = 1
-), alike AS (
-  SELECT t.record_id, min(p.record_id) AS payment_id FROM told t
-  JOIN sold s USING (record_id)
-  JOIN records.record o ON o.record_id = s.order_id
-  JOIN records.record p ON p.connection_id = o.connection_id AND p.entity = o.entity
-    AND p.kind = 'payment' AND NOT p.deleted
-  JOIN records.version v ON v.record_id = p.record_id AND v.event_id = p.event_id
-  WHERE t.connection_id = ANY(%(paying_ids)s::int[]) AND v.body->>'state' = 'succeeded'
-    AND CASE t.body->>'entry' WHEN 'charge' THEN v.body->>'payment_kind' IN ('sale', 'capture')
-      WHEN 'refund' THEN v.body->>'payment_kind' = 'refund' END
-    AND v.body#>>'{price,booked,currency}' = t.body#>>'{gross,currency}'
-    AND (v.body#>>'{price,booked,amount}')::numeric = abs((t.body#>>'{gross,amount}')::numeric)
-  GROUP BY 1 HAVING count(*) = 1
-)
-SELECT c.name || '/balance_entry/' || t.ref AS ref,
-  coalesce(d.name || '/payment/' || p.ref, c.name || '/payment/' || (t.body->>'payment_ref'))
-    AS payment_ref,
-  b.name || '/order/' || o.ref AS order_ref, t.body->>'entry' AS kind,
-  (t.body#>>'{gross,amount}')::numeric AS gross, (t.body#>>'{fee,amount}')::numeric AS fee,
-  (t.body#>>'{net,amount}')::numeric AS net, t.body#>>'{net,currency}' AS currency,
-  c.name AS vendor, t.body->>'occurred_at' AS occurred_at,
-  c.name || '/payout/' || (t.body->>'payout_ref') AS payout_ref
-FROM told t
-JOIN name c USING (connection_id)
-LEFT JOIN linked l ON l.record_id = t.record_id
-LEFT JOIN alike a ON a.record_id = t.record_id
-LEFT JOIN records.record p ON p.record_id = coalesce(l.payment_id, a.payment_id)
-LEFT JOIN name d ON d.connection_id = p.connection_id
-LEFT JOIN sold s ON s.record_id = t.record_id
-LEFT JOIN records.record o ON o.record_id = s.order_id
-LEFT JOIN name b ON b.connection_id = o.connection_id;
+-- name: copy_names
+-- The names that orders, payments and entries have in other systems: of payments and of orders.
+-- Parameters: connection_ids, names: of all who tell some; paying_ids: those who pay out.
+-- Rows: many: ref, kind, teller, paying, namespace, digest.
+-- Index: none; reads every link.
+SELECT c.name || '/' || r.kind || '/' || r.ref AS ref, r.kind, c.name AS teller,
+  r.connection_id = ANY(%(paying_ids)s::int[]) AS paying, l.namespace,
+  encode(l.digest, 'hex') AS digest
+FROM records.link l JOIN records.record r USING (record_id)
+JOIN unnest(%(connection_ids)s::int[], %(names)s::text[]) c (connection_id, name)
+  USING (connection_id)
+WHERE l.namespace IN ('payment', 'order') AND NOT r.deleted
+  AND r.kind IN ('order', 'payment', 'balance_entry');
 
 -- name: tellers
 -- Which connections tell records of some kinds.

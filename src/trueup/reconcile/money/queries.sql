@@ -65,6 +65,13 @@ CREATE TABLE tolerance (check_name VARCHAR, currency VARCHAR, amount DECIMAL(18,
 -- Index: none.
 CREATE TABLE tolerated (check_name VARCHAR, currency VARCHAR, amount DECIMAL(38, 4));
 
+-- name: make_owed_payments
+-- Payments of sellers whose orders are held beside them.
+-- Parameters: none.
+-- Rows: none.
+-- Index: none.
+CREATE VIEW owed_payment AS SELECT * FROM payments WHERE owed;
+
 -- name: find_uneven_orders
 -- Orders and payments under one ref and currency, summed in one pass; those that do not agree.
 -- An order that was cancelled before anything was paid is owed nothing.
@@ -82,7 +89,7 @@ FROM (
   UNION ALL
   SELECT order_ref, currency, 0, 0, 0, false, if(kind IN ('sale', 'capture'), amount, 0),
     if(kind IN ('sale', 'capture'), 0, amount)
-  FROM payments
+  FROM owed_payment
   WHERE order_ref IS NOT NULL AND state = 'succeeded'
     AND kind IN ('sale', 'capture', 'refund', 'change')
 )
@@ -134,7 +141,7 @@ FROM copied;
 CREATE TABLE touched AS
 SELECT p.*, p.kind IN ('sale', 'capture') AS is_sale,
   p.state = 'succeeded' AND p.kind IN ('sale', 'capture', 'refund', 'change') AS counts
-FROM payments AS p
+FROM owed_payment AS p
 WHERE p.order_ref IS NULL OR p.order_ref IN (SELECT ref FROM uneven_order);
 
 -- name: find_retried_payments
@@ -185,7 +192,7 @@ WITH paid AS (
     count_if(counts AND is_sale) AS sales, count_if(counts AND NOT is_sale) AS refunds,
     count_if(state IN ('failed', 'errored')) AS failures, max(instalments) AS instalments,
     count_if(counts AND is_sale AND confirmed) AS confirmed
-  FROM (SELECT *, coalesce(vendor_ref, ref) IN (SELECT key FROM even_payment) AS confirmed
+  FROM (SELECT *, coalesce(account_key, vendor_ref, ref) IN (SELECT key FROM even_payment) AS confirmed
     FROM touched WHERE order_ref IS NOT NULL)
   GROUP BY order_ref
 ), waiting AS (
@@ -355,7 +362,7 @@ INSERT INTO discrepancy
 SELECT 'orders', 'unknown_code', 0, currency, order_ref, ref,
   ['kind ' || CAST(kind AS VARCHAR) || ', state ' || CAST(state AS VARCHAR) || ': '
     || CAST(amount AS VARCHAR) || ' counts nothing']
-FROM payments WHERE kind = 'unknown' OR state = 'unknown';
+FROM owed_payment WHERE kind = 'unknown' OR state = 'unknown';
 
 -- name: sum_orders
 -- What orders are owed, less what they gave back, per currency.
@@ -370,7 +377,7 @@ SELECT CAST(currency AS VARCHAR), sum(total - refunded) FROM orders GROUP BY 1 O
 -- Rows: one a currency: currency, sum.
 -- Index: none.
 SELECT CAST(o.currency AS VARCHAR), sum(o.total) FROM orders AS o
-WHERE o.cancelled AND NOT EXISTS (SELECT 1 FROM payments AS p
+WHERE o.cancelled AND NOT EXISTS (SELECT 1 FROM owed_payment AS p
   WHERE p.order_ref = o.ref AND p.currency = o.currency AND p.state = 'succeeded' AND p.amount > 0
     AND p.kind IN ('sale', 'capture'))
 GROUP BY 1 ORDER BY 1;
@@ -397,7 +404,7 @@ FROM (
   UNION ALL
   SELECT date_trunc($by, processed_at), currency, 0, 1, 0,
     if(kind IN ('sale', 'capture'), amount, -amount), 0
-  FROM payments
+  FROM owed_payment
   WHERE state = 'succeeded' AND kind IN ('sale', 'capture', 'refund', 'change')
 )
 GROUP BY 1, 2 ORDER BY 1, 2;

@@ -1,22 +1,5 @@
 -- Payments held beside the balance entries of their vendors, and fees beside the usual formula.
 
--- name: read_settled
--- Payments as they were copied out, and of each whether some account must have it: of the ways to
--- pay of one seller those count of which an entry names a payment.
--- Parameters: payments, entries: files.
--- Rows: many.
--- Index: none.
-WITH told AS (
-  SELECT * FROM read_csv($payments, header = true, all_varchar = true, sep = ',', quote = '"',
-    escape = '"')
-), ways AS (
-  SELECT DISTINCT seller, vendor FROM told WHERE ref IN (
-    SELECT payment_ref FROM read_csv($entries, header = true, all_varchar = true, sep = ',',
-      quote = '"', escape = '"'))
-)
-SELECT t.*, w.seller IS NOT NULL AS settled FROM told AS t
-LEFT JOIN ways AS w ON w.seller = t.seller AND w.vendor IS NOT DISTINCT FROM t.vendor;
-
 -- name: find_uneven_payments
 -- Payments and entries under one ref of the vendor and currency, summed in one pass, where they do
 -- not agree. Disputes, reserves, payouts and fees are no words about a payment's amount.
@@ -27,7 +10,7 @@ CREATE TABLE uneven_payment AS
 SELECT key, currency, sum(payment) AS payments, sum(entry) AS entries, sum(moved) AS moved,
   sum(gross) AS gross
 FROM (
-  SELECT coalesce(vendor_ref, ref) AS key, currency, 1 AS payment, 0 AS entry,
+  SELECT coalesce(account_key, vendor_ref, ref) AS key, currency, 1 AS payment, 0 AS entry,
     if(kind IN ('sale', 'capture'), amount, -amount) AS moved,
     CAST(0 AS DECIMAL(18, 4)) AS gross
   FROM payments
@@ -57,7 +40,7 @@ RETURNING u.key, CAST(u.currency AS VARCHAR), u.gross - u.moved;
 CREATE TABLE even_payment AS
 SELECT DISTINCT e.payment_ref AS key FROM entries AS e
 WHERE e.kind = 'charge'
-  AND e.payment_ref IN (SELECT coalesce(vendor_ref, ref) FROM touched WHERE counts AND is_sale)
+  AND e.payment_ref IN (SELECT coalesce(account_key, vendor_ref, ref) FROM touched WHERE counts AND is_sale)
   AND e.payment_ref NOT IN (SELECT key FROM uneven_payment WHERE key IS NOT NULL);
 
 -- name: describe_uneven_payments
@@ -67,12 +50,12 @@ WHERE e.kind = 'charge'
 -- Index: none.
 CREATE TABLE described_payment AS
 WITH own AS (
-  SELECT coalesce(vendor_ref, ref) AS key, currency, min(ref) AS ref, min(order_ref) AS order_ref,
+  SELECT coalesce(account_key, vendor_ref, ref) AS key, currency, min(ref) AS ref, min(order_ref) AS order_ref,
     max(processed_at) AS moved_at, min(amount) AS least, max(amount) AS greatest,
     sum(if(kind IN ('sale', 'capture'), amount, 0)) AS sale,
     sum(if(kind IN ('sale', 'capture'), 0, amount)) AS refund
   FROM payments
-  WHERE settled AND coalesce(vendor_ref, ref) IN (SELECT key FROM uneven_payment)
+  WHERE settled AND coalesce(account_key, vendor_ref, ref) IN (SELECT key FROM uneven_payment)
     AND state = 'succeeded' AND kind IN ('sale', 'capture', 'refund', 'change')
   GROUP BY 1, 2
 ), theirs AS (
@@ -116,7 +99,7 @@ JOIN payments AS p ON p.order_ref = own.order_ref AND p.ref <> own.ref
 WHERE d.entries = 0 AND d.payments = 1 AND own.order_ref IS NOT NULL AND p.amount = own.amount
   AND p.currency = own.currency AND p.kind = own.kind AND p.state = 'succeeded'
   AND abs(epoch_us(p.processed_at) - epoch_us(own.processed_at)) <= $retry_us
-  AND coalesce(p.vendor_ref, p.ref) NOT IN (SELECT key FROM uneven_payment WHERE key IS NOT NULL)
+  AND coalesce(p.account_key, p.vendor_ref, p.ref) NOT IN (SELECT key FROM uneven_payment WHERE key IS NOT NULL)
 GROUP BY d.payment_ref;
 
 -- name: judge_payments
@@ -185,14 +168,15 @@ WHERE gross <> 0 AND (kind IN ('dispute', 'dispute_won', 'reserve_held', 'reserv
 
 -- name: sum_payments
 -- What payments moved, per currency.
--- Parameters: settled: only those that an account must have.
+-- Parameters: settled: only those that an account must have; else those whose orders are held
+-- beside them.
 -- Rows: one a currency: currency, sum, count.
 -- Index: none.
 SELECT CAST(currency AS VARCHAR),
   sum(if(kind IN ('sale', 'capture'), amount, -amount)), count(*)
 FROM payments
 WHERE state = 'succeeded' AND kind IN ('sale', 'capture', 'refund', 'change')
-  AND (settled OR NOT $settled)
+  AND if($settled, settled, owed)
 GROUP BY 1 ORDER BY 1;
 
 -- name: sum_entries
@@ -222,7 +206,7 @@ SELECT began_at, CAST(currency AS VARCHAR), sum(payments), sum(entries), sum(mov
 FROM (
   SELECT date_trunc($by, processed_at) AS began_at, currency, 1 AS payments, 0 AS entries,
     if(kind IN ('sale', 'capture'), amount, -amount) AS moved, CAST(0 AS DECIMAL(18, 4)) AS gross,
-    CAST(coalesce(vendor_ref, ref) IN (SELECT key FROM uneven_payment WHERE key IS NOT NULL)
+    CAST(coalesce(account_key, vendor_ref, ref) IN (SELECT key FROM uneven_payment WHERE key IS NOT NULL)
       AS INTEGER) AS differs
   FROM payments
   WHERE settled AND state = 'succeeded' AND kind IN ('sale', 'capture', 'refund', 'change')

@@ -108,6 +108,7 @@ class _Run:
         for (check, currency), amount in self._rules.tolerances.items():
             row = [check.value, currency, str(amount)]
             self._conn.execute("INSERT INTO tolerance VALUES (?, ?, ?)", row)
+        self._do("make_owed_payments")
         self._do("find_uneven_payments")
         passed = {Check.PAYMENTS: self._tolerate("tolerate_payments")}
         self._do("find_copies")
@@ -144,7 +145,7 @@ class _Run:
         uneven = self._do("count_uneven_orders")[0][0]
         return self._report(
             Check.ORDERS,
-            (orders, self._count("payments"), orders - uneven),
+            (orders, self._count("owed_payment"), orders - uneven),
             (owed, paid),
             tolerated,
         )

@@ -72,6 +72,8 @@ PAYMENTS = (
     Column("processed_at", Kind.INSTANT),
     Column("instalments", Kind.COUNT, "NULL", filled=False),
     Column("settled", Kind.FLAG, "true"),
+    Column("account_key", Kind.TEXT, "NULL", filled=False),
+    Column("owed", Kind.FLAG, "true"),
 )
 ENTRIES = (
     Column("ref", Kind.TEXT),
