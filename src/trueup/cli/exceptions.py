@@ -6,13 +6,16 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from trueup.cli.options import ConfigOption, CountOption, JsonOption
+from trueup.cli.options import ConfigOption, CountOption, JsonOption, SaidByOption
 from trueup.cli.session import DONE, FOUND_PROBLEMS, out, print_json, run
 from trueup.kernel.clock import SystemClock
 from trueup.reconcile.checks import Check
 from trueup.reconcile.exceptions import (
+    Change,
     Noted,
     State,
+    Wanted,
+    age_days,
     change_exception,
     find_exception,
     list_exceptions,
@@ -29,7 +32,6 @@ exceptions = typer.Typer(
 )
 
 _NumberArgument = Annotated[int, typer.Argument(help="Its number: trueup exceptions list.")]
-_ByOption = Annotated[str, typer.Option("--by", help="Who says so.")]
 _CheckOption = Annotated[
     Check | None, typer.Option("--check", help="Only this check's.", show_default=False)
 ]
@@ -42,7 +44,8 @@ def list_(
         State | None, typer.Option("--state", help="Only in this state.", show_default=False)
     ] = None,
     owner: Annotated[
-        str | None, typer.Option("--owner", help="Only theirs.", show_default=False)
+        str | None,
+        typer.Option("--owner", help="Only theirs; empty: nobody's.", show_default=False),
     ] = None,
     closed: Annotated[
         bool, typer.Option("--closed", help="Those that are no longer found.")
@@ -51,13 +54,12 @@ def list_(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """List exceptions, what nobody explains first, then the oldest; ends with 1 if some stand."""
+    """List exceptions, what nobody explains first, then the largest; ends with 1 if some stand."""
 
     async def work(session: Session) -> list[dict[str, Any]]:
         async with session.connection() as conn:
-            return await list_exceptions(
-                conn, check=check, state=state, owner=owner, closed=closed, count=count
-            )
+            wanted = Wanted(check=check, state=state, owner=owner, closed=closed)
+            return await list_exceptions(conn, wanted, count=count)
 
     rows = [_with_age(row) for row in run(work, config_path=config, as_json=as_json)]
     if as_json:
@@ -110,13 +112,14 @@ def show(number: _NumberArgument, as_json: JsonOption = False, config: ConfigOpt
 def change(
     number: _NumberArgument,
     owner: Annotated[
-        str | None, typer.Option("--owner", help="Whose it is.", show_default=False)
+        str | None,
+        typer.Option("--owner", help="Whose it is; empty: nobody's.", show_default=False),
     ] = None,
     state: Annotated[
         State | None, typer.Option("--state", help="What is done about it.", show_default=False)
     ] = None,
     comment: Annotated[str, typer.Option("--comment", help="What there is to say.")] = "",
-    by: _ByOption = "cli",
+    by: SaidByOption = "cli",
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -127,9 +130,8 @@ def change(
     async def work(session: Session) -> dict[str, Any]:
         async with session.connection() as conn:
             now = SystemClock().now()
-            await change_exception(
-                conn, number, now, by=by, owner=owner, state=state, comment=comment
-            )
+            change = Change(by=by, owner=owner, state=state, comment=comment)
+            await change_exception(conn, number, now, change)
             row, notes = await find_exception(conn, number)
             return {**row, "notes": notes}
 
@@ -183,5 +185,4 @@ def runs(
 
 
 def _with_age(row: dict[str, Any]) -> dict[str, Any]:
-    ended = row["closed_at"] or SystemClock().now()
-    return {**row, "age_days": max(0, (ended - row["opened_at"]).days)}
+    return {**row, "age_days": age_days(row, SystemClock().now())}

@@ -13,7 +13,13 @@ from rich.table import Table
 
 from trueup.cli.commands import show_call
 from trueup.cli.money import read_day
-from trueup.cli.options import ConfigOption, CountOption, JsonOption
+from trueup.cli.options import (
+    ConfigOption,
+    CountOption,
+    DoOption,
+    JsonOption,
+    SaidByOption,
+)
 from trueup.cli.session import DONE, FOUND_PROBLEMS, err, out, print_json, run
 from trueup.errors import ConfigError
 from trueup.journals.beancount import write_beancount
@@ -46,10 +52,6 @@ ThroughOption = Annotated[
 SinceOption = Annotated[
     str | None, typer.Option("--since", help="The first day; as configured if none.")
 ]
-DoOption = Annotated[
-    bool, typer.Option("--yes", "-y", help="Do it. Without it, only what would be done is shown.")
-]
-ByOption = Annotated[str, typer.Option("--by", help="Who says so.")]
 NumberArgument = Annotated[str, typer.Argument(help="The journal's number.")]
 
 
@@ -135,7 +137,7 @@ def export(
 def post(
     through: ThroughOption = None,
     yes: DoOption = False,
-    by: ByOption = "cli",
+    by: SaidByOption = "cli",
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -222,7 +224,7 @@ def reverse(
         str | None, typer.Option("--on", help="The counter-journal's date; that of the journal.")
     ] = None,
     yes: DoOption = False,
-    by: ByOption = "cli",
+    by: SaidByOption = "cli",
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -253,7 +255,7 @@ def reverse(
 def withdraw(
     number: NumberArgument,
     reason: Annotated[str, typer.Option("--reason", help="Why.")] = "",
-    by: ByOption = "cli",
+    by: SaidByOption = "cli",
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:

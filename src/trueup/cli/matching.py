@@ -9,7 +9,7 @@ from rich.table import Table
 
 from trueup.canon.match import BankMatch, DifferenceAccount
 from trueup.cli.booking import DryRunOption
-from trueup.cli.options import ConfigOption, JsonOption
+from trueup.cli.options import ConfigOption, JsonOption, SaidByOption
 from trueup.cli.reports import show_report
 from trueup.cli.session import DONE, FOUND_PROBLEMS, out, print_json, run
 from trueup.kernel.clock import SystemClock
@@ -28,8 +28,6 @@ from trueup.reconcile.money.matching import Match
 from trueup.reconcile.reads import plain
 from trueup.session import Session
 from trueup.warehouse.book import Booked, Desk
-
-_ByOption = Annotated[str, typer.Option("--by", help="Who says so.")]
 
 
 def add_matching(money: typer.Typer) -> None:
@@ -51,7 +49,7 @@ def match(
         typer.Option("--difference", help="Where what the lines are off goes to."),
     ] = None,
     reason: Annotated[str, typer.Option("--reason", help="Why they belong together.")] = "",
-    by: _ByOption = "cli",
+    by: SaidByOption = "cli",
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -76,7 +74,7 @@ def match(
 
 def unmatch(
     ref: Annotated[str, typer.Argument(help="Of the match, as `trueup money matches` tells.")],
-    by: _ByOption = "cli",
+    by: SaidByOption = "cli",
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from trueup.catchup import CaughtUp, catch_up
 from trueup.cli.matching import add_matching
-from trueup.cli.options import ConfigOption, JsonOption
+from trueup.cli.options import ConfigOption, JsonOption, SaidByOption
 from trueup.cli.session import DONE, FOUND_PROBLEMS, err, out, print_json, run
 from trueup.errors import ConfigError
 from trueup.kernel.clock import SystemClock
@@ -25,8 +25,6 @@ money = typer.Typer(
     pretty_exceptions_show_locals=False,
     help="What the money ledger holds, what is matched, and up to which day it is locked.",
 )
-
-_ByOption = Annotated[str, typer.Option("--by", help="Who says so.")]
 
 
 def read_day(text: str) -> date:
@@ -132,7 +130,7 @@ def items(
 @money.command("lock")
 def lock(
     through: Annotated[str, typer.Argument(help="The last locked day, such as 2026-10-31.")],
-    by: _ByOption = "cli",
+    by: SaidByOption = "cli",
     reason: Annotated[str, typer.Option("--reason", help="Why.")] = "",
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -143,7 +141,7 @@ def lock(
 
 @money.command("unlock")
 def unlock(
-    by: _ByOption = "cli",
+    by: SaidByOption = "cli",
     reason: Annotated[str, typer.Option("--reason", help="Why.")] = "",
     as_json: JsonOption = False,
     config: ConfigOption = None,

@@ -23,3 +23,7 @@ ConnectionOption = Annotated[
 ]
 CountOption = Annotated[int, typer.Option("--count", min=1, max=10_000, help="At most so many.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+SaidByOption = Annotated[str, typer.Option("--by", help="Who says so.")]
+DoOption = Annotated[
+    bool, typer.Option("--yes", "-y", help="Do it. Without it, only what would be done is shown.")
+]
