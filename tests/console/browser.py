@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.support.leftout import find_chromium
@@ -40,3 +41,9 @@ def opened(browser: Browser, link: str, **options: Any) -> Iterator[tuple[Page, 
         yield page, wrong
     finally:
         context.close()
+
+
+def violations(page: Page) -> list[tuple[str, str]]:
+    """Return what axe finds wrong for people who read a page otherwise: rule and element."""
+    found = Axe().run(page).response["violations"]
+    return [(rule["id"], node["html"]) for rule in found for node in rule["nodes"]]

@@ -17,6 +17,7 @@ from trueup.api.security import HEADERS
 from trueup.canon.dock import ArrivalLine, ArrivalSource, TransferLine
 from trueup.canon.inspection import Grade, InspectionLine
 from trueup.canon.serial import PackLine, typed, wrong_serials
+from trueup.console.forms import TEXT_CHARS_MAX, read_form
 from trueup.console.render import answer
 from trueup.errors import HubError
 from trueup.hub import Hub
@@ -49,7 +50,6 @@ GRADES = {
     Grade.QUARANTINE.value: "Set aside",
     Grade.SCRAP.value: "Scrap",
 }
-TEXT_CHARS_MAX = 255
 SERIALS_CHARS_MAX = 100_000
 
 # This page alone may use the camera, where a browser reads barcodes by itself.
@@ -140,7 +140,7 @@ async def show_dock(
 @post("/dock", status_code=200)
 async def book_scan(request: Req, data: URLEncodedBody[dict[str, Any]]) -> Response[Any]:
     """Book one scan, or ask what it is."""
-    form = _form(data)
+    form = read_form(data, {"serials": SERIALS_CHARS_MAX})
     work = _work(form)
     code, key = form.get("code", "").strip(), form.get("key") or _key()
     quantity = form.get("quantity", "").strip() or "1"
@@ -167,7 +167,7 @@ async def book_scan(request: Req, data: URLEncodedBody[dict[str, Any]]) -> Respo
 @post("/dock/undo", status_code=200)
 async def undo_scan(request: Req, data: URLEncodedBody[dict[str, Any]]) -> Response[Any]:
     """Take back what was just booked; refused where its units are gone already."""
-    form = _form(data)
+    form = read_form(data, {"serials": SERIALS_CHARS_MAX})
     work, ref = _work(form), form.get("ref", "")
     async with write_session(request.app.state) as conn:
         result = await _guarded(lambda: _undone(conn, request.app.state.hub, work, ref))
@@ -427,15 +427,6 @@ def _label_says(label: Label) -> str:
 
 def _day(day: date) -> str:
     return day.isoformat()
-
-
-def _form(data: dict[str, Any]) -> dict[str, str]:
-    """Return a form's fields as bounded text without what the database can not hold."""
-    longest = {"serials": SERIALS_CHARS_MAX}
-    return {
-        name: str(value).replace("\x00", "")[: longest.get(name, TEXT_CHARS_MAX)]
-        for name, value in data.items()
-    }
 
 
 def _work(form: dict[str, str]) -> Work:

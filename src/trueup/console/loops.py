@@ -11,6 +11,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, QueryParameter
 from litestar.types import ControllerRouterHandler
 
+from trueup.console.forms import whole
 from trueup.console.readings import Session
 from trueup.console.render import answer
 from trueup.kernel.clock import SystemClock
@@ -22,7 +23,6 @@ Req = Request[Any, Any, Any]
 
 ORDERS_MAX: Final = 500
 ROWS_MAX: Final = 200
-DIGITS_MAX: Final = 18
 
 
 class ReturnsPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,11 +89,11 @@ async def show_return(
     request: Req, session: NamedDependency[Session], number: FromPath[str]
 ) -> Response[Any]:
     """Show one return: its six facts with times and evidence."""
-    digits = number.removesuffix(".json")
-    if not digits.isascii() or not digits.isdecimal() or len(digits) > DIGITS_MAX:
+    record_id = whole(number.removesuffix(".json"))
+    if record_id is None:
         raise NotFoundException("There is no such return.")
     view = await view_of(session, request.app.state.hub, SystemClock().now())
-    loop = await find_loop(session, view, int(digits))
+    loop = await find_loop(session, view, record_id)
     if loop is None:
         raise NotFoundException("There is no such return.")
     meanings = {each.cause: CAUSES[each.cause] for each in loop.discrepancies}

@@ -16,6 +16,7 @@ from litestar.response import Redirect
 from litestar.types import ControllerRouterHandler
 
 from trueup.api.reading import write_session
+from trueup.console.forms import DIGITS_MAX, whole
 from trueup.console.readings import Session
 from trueup.console.render import answer
 from trueup.console.today import read_names
@@ -28,7 +29,6 @@ _log = structlog.get_logger("trueup.console")
 Req = Request[Any, Any, Any]
 
 ROWS_MAX: Final = 200
-DIGITS_MAX: Final = 18
 
 
 class PhantomRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,17 +97,17 @@ async def show_phantoms(
 @post("/phantoms", status_code=303)
 async def release_phantom(request: Req, data: URLEncodedBody[dict[str, Any]]) -> Response[Any]:
     """Let go what an order holds, because a person says so."""
-    number = str(data.get("phantom", ""))
-    if not number.isascii() or not number.isdecimal() or len(number) > DIGITS_MAX:
+    number = whole(str(data.get("phantom", "")))
+    if number is None:
         raise NotFoundException("There is no such order.")
     async with write_session(request.app.state) as session:
         try:
             event_id = await release_suspect(
-                session, request.app.state.hub, int(number), SystemClock().now(), by="console"
+                session, request.app.state.hub, number, SystemClock().now(), by="console"
             )
         except ConfigError as error:
             raise NotFoundException(error.message) from error
-    _log.info("phantom_released", record_id=int(number), event_id=event_id)
+    _log.info("phantom_released", record_id=number, event_id=event_id)
     return Redirect(f"/phantoms?event={event_id}", status_code=303)
 
 

@@ -128,19 +128,46 @@ def link_sku(sku: str, ending: str = "") -> str:
     return f"/skus{ending}?sku={quote(sku, safe='')}"
 
 
-_NAMED = re.compile(r"\b(event|order)/([^\s:;,]+)")
+_NAMED = re.compile(
+    r"(?:(?P<told_by>[^\s/:;,]+)/)?\b(?P<kind>event|order|sku)/"
+    r"(?P<ref>[^\s:;,]+?)(?=/entries\b|\.?(?:[\s:;,]|$))"
+)
 
 
-def evidence(text: str, connection: str) -> Markup:
-    """Return a line of evidence; the events and orders that it names lead to their pages."""
+def evidence(text: str, connection: str = "") -> Markup:
+    """Return a line of evidence; what it names and has a page leads there.
+
+    Args:
+        text: anybody's words.
+        connection: whose an order or a payout is where the words do not say.
+    """
     found, end = Markup(""), 0
     for match in _NAMED.finditer(text):
-        kind, ref = match.groups()
-        address = f"/events/{ref}" if kind == "event" else link_order(connection, ref)
+        address = _address(match["kind"], match["told_by"] or connection, match["ref"])
         found += escape(text[end : match.start()])
-        found += Markup('<a href="{}">{}</a>').format(address, match.group())
+        if address:
+            found += Markup('<a href="{}">{}</a>').format(address, match.group())
+        else:
+            found += escape(match.group())
         end = match.end()
     return found + escape(text[end:])
+
+
+def _address(kind: str, connection: str, ref: str) -> str:
+    if kind == "event":
+        return f"/events/{ref}" if ref.isascii() and ref.isdecimal() else ""
+    if kind == "sku":
+        return link_sku(ref)
+    if kind == "journal":
+        return f"/journals/{quote(ref, safe='')}"
+    if not connection:
+        return ""
+    return link_order(connection, ref) if kind == "order" else link_payout(connection, ref)
+
+
+def link_payout(connection: str, ref: str) -> str:
+    """Return the address of a payout's page."""
+    return f"/payouts/{quote(connection, safe='')}/{quote(ref, safe='')}"
 
 
 _environment = Environment(
@@ -160,4 +187,4 @@ _environment.filters.update(
     sku_link=link_sku,
     evidence=evidence,
 )
-_environment.globals.update(order_link=link_order)
+_environment.globals.update(order_link=link_order, payout_link=link_payout)

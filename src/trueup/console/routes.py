@@ -19,7 +19,9 @@ from litestar.types import ControllerRouterHandler
 from trueup.console.dock import dock_handlers
 from trueup.console.draw import draw_page, draw_png, draw_svg, draw_trade_page
 from trueup.console.event_page import read_event
+from trueup.console.exceptions_page import exception_handlers
 from trueup.console.fact import Chance, Chart
+from trueup.console.forms import whole
 from trueup.console.live import Live, live_values
 from trueup.console.loops import return_handlers
 from trueup.console.margin_page import margin_handlers
@@ -100,6 +102,7 @@ def console_routes() -> list[ControllerRouterHandler]:
             *(show_today, stream_live, show_order, show_sku, show_event, reveal_event),
             *(show_parked, retry_parked, decide_brake, show_parity, show_low),
             *dock_handlers(),
+            *exception_handlers(),
             *phantom_handlers(),
             *return_handlers(),
             *margin_handlers(),
@@ -259,15 +262,15 @@ async def decide_brake(
     data: URLEncodedBody[dict[str, Any]],
 ) -> Response[Any]:
     """Release a group of held counts, or give it up."""
-    number, wish = str(data.get("brake", "")), str(data.get("wish", ""))
+    number, wish = whole(str(data.get("brake", ""))), str(data.get("wish", ""))
     decide = {"release": release_brake, "discard": discard_brake}.get(wish)
-    if decide is None or not number.isascii() or not number.isdecimal() or len(number) > 18:
+    if decide is None or number is None:
         raise NotFoundException("There is no such group of counts.")
-    events = await decide(session, int(number), datetime.now(UTC))
+    events = await decide(session, number, datetime.now(UTC))
     if events is None:
         raise NotFoundException("This group of counts is not held any more.")
     await session.commit()  # before the answer leaves
-    _log.info("brake_decided", brake_id=int(number), wish=wish, events=events)
+    _log.info("brake_decided", brake_id=number, wish=wish, events=events)
     told = f"?requeued={events}" if wish == "release" else ""
     return Redirect(f"/parked{told}", status_code=303)
 

@@ -1,0 +1,82 @@
+"""Forms: fields as bounded text, a key that makes sending twice once, and who says what they say.
+
+The console has one door for everybody. Whoever decides something gives their name with it, which
+is kept beside what they did; a cookie fills it in the next time.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import quote, unquote
+from uuid import uuid4
+
+from litestar import Request, Response
+from litestar.datastructures import Cookie
+
+TEXT_CHARS_MAX: Final = 255
+COMMENT_CHARS_MAX: Final = 4000
+NAME_CHARS_MAX: Final = 60
+DIGITS_MAX: Final = 18
+
+_COOKIE: Final = "trueup_name"
+_YEAR_S: Final = 365 * 24 * 3600
+
+
+def read_form(data: Mapping[str, Any], longest: Mapping[str, int] | None = None) -> dict[str, str]:
+    """Return a form's fields as bounded text without what the database can not hold.
+
+    Args:
+        data: as it came; of a field that came several times the last counts.
+        longest: of fields that may be longer, or shall be shorter, than others.
+    """
+    bounds = longest or {}
+    return {
+        name: _text(value).replace("\x00", "")[: bounds.get(name, TEXT_CHARS_MAX)]
+        for name, value in data.items()
+    }
+
+
+def read_many(data: Mapping[str, Any], name: str, *, most: int = 100) -> tuple[str, ...]:
+    """Return every value of a field that may come several times, each once, in its order."""
+    value = data.get(name, ())
+    values = value if isinstance(value, list | tuple) else (value,)
+    texts = (str(each).replace("\x00", "")[:TEXT_CHARS_MAX] for each in values)
+    return tuple(dict.fromkeys(each for each in texts if each))[:most]
+
+
+def comment_of(form: Mapping[str, str], name: str = "comment") -> str:
+    """Return what was written in a field of several lines; browsers end lines with CR LF."""
+    return form.get(name, "").replace("\r\n", "\n").replace("\r", "\n").strip()
+
+
+def whole(text: str) -> int | None:
+    """Return a whole number that the database can hold; None where it is none."""
+    known = text.isascii() and text.isdecimal() and len(text) <= DIGITS_MAX
+    return int(text) if known else None
+
+
+def new_key() -> str:
+    """Return a key for a form: the same form sent twice has the same."""
+    return str(uuid4())
+
+
+def name_of_person(request: Request[Any, Any, Any]) -> str:
+    """Return the name that was given last in this browser."""
+    return unquote(request.cookies.get(_COOKIE, "")).replace("\x00", "")[:NAME_CHARS_MAX]
+
+
+def remember_person(response: Response[Any], name: str) -> None:
+    """Fill in the name the next time; it opens no door."""
+    cookie = Cookie(
+        key=_COOKIE,
+        value=quote(name[:NAME_CHARS_MAX], safe=""),
+        max_age=_YEAR_S,
+        httponly=True,
+        samesite="lax",
+    )
+    response.set_cookie(cookie)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return str(value[-1]) if value else ""
+    return str(value)

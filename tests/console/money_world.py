@@ -1,0 +1,198 @@
+"""A world of money for the console: a shop, its provider, a bank, the books, and what differs."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import count
+from typing import Any
+
+import psycopg
+
+from tests.console.site import MASTER_KEY
+from tests.console.world import HOSTILE, World
+from trueup.canon.bank import BankLine, BankLineState, BankReferences
+from trueup.canon.payout import BalanceEntry, EntryKind, Payout, PayoutState
+from trueup.canon.record import Record, encode
+from trueup.contract.loader import find_connectors
+from trueup.db.pool import connect
+from trueup.govern.vault import Vault
+from trueup.hub import Hub
+from trueup.intake.connections import create_connection, load_accounts
+from trueup.kernel.money import Money
+from trueup.ledger.money_book import Told, post_money
+from trueup.reconcile.exceptions import Change, State, change_exception, note_reports
+from trueup.reconcile.report import Discrepancy, Report
+from trueup.records.model import Stamp, Stored
+
+Conn = psycopg.AsyncConnection[Any]
+
+NOW = datetime.now(UTC)
+DAY = timedelta(days=1)
+NAMES = {"north": "shopify", "stripe": "stripe", "bank": "bank", "books": "quickbooks"}
+LONG = "Überweisung " + "STRIPE-PAYMENTS-EUROPE-LIMITED-" * 6 + HOSTILE
+
+
+class MoneyWorld(World):
+    """A hub whose money is written straight into its records and its ledger.
+
+    Args:
+        dsn: of a migrated database.
+    """
+
+    def __init__(self, dsn: str) -> None:
+        super().__init__(dsn, Vault(MASTER_KEY))
+        self.hub = Hub(Vault(MASTER_KEY), find_connectors())
+        self._numbers = count(1)
+
+    async def connect(self, conn: Conn) -> None:
+        """Connect everything; nothing of it has a line to anybody."""
+        for name, connector in (*NAMES.items(), ("manual", "manual")):
+            self.numbers[name] = await create_connection(
+                conn, self.hub.vault, name=name, connector=connector, settings={}, secrets={}
+            )
+        accounts = await load_accounts(conn, self.hub.vault)
+        self.hub.use_connections(account.connection for account in accounts)
+
+    async def keep(self, conn: Conn, name: str, bodies: Iterable[Record]) -> None:
+        """Store records as the pipeline does, as far as pages read them, and post their money."""
+        for body in bodies:
+            number = next(self._numbers)
+            row = (number, self.numbers[name], body.kind, body.ref, body.entity(), 10**6 + number)
+            await conn.execute(
+                "INSERT INTO records.record (record_id, connection_id, kind, ref, entity, event_id, "
+                "updated_at, raised_at, digest, occurred_at) OVERRIDING SYSTEM VALUE "
+                "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, '', %s)",
+                (*row, body.updated_at, body.updated_at, body.updated_at),
+            )
+            await conn.execute(
+                "INSERT INTO records.version (record_id, event_id, stale, body) "
+                "VALUES (%s, %s, false, %s)",
+                (number, 10**6 + number, encode(body).decode()),
+            )
+            stored = Stored(
+                record_id=number,
+                connection_id=self.numbers[name],
+                kind=body.kind,
+                ref=body.ref,
+                stamp=Stamp(updated_at=body.updated_at, raised_at=body.updated_at, digest=b""),
+                body=body,
+                person=None,
+                event_id=10**6 + number,
+                fresh=True,
+                touched=True,
+            )
+            told = [Told(stored.event_id, [stored])]
+            async with conn.transaction():
+                await post_money(conn, told, self.hub.teller_of, NOW)
+
+
+def euro(amount: str) -> Money:
+    return Money(Decimal(amount), "EUR")
+
+
+def payout(ref: str, amount: str, ago: int, **more: Any) -> Payout:
+    at = NOW - (ago + 1) * DAY
+    fields = {"state": PayoutState.PAID, "arrives_on": (NOW - ago * DAY).date()} | more
+    return Payout(ref=ref, updated_at=at, created_at=at, amount=euro(amount), **fields)
+
+
+def entry(ref: str, gross: str, fee: str, to: str, ago: int, **more: Any) -> BalanceEntry:
+    at = NOW - (ago + 3) * DAY
+    fields = {"entry": EntryKind.CHARGE} | more
+    net = euro(gross) - euro(fee)
+    return BalanceEntry(
+        ref=ref,
+        updated_at=at,
+        occurred_at=at,
+        gross=euro(gross),
+        fee=euro(fee),
+        net=net,
+        payout_ref=to,
+        **fields,
+    )
+
+
+def line(ref: str, amount: str, ago: int, **references: str) -> BankLine:
+    at = NOW - ago * DAY
+    return BankLine(
+        ref=ref,
+        updated_at=at,
+        account_ref="acct",
+        account_shown="…4711",
+        statement_ref="s-1",
+        amount=euro(amount),
+        state=BankLineState.BOOKED,
+        booked_on=at.date(),
+        references=BankReferences(**references),
+    )
+
+
+def off(
+    amount: Decimal | int, cause: str, left: str, right: str | None = None, *evidence: str,
+    currency: str | None = "EUR",
+) -> Discrepancy:  # fmt: skip
+    return Discrepancy(
+        cause=cause,
+        amount=amount,
+        currency=currency,
+        left_ref=left,
+        right_ref=right,
+        evidence=evidence or ("nothing that was read says why",),
+    )
+
+
+def differences() -> list[tuple[int, str, Discrepancy]]:
+    """Return what checks find: for how many days, by which check, what."""
+    d = Decimal
+    missing = ("no payment names the order", "told by event/5 at 2026-11-02T10:00Z")
+    return [
+        (41, "orders", off(d("-1249.00"), "unexplained", "north/order/1007", None, LONG)),
+        (12, "payments", off(d("-88.40"), "unexplained", "north/payment/tr_8")),
+        (33, "orders", off(d("-129.90"), "missing_payment", "north/order/1001", None, *missing)),
+        (9, "orders", off(d("24.90"), "overpayment", "north/order/1002", "north/payment/tr_2")),
+        (5, "bank", off(d("-640.10"), "not_arrived", "stripe/payout/po_late")),
+        (4, "payouts", off(d("12.00"), "entries_missing", "stripe/payout/po_bare")),
+        (2, "fees", off(d("-0.45"), "fee_change", "stripe/entry/txn_77", None, "usual: 2.9 %")),
+        (1, "oversells", off(-3, "oversold", "sku/LAMP", None, "3 promised", currency=None)),
+        (0, "journals", off(d("0.01"), "changed_there", "journal/TU261101-1", "books/journal/77")),
+        (0, "orders", off(d("-19.00"), "missing_payment", f"north/order/{HOSTILE}", None, HOSTILE)),
+        (0, "orders", off(d("-52.00"), "missing_payment", "north/order/2001", currency="USD")),
+    ]
+
+
+async def differ(conn: Conn) -> None:
+    """Let the checks of 41 days find what differs, and people say something about it."""
+    found = differences()
+    checks = {check for _, check, _ in found}
+    for days in sorted({ago for ago, _, _ in found}, reverse=True):
+        reports = {
+            check: _report(check, [each for ago, c, each in found if c == check and ago >= days])
+            for check in checks
+        }
+        await note_reports(conn, reports, NOW - timedelta(days=days, hours=1))
+    rows = await (
+        await conn.execute("SELECT exception_id, left_ref FROM reconcile.exception")
+    ).fetchall()
+    numbers = {ref: number for number, ref in rows}
+    says = (
+        ("north/order/1001", Change(by="Ada", owner="Ada", comment="Asked the shop.\nNo answer.")),
+        ("north/order/1001", Change(by="Ada", state=State.WAITING, comment=f"{HOSTILE}\n  in")),
+        ("stripe/entry/txn_77", Change(by="Bo", state=State.ACCEPTED, comment="New contract.")),
+        ("stripe/payout/po_late", Change(by="Ada", owner="Bo")),
+    )
+    for n, (ref, change) in enumerate(says):
+        await change_exception(conn, numbers[ref], NOW - timedelta(minutes=60 - n), change)
+
+
+def _report(check: str, found: list[Discrepancy]) -> Report:
+    told = {"left": 900, "right": 900, "matched": 900 - len(found)}
+    return Report(check=check, discrepancies=tuple(found), **told)
+
+
+async def play_exceptions(dsn: str) -> MoneyWorld:
+    """Connect everything, and let something differ."""
+    world = MoneyWorld(dsn)
+    async with await connect(dsn, application_name="world") as conn:
+        await world.connect(conn)
+        await differ(conn)
+    return world
