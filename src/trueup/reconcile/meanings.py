@@ -23,7 +23,6 @@ COMPARED: Final = {
     Check.PAYOUTS: "each payout beside the entries that it is made of",
     Check.BANK: "what was paid out beside the lines of the bank",
     Check.RETURNS: "what was sent back, refunded and put away",
-    Check.COLLECTED: "payments as sellers tell them beside the providers' entries",
     Check.CUSTOMERS: "people whom a system holds twice",
     Check.SKUS: "what is sold beside what moves stock",
     Check.OVERSELLS: "what is promised beside what is there",
