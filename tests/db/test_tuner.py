@@ -12,11 +12,13 @@ from tests.support.spine import Spine, open_spine
 from trueup.contract.connector import Receipt, ReceiptState
 from trueup.kernel.chance import chance_over
 from trueup.kernel.clock import ManualClock
-from trueup.outbox.buffers import unseen_mean
+from trueup.ledger.kits import NO_KITS, Definition, Kits
+from trueup.outbox.buffers import chance_short, unseen_mean
 from trueup.outbox.claim import claim_call
+from trueup.outbox.listed import read_listed
 from trueup.outbox.model import Call
 from trueup.outbox.receipt import Verdict, settle_call
-from trueup.outbox.tuner import PLENTY, Tuner, read_listed
+from trueup.outbox.tuner import PLENTY, Tuner
 
 pytestmark = pytest.mark.anyio
 
@@ -67,7 +69,7 @@ async def test_a_buffer_follows_what_the_others_sell(database_url: str) -> None:
         assert held["south"] == held["west"] > 20
         assert (await shown(spine))["south"] == 200 - held["south"]
         assert (await shown(spine, "state")) == {"north": "settled", "south": "due", "west": "due"}
-        [listed] = await read_listed(spine.conn, ["TEE"], now=clock().now())
+        [listed] = await read_listed(spine.conn, ["TEE"], NO_KITS, now=clock().now())
         for n, row in enumerate(listed.rows):
             mean = unseen_mean(listed.sellers, n)
             assert chance_over(mean, listed.dispersion, row["safety"]) <= 0.0015
@@ -313,3 +315,91 @@ async def test_tuning_beside_sales_blocks_nobody(database_url: str) -> None:
         told, held = await shown(spine), await shown(spine, "safety")
         assert all(told[name] == 185 - held[name] for name in SHOPS)
         assert math.isfinite(max(held.values()))
+
+
+# -- a kit and its part ----------------------------------------------------------------------------
+
+
+async def sell_a_set(spine: Spine, *, units: int, rates: dict[str, float]) -> None:
+    """List TEE at north and south, and SET of two of it at north: by code, what is sold a second."""
+    await spine.take(
+        spine.kit("SET", TEE=2),
+        spine.product(1, "TEE"),
+        spine.product(2, "TEE", name="south"),
+        spine.product(3, "SET"),
+        spine.movement("o", "opening", "TEE", units),
+    )
+    for code in ("TEE", "SET"):
+        await spine.rows(
+            "UPDATE outbox.intent SET believed = value, state = 'settled', rate = %s, rated_at = now()"
+            " WHERE key = %s RETURNING 1",
+            rates.get(code, 0.0),
+            code,
+        )
+
+
+async def told(spine: Spine) -> dict[tuple[str, str], int]:
+    rows = await spine.rows("SELECT key, connection_id, value FROM outbox.intent")
+    names = {number: name for name, number in spine.numbers.items()}
+    return {(key, names[number]): value for key, number, value in rows}
+
+
+async def test_what_a_kit_sells_is_kept_back_from_its_part(database_url: str) -> None:
+    async with open_spine(database_url, *SHOPS) as spine:
+        await sell_a_set(spine, units=300, rates={"SET": 2.0})
+        await Tuner(spine.conninfo, clock=clock()).tune(spine.conn, ["TEE"])
+        after = await told(spine)
+        assert after["TEE", "north"] < 280, "also where the kit itself is sold"
+        assert after["TEE", "south"] < 280
+        assert after["SET", "north"] == 150, "nobody else sells what it is made of"
+        assert await spine.rows(
+            "SELECT DISTINCT key, siblings FROM outbox.intent ORDER BY key"
+        ) == [
+            ("SET", ["TEE"]),
+            ("TEE", ["SET"]),
+        ]
+
+
+async def test_what_a_part_sells_is_kept_back_from_its_kit(database_url: str) -> None:
+    async with open_spine(database_url, *SHOPS) as spine:
+        await sell_a_set(spine, units=300, rates={"TEE": 2.0})
+        await Tuner(spine.conninfo, clock=clock()).tune(spine.conn, ["SET"])
+        after = await told(spine)
+        assert after["SET", "north"] < 145
+        kits = Kits([Definition("SET", datetime(2026, 1, 1, tzinfo=UTC), {"TEE": 2})])
+        [listed] = await read_listed(spine.conn, ["SET"], kits, now=clock().now())
+        held = await spine.one("SELECT safety FROM outbox.intent WHERE key = 'SET'")
+        assert chance_short(listed.sellers, 0, listed.dispersion, held, listed.pool) <= 0.0015
+
+
+async def test_thin_stock_of_a_part_is_shown_once_with_its_kits(database_url: str) -> None:
+    async with open_spine(database_url, *SHOPS) as spine:
+        await sell_a_set(spine, units=9, rates={"TEE": 2.0, "SET": 1.0})
+        await Tuner(spine.conninfo, clock=clock()).tune(spine.conn, ["TEE"])
+        after = await told(spine)
+        assert after["SET", "north"] == 2
+        assert after["TEE", "north"] + after["TEE", "south"] == 5
+
+
+async def test_a_part_is_raised_once_its_kit_is_lowered(database_url: str) -> None:
+    async with open_spine(database_url, *SHOPS) as spine:
+        await sell_a_set(spine, units=9, rates={"TEE": 2.0, "SET": 1.0})
+        await Tuner(spine.conninfo, clock=clock()).tune(spine.conn, ["TEE"])
+        await spine.rows(
+            "UPDATE outbox.intent SET state = 'settled', believed = CASE WHEN key = 'SET' THEN 4"
+            " ELSE value END RETURNING 1"
+        )
+        await spine.rows(
+            "UPDATE outbox.intent SET state = 'due' WHERE key = 'SET' OR connection_id = %s RETURNING 1",
+            spine.numbers["south"],
+        )
+        await spine.rows(
+            "UPDATE outbox.intent SET believed = 0 WHERE connection_id = %s RETURNING 1",
+            spine.numbers["south"],
+        )
+        assert await claim(spine, "south") is None
+        lowering = await claim(spine, "north")
+        assert lowering is not None
+        assert [each.intent.key for each in lowering.claimed] == ["SET"]
+        await settle(spine, lowering)
+        assert await claim(spine, "south") is not None

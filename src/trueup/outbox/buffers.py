@@ -13,6 +13,9 @@ are of the same kind; with a dispersion of 1 it is Poisson.
 When little is left, buffers would leave a channel less than its part. Then every channel of the
 SKU has an interval of [0, 1), and of A units those between floor(A x from) and floor(A x to):
 together all of them, and none of them twice.
+
+A kit and its parts are sold from the same units, its pool. What is sold under the other codes is
+unseen as well, and counts in units of the pool; thin stock is shared evenly among the codes first.
 """
 
 import math
@@ -22,7 +25,7 @@ from typing import Final
 
 import msgspec
 
-from trueup.kernel.chance import units_for
+from trueup.kernel.chance import chance_over, units_for
 from trueup.kernel.limits import UNITS_MAX
 
 DISPERSION_MAX: Final = 50.0
@@ -64,6 +67,26 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
         return math.floor(max(0, units) * self.end) - math.floor(max(0, units) * self.start)
 
 
+WHOLE: Final = Part()
+
+
+class Pool(msgspec.Struct, frozen=True, kw_only=True):
+    """The units that a code is sold from, where other codes are too.
+
+    Attributes:
+        siblings: the channels of the other codes; their rates are in units of the pool.
+        units: of the pool that one of the code takes.
+        share: what the code has of thin stock.
+    """
+
+    siblings: tuple[Seller, ...] = ()
+    units: int = 1
+    share: Part = WHOLE
+
+
+ALONE: Final = Pool()
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What follows for the channels of one SKU, in the order in which they were given.
 
@@ -77,27 +100,43 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     thin_below: int
 
 
-def plan_buffers(sellers: Sequence[Seller], dispersion: float) -> Plan:
-    """Return what is kept back from each channel of a SKU, and who has how much of the last."""
+def plan_buffers(sellers: Sequence[Seller], dispersion: float, pool: Pool = ALONE) -> Plan:
+    """Return what is kept back from each channel of a code, and who has how much of the last.
+
+    Args:
+        sellers: the code's channels.
+        dispersion: of what is sold of the pool.
+        pool: who else sells these units.
+    """
     buffers = tuple(
-        units_for(unseen_mean(sellers, n), dispersion, seller.chance)
+        -(-units_for(unseen_mean(sellers, n, pool), dispersion, seller.chance) // pool.units)
         for n, seller in enumerate(sellers)
     )
-    parts = split(sellers)
+    parts = split(sellers, pool.share)
     kept = [max(b, seller.fixed) for b, seller in zip(buffers, sellers, strict=True)]
     return Plan(buffers=buffers, parts=parts, thin_below=thin_limit(kept, parts))
 
 
-def unseen_mean(sellers: Sequence[Seller], n: int) -> float:
-    """Return how many units the others sell, on average, before the n-th channel shows it."""
+def unseen_mean(sellers: Sequence[Seller], n: int, pool: Pool = ALONE) -> float:
+    """Return how many units of the pool the others sell, on average, before the n-th shows it."""
     outward_s = sellers[n].outward_s
-    return math.fsum(
+    own = math.fsum(
         other.rate * (other.inward_s + outward_s) for m, other in enumerate(sellers) if m != n
+    )
+    return own * pool.units + math.fsum(
+        sibling.rate * (sibling.inward_s + outward_s) for sibling in pool.siblings
     )
 
 
-def split(sellers: Sequence[Seller]) -> tuple[Part, ...]:
-    """Return each channel's interval of [0, 1): by rate, and something for who sold nothing.
+def chance_short(
+    sellers: Sequence[Seller], n: int, dispersion: float, kept: int, pool: Pool = ALONE
+) -> float:
+    """Return how likely more is unseen by the n-th channel than is kept back from it."""
+    return chance_over(unseen_mean(sellers, n, pool), dispersion, kept * pool.units)
+
+
+def split(sellers: Sequence[Seller], share: Part = WHOLE) -> tuple[Part, ...]:
+    """Return each channel's interval of a share: by rate, and something for who sold nothing.
 
     The channel that sells most comes last and so has the last unit.
     """
@@ -109,9 +148,10 @@ def split(sellers: Sequence[Seller]) -> tuple[Part, ...]:
     least = SHARE_MIN * total / len(having) if total > _NO_RATE else 1.0
     having.sort(key=lambda n: (sellers[n].rate, n))
     weights = [sellers[n].rate + least for n in having]
-    whole = math.fsum(weights)
-    edges = [0.0, *(min(1.0, edge / whole) for edge in accumulate(weights))]
-    edges[-1] = 1.0
+    whole = math.fsum(weights) / (share.end - share.start)
+    edges = [0.0, *(edge / whole for edge in accumulate(weights))]
+    edges = [min(share.end, share.start + edge) for edge in edges]
+    edges[-1] = share.end
     for n, (start, end) in zip(having, pairwise(edges), strict=True):
         parts[n] = Part(start=start, end=end)
     return tuple(parts)

@@ -7,11 +7,12 @@ from typing import Any
 import msgspec
 import psycopg
 
-from trueup.kernel.chance import chance_over
-from trueup.outbox.buffers import Plan, unseen_mean
+from trueup.ledger.kits import NO_KITS
+from trueup.ledger.kitting import newer_kits
+from trueup.outbox.buffers import Plan, chance_short, unseen_mean
+from trueup.outbox.listed import Listed, part_of, read_listed
 from trueup.outbox.reach import Reach, read_reach
 from trueup.outbox.trade import Choice, read_trade, weigh
-from trueup.outbox.tuner import Listed, part_of, read_listed
 
 _DAY_S = 86_400.0
 
@@ -98,7 +99,7 @@ async def read_offers(
         now: until when rates decay.
         names: of the connections, by number.
     """
-    found = await read_listed(conn, [sku], now=now)
+    found = await read_listed(conn, [sku], await newer_kits(conn, NO_KITS) or NO_KITS, now=now)
     if not found:
         return None
     [listed] = found
@@ -119,15 +120,14 @@ async def read_offers(
             _channel(listed, n, reach.get(row["connection_id"], Reach()), names)
             for n, row in enumerate(listed.rows)
         ),
-        now=weigh(listed.sellers, listed.dispersion, listed.available, held, None),
-        choices=read_trade(listed.sellers, listed.dispersion, listed.available),
+        now=weigh(listed.sellers, listed.dispersion, listed.available, held, None, listed.pool),
+        choices=read_trade(listed.sellers, listed.dispersion, listed.available, pool=listed.pool),
     )
 
 
 def _channel(listed: Listed, n: int, reach: Reach, names: Mapping[int, str]) -> ChannelOffer:
     row, seller = listed.rows[n], listed.sellers[n]
     units = row["available"] + row["ahead"]
-    unseen = unseen_mean(listed.sellers, n)
     kept = max(row["buffer"], row["safety"])
     return ChannelOffer(
         connection=names.get(row["connection_id"], "removed"),
@@ -152,6 +152,6 @@ def _channel(listed: Listed, n: int, reach: Reach, names: Mapping[int, str]) -> 
         inward_s=seller.inward_s,
         outward_s=seller.outward_s,
         measured=reach.inward is not None and reach.outward is not None,
-        unseen=unseen,
-        oversell_chance=chance_over(unseen, listed.dispersion, kept),
+        unseen=unseen_mean(listed.sellers, n, listed.pool) / listed.pool.units,
+        oversell_chance=chance_short(listed.sellers, n, listed.dispersion, kept, listed.pool),
     )

@@ -34,12 +34,12 @@ ORDER BY connection_id, way;
 -- The channels that list some SKUs, with what decides what is held back from each.
 -- Parameters: skus.
 -- Rows: many, by SKU and connection, the first listing at each first.
--- Index: intent_sku, spread primary key.
+-- Index: intent_sku.
 SELECT i.connection_id, i.sku, i.key, i.available, i.ahead, i.ahead_incoming, i.ahead_days, i.ahead_max,
   i.incoming, i.dropped, i.counted, i.state, i.value,
   i.believed, i.buffer, i.cap, i.share_percent, i.adaptive, i.oversell_chance, i.rate, i.pace,
-  i.rated_at, i.safety, i.thin_below, i.thin_from, i.thin_to, s.dispersion
-FROM outbox.intent i LEFT JOIN outbox.spread s ON s.key = i.sku
+  i.rated_at, i.safety, i.thin_below, i.thin_from, i.thin_to, i.siblings
+FROM outbox.intent i
 WHERE i.kind = 'stock.set' AND i.sku = ANY(%(skus)s::text[])
 ORDER BY i.sku, i.connection_id, i.key <> i.sku, i.key;
 
@@ -53,6 +53,13 @@ FROM outbox.intent
 WHERE kind = 'stock.set' AND sku >= %(after)s
   AND (sku, connection_id, key) > (%(after)s, %(after_connection)s, %(after_key)s)
 ORDER BY sku, connection_id, key LIMIT %(count)s;
+
+-- name: spread_of
+-- How unevenly some SKUs are sold, where that was measured.
+-- Parameters: keys.
+-- Rows: many: key, dispersion.
+-- Index: spread primary key.
+SELECT key, dispersion FROM outbox.spread WHERE key = ANY(%(keys)s::text[]);
 
 -- name: note_spread
 -- Keeps how unevenly some SKUs are sold.
@@ -70,15 +77,15 @@ SET dispersion = excluded.dispersion, measured_at = excluded.measured_at;
 -- Sets what is held back at some listings and who has which part of thin stock, and decides anew
 -- what shall stand there. All channels of a SKU come in one statement.
 -- Parameters: arrays of equal length: connection_ids, keys, safeties, thin_belows, thin_froms,
--- thin_tos.
+-- thin_tos, siblings (JSON lists of codes).
 -- Rows: none.
 -- Index: intent primary key.
 WITH tuned AS (
   SELECT * FROM unnest(%(connection_ids)s::int[], %(keys)s::text[], %(safeties)s::int[],
-    %(thin_belows)s::int[], %(thin_froms)s::float8[], %(thin_tos)s::float8[])
-    AS t (connection_id, key, safety, thin_below, thin_from, thin_to)
+    %(thin_belows)s::int[], %(thin_froms)s::float8[], %(thin_tos)s::float8[], %(siblings)s::jsonb[])
+    AS t (connection_id, key, safety, thin_below, thin_from, thin_to, siblings)
 ), locked AS (
-  SELECT i.connection_id, i.kind, i.key, t.safety, t.thin_below, t.thin_from, t.thin_to,
+  SELECT i.connection_id, i.kind, i.key, t.safety, t.thin_below, t.thin_from, t.thin_to, t.siblings,
     outbox.offer(i.available, i.dropped, i.buffer, i.cap, i.share_percent, i.ahead, t.safety,
       t.thin_below, t.thin_from, t.thin_to) AS value
   FROM outbox.intent i JOIN tuned t ON t.connection_id = i.connection_id AND t.key = i.key
@@ -88,7 +95,7 @@ WITH tuned AS (
 )
 UPDATE outbox.intent i
 SET safety = l.safety, thin_below = l.thin_below, thin_from = l.thin_from, thin_to = l.thin_to,
-  value = l.value,
+  siblings = ARRAY(SELECT jsonb_array_elements_text(l.siblings)), value = l.value,
   state = CASE
     WHEN i.state IN ('sending', 'unknown', 'dead') THEN i.state
     WHEN i.counted AND (i.believed IS DISTINCT FROM l.value

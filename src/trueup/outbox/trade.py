@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from trueup.kernel.chance import chance_over
-from trueup.outbox.buffers import Plan, Seller, plan_buffers, unseen_mean
+from trueup.outbox.buffers import ALONE, Plan, Pool, Seller, chance_short, plan_buffers
 
 CHANCES: Final = (0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0001, 0.00001)
 """The bounds at which the trade is told."""
@@ -44,14 +44,19 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_trade(
-    sellers: Sequence[Seller], dispersion: float, available: int, chances: Sequence[float] = CHANCES
+    sellers: Sequence[Seller],
+    dispersion: float,
+    available: int,
+    chances: Sequence[float] = CHANCES,
+    *,
+    pool: Pool = ALONE,
 ) -> tuple[Choice, ...]:
     """Return what each bound comes to, from no buffer at all to the smallest chance."""
-    found = [weigh(sellers, dispersion, available, _nothing_kept(sellers), None)]
+    found = [weigh(sellers, dispersion, available, _nothing_kept(sellers), None, pool)]
     for chance in sorted(chances, reverse=True):
         bound = [msgspec.structs.replace(seller, chance=chance) for seller in sellers]
-        plan = plan_buffers(bound, dispersion)
-        found.append(weigh(bound, dispersion, available, plan, chance))
+        plan = plan_buffers(bound, dispersion, pool)
+        found.append(weigh(bound, dispersion, available, plan, chance, pool))
     return tuple(found)
 
 
@@ -61,10 +66,11 @@ def weigh(
     available: int,
     plan: Plan,
     chance: float | None,
+    pool: Pool = ALONE,
 ) -> Choice:
     """Return what a plan comes to."""
     over = [
-        chance_over(unseen_mean(sellers, n), dispersion, max(buffer, sellers[n].fixed))
+        chance_short(sellers, n, dispersion, max(buffer, sellers[n].fixed), pool)
         for n, buffer in enumerate(plan.buffers)
     ]
     away = turned_away(sellers, plan, dispersion, available)

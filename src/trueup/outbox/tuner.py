@@ -8,7 +8,7 @@ the end only, and each change is a call to a vendor.
 import asyncio
 import math
 from collections import defaultdict
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
@@ -16,19 +16,21 @@ from typing import Any, Final
 import msgspec
 import psycopg
 import structlog
+from psycopg.types.json import Jsonb
 
 from trueup.db.pool import WORKER_ROLE, connect, translate_errors
 from trueup.db.queries import load_queries
-from trueup.db.rows import Row, fetch_rows
+from trueup.db.rows import fetch_rows
 from trueup.errors import DatabaseUnavailable
-from trueup.kernel.chance import chance_over
 from trueup.kernel.clock import Clock, SystemClock
 from trueup.kernel.limits import UNITS_MAX
+from trueup.ledger.kits import NO_KITS
+from trueup.ledger.kitting import newer_kits
 from trueup.ledger.reads import newest_moves, newest_sales
-from trueup.outbox.buffers import Part, Plan, Seller, plan_buffers, unseen_mean
-from trueup.outbox.enqueue import PACE_HALF_LIFE_S, RATE_HALF_LIFE_S
+from trueup.outbox.buffers import Part, chance_short
+from trueup.outbox.listed import Listed, part_of, read_listed, sold_from
 from trueup.outbox.reach import Reach, read_reach
-from trueup.outbox.spread import DISPERSION_PRIOR, dispersion_of
+from trueup.outbox.spread import dispersion_of
 
 _log = structlog.get_logger("trueup.outbox")
 _queries = load_queries("trueup.outbox")
@@ -53,7 +55,6 @@ _SHARE_STEP: Final = 0.1
 _LEFT_SHARE: Final = 0.1
 _RECONNECT_S = 2.0
 _END_S = 5.0
-_LN2 = math.log(2)
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,27 +65,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     safety: int
     thin_below: int
     part: Part
-
-
-class Listed(msgspec.Struct, frozen=True, kw_only=True):
-    """The channels of one SKU as they are, with what follows for them.
-
-    Attributes:
-        rows: of the intents, as `read_listed` reads them.
-        sellers: one per row, in their order.
-        plan: what would be set now; None where nothing is measured for any of them.
-    """
-
-    sku: str
-    rows: tuple[Row, ...]
-    sellers: tuple[Seller, ...]
-    dispersion: float
-    plan: Plan
-
-    @property
-    def available(self) -> int:
-        """How many units there are for the channel that may sell most of them."""
-        return max(int(row["available"] + row["ahead"]) for row in self.rows)
+    siblings: tuple[str, ...]
 
 
 class Tuner:
@@ -101,6 +82,7 @@ class Tuner:
         self._moved_after = 0
         self._swept_to: tuple[str, int, str] = ("", 0, "")
         self._spread_at: dict[str, datetime] = {}
+        self._kits = NO_KITS
 
     async def beside(self, work: Coroutine[Any, Any, None]) -> None:
         """Tune while something else is done, over a session of its own, and end with it."""
@@ -140,13 +122,15 @@ class Tuner:
         return await self.tune(conn, list(dict.fromkeys(skus)))
 
     async def tune(self, conn: Conn, skus: Sequence[str]) -> int:
-        """Set anew what is held back of some SKUs, where it changed enough."""
+        """Set anew what is held back of some SKUs and their kits, where it changed enough."""
         if not skus:
             return 0
-        await self._measure_spread(conn, skus)
+        self._kits = await newer_kits(conn, self._kits) or self._kits
+        beside = sorted(sold_from(skus, self._kits))
+        await self._measure_spread(conn, beside)
         settings = [
             setting
-            for listed in await read_listed(conn, skus, now=self._clock.now())
+            for listed in await read_listed(conn, beside, self._kits, now=self._clock.now())
             for setting in settle_on(listed)
         ]
         if settings:
@@ -159,6 +143,7 @@ class Tuner:
                     "thin_belows": [s.thin_below for s in settings],
                     "thin_froms": [s.part.start for s in settings],
                     "thin_tos": [s.part.end for s in settings],
+                    "siblings": [Jsonb(s.siblings) for s in settings],
                 },
             )
         return len(settings)
@@ -212,58 +197,6 @@ class Tuner:
         self._spread_at |= dict.fromkeys(stale, now)
 
 
-async def read_listed(conn: Conn, skus: Sequence[str], *, now: datetime) -> list[Listed]:
-    """Return the channels of some SKUs, with what would be held back from each now."""
-    reach = await read_reach(conn)
-    rows = await fetch_rows(conn, _queries.listed_channels, skus=list(skus))
-    by_sku: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        by_sku[row["sku"]].append(row)
-    return [_listed(sku, each, reach, now) for sku, each in sorted(by_sku.items())]
-
-
-def _listed(sku: str, rows: Sequence[Row], reach: Mapping[int, Reach], now: datetime) -> Listed:
-    dispersion = next(
-        (row["dispersion"] for row in rows if row["dispersion"] is not None), DISPERSION_PRIOR
-    )
-    sellers = tuple(
-        Seller(
-            rate=rate_of(row, dispersion, now),
-            inward_s=reach.get(row["connection_id"], Reach()).inward_s,
-            outward_s=reach.get(row["connection_id"], Reach()).outward_s,
-            chance=row["oversell_chance"],
-            fixed=row["buffer"],
-        )
-        for row in rows
-    )
-    plan = plan_buffers(sellers, dispersion)
-    alike = len({row["available"] + row["ahead"] for row in rows}) == 1
-    if not (alike and all(row["adaptive"] for row in rows)):
-        # Channels that do not sell from the same units, or by fixed rules, can not share the last.
-        plan = msgspec.structs.replace(plan, thin_below=0, parts=tuple(Part() for _ in sellers))
-    return Listed(sku=sku, rows=tuple(rows), sellers=sellers, dispersion=dispersion, plan=plan)
-
-
-def part_of(row: Row) -> Part:
-    """Return what a listing has of thin stock, as it was last set."""
-    return Part(start=row["thin_from"], end=row["thin_to"])
-
-
-def rate_of(row: Row, dispersion: float, now: datetime) -> float:
-    """Return how fast a listing sells: over days, or faster where the last minutes say so.
-
-    Right after a sale the fast rate holds that sale whole: one alone tells of no rate, so as much
-    as a sale holds is taken off.
-    """
-    if row["rated_at"] is None:
-        return 0.0
-    age_s = max(0.0, (now - row["rated_at"]).total_seconds())
-    fast = row["rate"] * math.exp(-_LN2 * age_s / RATE_HALF_LIFE_S)
-    slow = row["pace"] * math.exp(-_LN2 * age_s / PACE_HALF_LIFE_S)
-    found: float = max(slow, fast - dispersion * _LN2 / RATE_HALF_LIFE_S)
-    return found
-
-
 def settle_on(listed: Listed) -> list[Setting]:
     """Return what is to be set anew; nothing where it makes no difference yet.
 
@@ -284,7 +217,8 @@ def settle_on(listed: Listed) -> list[Setting]:
     for n, row in enumerate(rows):
         parts = told[n] if keep else plan.parts[n]
         thin_below = row["thin_below"] if keep else plan.thin_below
-        if held[n] != row["safety"] or parts != told[n] or thin_below != row["thin_below"]:
+        same = (held[n], thin_below, list(listed.siblings), parts)
+        if same != (row["safety"], row["thin_below"], row["siblings"], told[n]):
             found.append(
                 Setting(
                     connection_id=row["connection_id"],
@@ -292,6 +226,7 @@ def settle_on(listed: Listed) -> list[Setting]:
                     safety=held[n],
                     thin_below=thin_below,
                     part=parts,
+                    siblings=listed.siblings,
                 )
             )
     return found
@@ -302,7 +237,7 @@ def _safety(listed: Listed, n: int) -> int:
     held: int = row["safety"]
     if held <= wanted or wanted == 0:
         return min(wanted, UNITS_MAX)
-    over = chance_over(unseen_mean(listed.sellers, n), listed.dispersion, held)
+    over = chance_short(listed.sellers, n, listed.dispersion, held, listed.pool)
     enough = over <= listed.sellers[n].chance
     return held if enough and held - wanted <= max(1, _LEFT_SHARE * held) else wanted
 
@@ -318,5 +253,5 @@ def _parts_moved(
     moved = sum(
         abs((a.end - a.start) - (b.end - b.start)) for a, b in zip(told, wanted, strict=True)
     )
-    whole = math.isclose(sum(part.end - part.start for part in told), 1.0, abs_tol=1e-9)
-    return moved / 2 > _SHARE_STEP or not whole
+    widths = [sum(part.end - part.start for part in parts) for parts in (told, wanted)]
+    return moved / 2 > _SHARE_STEP or not math.isclose(*widths, abs_tol=1e-9)
