@@ -6,11 +6,13 @@ environment to the working folder. Nothing unknown is ignored: a misspelt field 
 """
 
 import difflib
+import importlib.resources
 import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
@@ -24,6 +26,8 @@ ENVIRONMENT_PREFIX = "TRUEUP_"
 
 _PLACE = re.compile(r"^(?P<what>.*?)(?: - at `\$\.(?P<where>[^`]*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"unknown field `(?P<name>[^`]*)`")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_EXACT = re.compile(r"\d{1,14}(\.\d{1,4})?")
 _MISMATCH = re.compile(r"^Expected `(?P<expected>.*?)`(?P<bound>.*?)(?:, got `(?P<found>.*)`)?$")
 
 
@@ -126,6 +130,30 @@ class JournalsConfig(_Section, frozen=True, kw_only=True):
     account: tuple[MappedAccount, ...] = ()
 
 
+class Amounts(tuple[tuple[str, Decimal], ...]):
+    """Exact amounts of zero or more by currency; in the file a table of texts."""
+
+    __slots__ = ()
+
+
+class TolerancesConfig(_Section, frozen=True, kw_only=True):
+    """Up to which difference two sums of a check agree; see `trueup.reconcile.money`."""
+
+    orders: Amounts = Amounts()
+    payments: Amounts = Amounts()
+    fees: Amounts = Amounts()
+    taxes: Amounts = Amounts()
+    storefront: Amounts = Amounts()
+
+
+class ReconcileConfig(_Section, frozen=True, kw_only=True):
+    """What checks let pass: small differences, and what may still come."""
+
+    ship_days: Annotated[int, msgspec.Meta(ge=1, le=365)] = 5
+    carry_days: Annotated[int, msgspec.Meta(ge=0, le=365)] = 2
+    tolerances: TolerancesConfig = TolerancesConfig()
+
+
 class LogConfig(_Section, frozen=True, kw_only=True):
     """What is written to the log, and how."""
 
@@ -145,6 +173,7 @@ class Config(_Section, frozen=True, kw_only=True):
     people: PeopleConfig = PeopleConfig()
     stock: StockConfig = StockConfig()
     journals: JournalsConfig = JournalsConfig()
+    reconcile: ReconcileConfig = ReconcileConfig()
     log: LogConfig = LogConfig()
 
     @property
@@ -181,7 +210,7 @@ def load_config(path: Path | None = None, environ: Mapping[str, str] | None = No
 
 def render_default() -> str:
     """Give the text of a `trueup.toml` that names every field with its default."""
-    return _DEFAULT
+    return (importlib.resources.files("trueup") / "default.toml").read_text(encoding="utf-8")
 
 
 def _section_names() -> list[str]:
@@ -278,11 +307,29 @@ def _read_variable(text: str, kind: Any, variable: str, field: str) -> Any:  # n
 
 
 def _decode(kind: type, value: object) -> object:
-    """Read a path, the one kind of value that msgspec does not know."""
+    """Read a path or a table of amounts, the kinds of value that msgspec does not know."""
+    if kind is Amounts:
+        return _amounts(value)
     if kind is Path and isinstance(value, str) and value.strip():
         return Path(value)
     reason = "got `empty`" if isinstance(value, str) else f"got `{_kind(value)}`"
     raise TypeError(f"Expected `path`, {reason}")
+
+
+def _amounts(value: object) -> Amounts:
+    """Read amounts by currency; in the environment they are written EUR=0.02,JPY=1."""
+    if isinstance(value, str):
+        value = dict(part.strip().partition("=")[::2] for part in value.split(",") if part.strip())
+    wanted = 'a table of exact amounts as text by currency, such as { EUR = "0.02" }'
+    if not isinstance(value, dict):
+        raise TypeError(f"Expected `{wanted}`, got `{_kind(value)}`")
+    for currency, amount in value.items():
+        if not _CURRENCY.fullmatch(str(currency)):
+            raise TypeError(f"Expected `{wanted}`, got `{currency}: no currency`")
+        if not isinstance(amount, str) or not _EXACT.fullmatch(amount):
+            found = f"the text {amount!r}" if isinstance(amount, str) else _kind(amount)
+            raise TypeError(f"Expected `{wanted}`, got `{currency}: {found}`")
+    return Amounts(sorted((currency, Decimal(amount)) for currency, amount in value.items()))
 
 
 def _explain(message: str, *, raw: dict[str, Any], source: str) -> ConfigError:
@@ -313,6 +360,8 @@ def _section_at(where: str) -> object:
 def _mismatch(what: str, *, field: str, found: str | None, source: str) -> ConfigError:
     """Say what a field must be, what was found, and how to put it right."""
     match = _MISMATCH.match(what)
+    if match and ": " in (match["found"] or ""):
+        found = match["found"]  # it says where in the field
     expected = f"{match['expected']}{match['bound']}" if match else what
     choices = _CHOICES.get(field)
     if choices:
@@ -387,106 +436,3 @@ _KINDS: dict[type, str] = {
     list: "a list",
     str: "a text",
 }
-
-_DEFAULT = """\
-# Configuration of Trueup. Each line shows its default; remove the "# " in front to change it.
-# The environment wins over this file: TRUEUP_WEB_PORT=80 overrides [web] port.
-
-# Folder of the embedded database, the mirror and the keys, relative to this file.
-# data_dir = "trueup-data"
-
-# File of the master key (default: master.key in data_dir). Keep a copy apart from the backups:
-# without it sealed bodies and personal data cannot be read again.
-# master_key_file = "/etc/trueup/master.key"
-
-[database]
-# Any PostgreSQL 15 or newer; without a URL the embedded server is started inside data_dir.
-# url = "postgresql://trueup:password@127.0.0.1:5432/trueup"
-# pool_size_max = 10
-
-[web]
-# host = "127.0.0.1"
-# port = 8600
-# Larger deliveries are refused with status 413.
-# body_bytes_max = 5242880
-
-[worker]
-# A worker that is not heard of for this long loses its partitions to the others.
-# lease_ttl_s = 3.0
-# batch_events_max = 500
-
-[owner]
-# Several systems tell of one SKU. The connection named here owns the field; what others say is
-# compared and shown, never merged. Without a name the connection that was made first owns it.
-# Title:
-# product_identity = "my-shop"
-# Barcode and weight:
-# product_identifiers = "my-shop"
-# Price and compare-at price:
-# product_price = "my-shop"
-# Cost of one unit:
-# product_cost = "my-shop"
-
-[people]
-# Equal names of these kinds make two systems' records those of one customer. "address" is a name at
-# a postal address; leave it out where gifts are sent to friends.
-# keys = ["email", "phone", "customer"]
-# Country of phone numbers that are written without a prefix.
-# default_region = "US"
-
-[stock]
-# So many days more of a SKU takes to come, where no supplier's price list says: a SKU that will be
-# sold out within them is low.
-# lead_days = 14
-
-# A site's stock may be owned by an outside system (an ERP, a warehouse, a Shopify location, FBA):
-# what it says lies there is then a count, and nobody moves units there by hand. Its locations are
-# mapped to sites by the connection's setting location_sites. Patterns of SKUs may hold * and ?.
-# [[stock.master]]
-# site = "main"
-# connection = "odoo"
-# skus = ["*"]
-# Which of its numbers counts: what lies there, or (FBA) what is free there.
-# basis = "on_hand"
-
-[stock.brake]
-# A file of counts, or a master's levels, are held for a person where more than this share of a
-# site's counted SKUs would fall to zero, or grow by more than the factor, within the window.
-# zero_share = 0.2
-# grow_share = 0.2
-# grow_factor = 10.0
-# window_s = 3600
-# A site with fewer counted SKUs is never held.
-# skus_min = 20
-
-[journals]
-# The connection at whose accounting system journals are posted; without one they are only exported.
-# connection = "quickbooks"
-# One journal for each day and currency ("day"), for each connection too ("connection"), or for each
-# order and the rest of its connection ("order").
-# grain = "connection"
-# The first day of which journals are made; what was booked before stands in the books already.
-# since = 2026-01-01
-# With what the journals' numbers begin.
-# prefix = "TU"
-
-# Which account of the accounting system a money account is. The closest entry counts: one with
-# connection and currency, then one with the connection, one with the currency, one with neither.
-# [[journals.account]]
-# account = "fees"
-# connection = "stripe"
-# currency = "EUR"
-# Its id there, as pulled journals show it; posting needs it.
-# account_ref = "62"
-# Its name in exports; Beancount needs one like this.
-# name = "Expenses:Fees:Stripe"
-# Where the books want a tax code on the line, and whether it is one on sales or on purchases.
-# tax_code = "4"
-# tax_on = "purchases"
-
-[log]
-# debug, info, warning or error
-# level = "info"
-# text or json
-# format = "text"
-"""

@@ -1,6 +1,8 @@
 """The hub's standing knowledge: its vault, its connectors, its connections."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
 
 import msgspec
 
@@ -41,6 +43,20 @@ class NamedMaster(msgspec.Struct, frozen=True, kw_only=True):
     basis: Basis = Basis.ON_HAND
 
 
+class Leeway(msgspec.Struct, frozen=True, kw_only=True):
+    """What checks let pass.
+
+    Attributes:
+        tolerances: per check and currency, up to which difference two sums agree; none else.
+        ship_within: how long a paid order may wait to be sent.
+        carry_within: how long an order may take from its shop into another system.
+    """
+
+    tolerances: Mapping[tuple[str, str], Decimal] = {}
+    ship_within: timedelta = timedelta(days=5)
+    carry_within: timedelta = timedelta(days=2)
+
+
 class Hub:
     """What every stage needs and nothing changes within a batch.
 
@@ -54,6 +70,7 @@ class Hub:
         masters: who owns what lies where, by the names of connections.
 
     Attributes:
+        leeway: what checks let pass.
         lead_days: how long more of a SKU takes to come, where no supplier says.
         sell_sites: from which sites a channel sells, for those that do not sell from all.
         kits: as far as this process has read them; each batch looks whether there are newer ones.
@@ -71,6 +88,7 @@ class Hub:
         masters: Sequence[NamedMaster] = (),
     ) -> None:
         self.lead_days = LEAD_DAYS
+        self.leeway = Leeway()
         self._named_masters = tuple(masters)
         self.masters = Masters()
         self.limits = limits or Limits()

@@ -2,19 +2,20 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 import psycopg
 
 from trueup.canon.link import LinkSpace
-from trueup.config import Config
+from trueup.config import Config, ReconcileConfig
 from trueup.contract.loader import find_connectors
 from trueup.db.database import prepare_database
 from trueup.db.pool import connect, translate_errors
 from trueup.errors import ConfigError
 from trueup.govern.vault import Vault, load_master_key
-from trueup.hub import Hub, NamedMaster
+from trueup.hub import Hub, Leeway, NamedMaster
 from trueup.intake.connections import load_accounts
 from trueup.ledger.brake import Limits
 from trueup.ledger.masters import Basis
@@ -64,6 +65,7 @@ async def open_session(config: Config, conninfo: str) -> Session:
     ]
     hub = Hub(vault, find_connectors(), owners=named, keys=keys, limits=limits, masters=masters)
     hub.lead_days = config.stock.lead_days
+    hub.leeway = _leeway(config.reconcile)
     async with await connect(conninfo, application_name="trueup-cli") as conn:
         accounts = await load_accounts(conn, vault)
     hub.use_connections(account.connection for account in accounts)
@@ -75,3 +77,15 @@ async def open_session(config: Config, conninfo: str) -> Session:
             field="owner",
         )
     return Session(config=config, conninfo=conninfo, hub=hub)
+
+
+def _leeway(config: ReconcileConfig) -> Leeway:
+    return Leeway(
+        tolerances={
+            (check, currency): amount
+            for check, amounts in msgspec.structs.asdict(config.tolerances).items()
+            for currency, amount in amounts
+        },
+        ship_within=timedelta(days=config.ship_days),
+        carry_within=timedelta(days=config.carry_days),
+    )

@@ -19,6 +19,7 @@ from trueup.errors import InvariantBroken
 from trueup.reconcile.money.model import Cause, Check, Rules, Tables
 from trueup.reconcile.money.sets import reconcile
 from trueup.reconcile.reads import plain
+from trueup.reconcile.report import Tolerated
 
 CHECK = Check.ORDERS
 
@@ -45,9 +46,28 @@ def test_a_tolerance_is_of_one_check_and_currency() -> None:
     half = Decimal("0.50")
     report = compare(orders, payments, tolerances={(CHECK, "EUR"): half}).report(CHECK)
     assert [(each.currency, each.left_ref) for each in report.discrepancies] == [("USD", "o2")]
-    assert report.tolerated == {"EUR": Decimal("-0.50")}
+    assert report.tolerated == (
+        Tolerated(currency="EUR", count=1, amount=Decimal("-0.50"), absolute=half),
+    )
     other = {(Check.PAYMENTS, "EUR"): half}
     assert len(compare(orders, payments, tolerances=other).report(CHECK).discrepancies) == 2
+
+
+def test_a_tolerance_of_fees_tells_what_it_lets_pass() -> None:
+    amounts = [10 + n for n in range(30)]
+    entries = [
+        entry(ref=f"e{n}", payment_ref=f"c{n}", gross=f"{each}.00", fee=f"{each / 50 + 0.25:.2f}")
+        for n, each in enumerate(amounts)
+    ]
+    entries[7] |= {"fee": "0.65"}
+    entries[9] |= {"fee": "9.63"}
+    tolerances = {(Check.FEES, "EUR"): Decimal("0.10")}
+    report = compare([], [], entries, tolerances=tolerances).report(Check.FEES)
+    assert [(each.right_ref, each.amount) for each in report.discrepancies] == [
+        ("e9", Decimal("9.00"))
+    ]
+    [within] = report.tolerated
+    assert (within.count, within.amount, within.absolute) == (1, Decimal("0.06"), Decimal("0.06"))
 
 
 def test_a_report_is_printed_in_the_shape_of_every_check() -> None:
@@ -269,7 +289,8 @@ def test_every_planted_difference_is_found_and_nothing_else(tmp_path: Path) -> N
     expected = read_expected(Books(tmp_path))
     planted = planted_causes(expected)
     assert {cause for _, cause in planted} == set(Cause)
-    assert {check for check, _ in planted} == set(Check)
+    money = {Check.ORDERS, Check.PAYMENTS, Check.FEES, Check.DUPLICATES}
+    assert {check for check, _ in planted} == money
     assert expected.total() == rows["expected"]
     ours = measure_ours(tmp_path)
     assert (ours.missed, ours.false_alarms) == (0, 0)

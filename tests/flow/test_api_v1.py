@@ -244,6 +244,8 @@ def test_the_schema_tells_every_route(client: httpx.Client) -> None:
         "/api/v1/money/payouts",
         "/api/v1/journals",
         "/api/v1/journals/{number}",
+        "/api/v1/checks",
+        "/api/v1/checks/{check}",
         "/api/v1/orders",
         "/api/v1/orders/{connection}/{ref}",
         "/api/v1/stock",

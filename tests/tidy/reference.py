@@ -18,7 +18,7 @@ import typer.main
 from tests.tidy.tree import ROOT
 from trueup import errors
 from trueup.cli.main import main
-from trueup.config import ENVIRONMENT_PREFIX, Config, render_default
+from trueup.config import ENVIRONMENT_PREFIX, Amounts, Config, render_default
 from trueup.contract.loader import find_connectors
 from trueup.contract.signature_scheme import (
     Asymmetric,
@@ -84,7 +84,7 @@ def _kind(kind: Any) -> str:
         ]
         return " ".join([_kind(inner), *([f"({', '.join(bounds)})"] if bounds else [])])
     words = {int: "whole number", float: "number", str: "text", bool: "flag"}
-    words |= {Path: "path", date: "day"}
+    words |= {Path: "path", date: "day", Amounts: "table of amounts by currency"}
     return "table" if issubclass(kind, msgspec.Struct) else words[kind]
 
 

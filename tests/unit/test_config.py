@@ -3,6 +3,7 @@
 import re
 import tomllib
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -36,6 +37,20 @@ def test_file_then_environment(tmp_path: Path) -> None:
     assert (config.web.port, config.web.host) == (9001, "::1")
     assert config.worker.lease_ttl_s == 5.0
     assert config.log.format == "json"
+
+
+def test_tolerances_are_exact_by_check_and_currency(tmp_path: Path) -> None:
+    path = _write(tmp_path, '[reconcile.tolerances]\norders = { JPY = "1", EUR = "0.02" }\n')
+    wanted = load_config(path, {}).reconcile.tolerances
+    assert wanted.orders == (("EUR", Decimal("0.02")), ("JPY", Decimal(1)))
+    assert wanted.payments == ()
+    told = {"TRUEUP_RECONCILE_TOLERANCES_FEES": "EUR=0.10, USD=1"}
+    assert load_config(path, told).reconcile.tolerances.fees == (
+        ("EUR", Decimal("0.10")),
+        ("USD", Decimal(1)),
+    )
+    with pytest.raises(ConfigError, match="TOLERANCES_FEES"):
+        load_config(path, {"TRUEUP_RECONCILE_TOLERANCES_FEES": "EUR"})
 
 
 def test_file_named_by_the_environment(tmp_path: Path) -> None:
@@ -77,6 +92,19 @@ def test_paths_of_the_file_are_relative_to_it_and_of_the_environment_to_the_work
         ("[web]\nport = true", ["web.port", "a whole number", "found a boolean"]),
         ("[web]\nport = 70000", ["web.port", "<= 65535", "70000"]),
         ("web = 3", ["web must be a table", "a whole number 3"]),
+        (
+            "[reconcile.tolerances]\norders = { EUR = 0.02 }",
+            [
+                "reconcile.tolerances.orders must be a table of exact amounts as text",
+                "found EUR: a number with a fraction; correct it, or remove it",
+            ],
+        ),
+        ("[reconcile.tolerances]\norders = { eur = '1' }", ["found eur: no currency"]),
+        ("[reconcile.tolerances]\nfees = { EUR = '-1' }", ["fees", "found EUR: the text '-1'"]),
+        ("[reconcile.tolerances]\nfees = { EUR = '0.00001' }", ["the text '0.00001'"]),
+        ("[reconcile.tolerances]\ntaxes = 3", ["reconcile.tolerances.taxes", "a whole number 3"]),
+        ("[reconcile.tolerances]\norder = {}", ["did you mean 'orders'"]),
+        ("[reconcile]\nship_days = 0", ["reconcile.ship_days", ">= 1"]),
         ("[log]\nlevel = 'loud'", ["log.level", "debug, info, warning, error"]),
         ("[database]\nurl = 3", ["database.url", "a text"]),
         ("data_dir = ''", ["data_dir", "a path", "an empty text"]),
@@ -158,6 +186,12 @@ def test_rendered_default_is_the_default_and_names_every_field(tmp_path: Path) -
     assert journals.pop("connection") == "quickbooks"
     assert isinstance(journals.pop("since"), date)
     assert journals == {"grain": config.journals.grain, "prefix": config.journals.prefix}
+    # Nor what two systems may differ by.
+    reconcile = shown.pop("reconcile")
+    tolerances = reconcile.pop("tolerances")
+    assert set(tolerances) == set(config.reconcile.tolerances.__struct_fields__)
+    assert tolerances["orders"] == {"EUR": "0.02", "JPY": "1"}
+    assert reconcile == {"ship_days": 5, "carry_days": 2}
     for name, value in shown.items():
         part = getattr(config, name)
         expected = (
@@ -166,7 +200,9 @@ def test_rendered_default_is_the_default_and_names_every_field(tmp_path: Path) -
             else str(part)
         )
         assert expected == value
-    assert set(shown) | {"master_key_file", "stock", "journals"} == set(Config.__struct_fields__)
+    assert set(shown) | {"master_key_file", "stock", "journals", "reconcile"} == set(
+        Config.__struct_fields__
+    )
 
 
 def test_masters_and_brakes_are_read(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from litestar.types import ControllerRouterHandler
 
 from trueup.api.cursor import cursor_at, cursor_number, cursor_of, cursor_text
 from trueup.api.v1_brakes import brake_routes
+from trueup.api.v1_checks import check_routes
 from trueup.api.v1_counts import count_routes
 from trueup.api.v1_dock import dock_routes
 from trueup.api.v1_journals import journal_routes
@@ -247,6 +248,7 @@ def v1_routes() -> ControllerRouterHandler:
             *brake_routes(),
             *count_routes(),
             *return_routes(),
+            *check_routes(),
             *margin_routes(),
         ],
         tags=["v1"],

@@ -17,13 +17,18 @@ def show_report(report: Report) -> None:
         left, right = (
             totals.get(currency, Decimal(0)) for totals in (report.left_totals, report.right_totals)
         )
-        out.print(f"{left:,f} {currency} left, {right:,f} right, {right - left:+,f}")
+        out.print(f"{left:,f} {currency or 'units'} left, {right:,f} right, {right - left:+,f}")
     for reason in report.left_out:
         out.print(f"[yellow]Left out:[/] {escape(reason)}.")
+    for within in report.tolerated:
+        differ = "difference" if within.count == 1 else "differences"
+        sums = f"{within.absolute:,f} {within.currency} in all, {within.amount:+,f} together"
+        out.print(f"[yellow]Within the tolerance:[/] {within.count} {differ}, {sums}.")
     if report.periods:
         _show_periods(report)
     if not report.discrepancies:
-        out.print("[green]Everything agrees.[/]")
+        agrees = "Everything else agrees." if report.tolerated else "Everything agrees."
+        out.print(f"[green]{agrees}[/]")
         return
     table = Table("cause", "by", "left", "right", "evidence")
     for each in report.discrepancies:

@@ -95,12 +95,26 @@ async def run_checks(conn: Conn, hub: Hub, ask: Ask, *checks: Check) -> dict[Che
     wanted = checks or tuple(Check)
     found: dict[Check, Report] = {}
     if any(check in _MONEY for check in wanted):
-        reports = await check_money(conn, hub, model.Rules(as_of=ask.now, by=ask.by))
+        reports = await check_money(conn, hub, _rules(hub, ask))
         found |= {check: reports[_MONEY[check]] for check in wanted if check in _MONEY}
     for check in wanted:
         if check not in _MONEY:
             found[check] = await _OTHERS[check](conn, hub, ask)
     return {check: found[check] for check in wanted}
+
+
+def _rules(hub: Hub, ask: Ask) -> model.Rules:
+    leeway = hub.leeway
+    return model.Rules(
+        as_of=ask.now,
+        by=ask.by,
+        tolerances={
+            (model.Check(check), currency): amount
+            for (check, currency), amount in leeway.tolerances.items()
+        },
+        ship_within=leeway.ship_within,
+        carry_within=leeway.carry_within,
+    )
 
 
 async def _ledger(conn: Conn, hub: Hub, ask: Ask) -> Report:

@@ -237,6 +237,11 @@ async def list_runs(conn: Conn, *, check: str | None = None, count: int = 100) -
     return await fetch_rows(conn, _queries.list_runs, check_name=check, count=count)
 
 
+async def last_runs(conn: Conn) -> list[Row]:
+    """Return what each check came to when it last ran."""
+    return await fetch_rows(conn, _queries.last_runs)
+
+
 async def _list(
     conn: Conn, wanted: Wanted, *, exception_id: int | None, count: int, skip: int
 ) -> list[Row]:

@@ -149,3 +149,11 @@ SELECT check_name, ran_at, left_rows, right_rows, matched, differing, unexplaine
 FROM reconcile.check_run
 WHERE %(check_name)s::text IS NULL OR check_name = %(check_name)s::text
 ORDER BY ran_at DESC, check_name LIMIT %(count)s;
+
+-- name: last_runs
+-- What each check came to when it last ran.
+-- Parameters: none.
+-- Rows: one a check.
+-- Index: check_run primary key; reads every run.
+SELECT DISTINCT ON (check_name) check_name, ran_at, differing, unexplained
+FROM reconcile.check_run ORDER BY check_name, ran_at DESC;

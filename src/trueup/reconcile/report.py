@@ -33,6 +33,7 @@ class Period(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         at: when it begins, UTC.
+        currency: "" for units.
         left, right: rows on each side.
         differing: how many of the left differ.
     """
@@ -46,6 +47,20 @@ class Period(msgspec.Struct, frozen=True, kw_only=True):
     differing: int
 
 
+class Tolerated(msgspec.Struct, frozen=True, kw_only=True):
+    """Differences of one currency that a tolerance let pass.
+
+    Attributes:
+        amount: their sum, right less left.
+        absolute: the sum of what each is without its sign.
+    """
+
+    currency: str
+    count: int
+    amount: Decimal
+    absolute: Decimal
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one check compared and found.
 
@@ -56,6 +71,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         left_totals, right_totals: sums per currency, where a check holds sums beside each other.
         periods: the same by hour or day, oldest first, where that was asked for.
         left_out: what could not be compared, and why.
+        tolerated: what differs and was let pass by a tolerance; none of it is a discrepancy.
     """
 
     check: str
@@ -68,6 +84,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     right_totals: dict[str, Decimal] = {}
     periods: tuple[Period, ...] = ()
     left_out: tuple[str, ...] = ()
+    tolerated: tuple[Tolerated, ...] = ()
 
     @property
     def explained_share(self) -> float:

@@ -10,7 +10,7 @@ import duckdb
 import msgspec
 
 from trueup.canon.issue import Issue
-from trueup.reconcile.report import Discrepancy, Period, Report
+from trueup.reconcile.report import Discrepancy, Period, Report, Tolerated
 
 Source = Path | Callable[[duckdb.DuckDBPyConnection], duckdb.DuckDBPyRelation]
 """A `.parquet`, `.csv` or `.csv.gz` file, or what makes a relation (of an Arrow table, a query)."""
@@ -23,6 +23,9 @@ class Check(StrEnum):
     PAYMENTS = "payments"
     FEES = "fees"
     DUPLICATES = "duplicates"
+    TAXES = "taxes"
+    SHIPMENTS = "shipments"
+    STOREFRONT = "storefront"
 
 
 class By(StrEnum):
@@ -82,6 +85,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         as_of: aware; what happened within `settlement_lag` before it may still be on its way.
+        ship_within: how long a paid order may wait to be sent.
+        carry_within: how long an order may take from its shop into another system.
         retry_window: how far apart two equal payments of one order may be to be one retried.
         tolerances: per check and currency, up to which difference two sums agree; none else.
         instalment_rate_max: interest a month of the mean term up to which more paid in
@@ -93,6 +98,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
     as_of: datetime
     settlement_lag: timedelta = timedelta(days=3)
+    ship_within: timedelta = timedelta(days=5)
+    carry_within: timedelta = timedelta(days=2)
     retry_window: timedelta = timedelta(minutes=10)
     tolerances: Mapping[tuple[Check, str], Decimal] = msgspec.field(default_factory=dict)
     instalment_rate_max: Decimal = Decimal("0.06")
@@ -131,7 +138,7 @@ class MoneyReport(msgspec.Struct, frozen=True, kw_only=True):
         matched: how many of the left agree (of the right, for fees).
         left_totals, right_totals: sums per currency; their difference is the sum of `causes`, and
             of `tolerated`, to the last digit.
-        tolerated: what was let pass by a tolerance, right less left, per currency.
+        tolerated: what was let pass by a tolerance, per currency.
         causes: all differences, summed; the unexplained first.
         discrepancies: each of them, up to the rules' maximum.
         periods: sums by hour or day, where the rules want them.
@@ -143,7 +150,7 @@ class MoneyReport(msgspec.Struct, frozen=True, kw_only=True):
     matched: int
     left_totals: dict[str, Decimal]
     right_totals: dict[str, Decimal]
-    tolerated: dict[str, Decimal]
+    tolerated: tuple[Tolerated, ...]
     causes: tuple[CauseSum, ...]
     discrepancies: tuple[Discrepancy, ...]
     periods: tuple[Period, ...] = ()
@@ -174,6 +181,7 @@ class MoneyReport(msgspec.Struct, frozen=True, kw_only=True):
             left_totals=self.left_totals,
             right_totals=self.right_totals,
             periods=self.periods,
+            tolerated=self.tolerated,
         )
 
 

@@ -59,11 +59,12 @@ CREATE TABLE discrepancy (check_name VARCHAR, cause VARCHAR, amount DECIMAL(38, 
 CREATE TABLE tolerance (check_name VARCHAR, currency VARCHAR, amount DECIMAL(18, 4));
 
 -- name: make_tolerated
--- What was let pass by a tolerance, right less left.
+-- What was let pass by a tolerance; `amount` is right less left.
 -- Parameters: none.
 -- Rows: none.
 -- Index: none.
-CREATE TABLE tolerated (check_name VARCHAR, currency VARCHAR, amount DECIMAL(38, 4));
+CREATE TABLE tolerated (check_name VARCHAR, ref VARCHAR, currency VARCHAR, amount DECIMAL(38, 4),
+  absolute DECIMAL(38, 4));
 
 -- name: make_owed_payments
 -- Payments of sellers whose orders are held beside them.
@@ -98,14 +99,24 @@ HAVING (sum(total) <> sum(sale) AND NOT (bool_or(cancelled) AND sum(sale) = 0))
   OR sum(refunded) <> sum(refund);
 
 -- name: tolerate_orders
--- Lets pass what lies within a tolerance.
+-- Notes what lies within a tolerance.
 -- Parameters: none.
--- Rows: many: what was let pass.
+-- Rows: none.
 -- Index: none.
-DELETE FROM uneven_order AS u USING tolerance AS t
-WHERE t.check_name = 'orders' AND t.currency = CAST(u.currency AS VARCHAR)
-  AND u.orders > 0 AND abs(u.sale - u.total) <= t.amount AND abs(u.refunded - u.refund) <= t.amount
-RETURNING u.ref, CAST(u.currency AS VARCHAR), (u.sale - u.total) + (u.refunded - u.refund);
+INSERT INTO tolerated
+SELECT 'orders', u.ref, CAST(u.currency AS VARCHAR), (u.sale - u.total) + (u.refunded - u.refund),
+  abs(u.sale - u.total) + abs(u.refunded - u.refund)
+FROM uneven_order AS u
+JOIN tolerance AS t ON t.check_name = 'orders' AND t.currency = CAST(u.currency AS VARCHAR)
+WHERE u.orders > 0 AND abs(u.sale - u.total) <= t.amount AND abs(u.refunded - u.refund) <= t.amount;
+
+-- name: drop_tolerated_orders
+-- Lets it pass.
+-- Parameters: none.
+-- Rows: none.
+-- Index: none.
+DELETE FROM uneven_order AS u USING tolerated AS t
+WHERE t.check_name = 'orders' AND t.ref = u.ref AND t.currency = CAST(u.currency AS VARCHAR);
 
 -- name: find_copies
 -- Orders of one customer for the same goods at the same price, placed within the window of a retry.
@@ -408,3 +419,11 @@ FROM (
   WHERE state = 'succeeded' AND kind IN ('sale', 'capture', 'refund', 'change')
 )
 GROUP BY 1, 2 ORDER BY 1, 2;
+
+-- name: sum_tolerated
+-- What a tolerance let pass in a check.
+-- Parameters: check: name.
+-- Rows: one a currency: currency, count, sum, absolute sum.
+-- Index: none.
+SELECT currency, count(*), sum(amount), sum(absolute) FROM tolerated WHERE check_name = $check
+GROUP BY 1 ORDER BY 1;

@@ -23,14 +23,23 @@ GROUP BY key, currency
 HAVING sum(moved) <> sum(gross);
 
 -- name: tolerate_payments
--- Lets pass what lies within a tolerance.
+-- Notes what lies within a tolerance.
 -- Parameters: none.
--- Rows: many: what was let pass.
+-- Rows: none.
 -- Index: none.
-DELETE FROM uneven_payment AS u USING tolerance AS t
-WHERE t.check_name = 'payments' AND t.currency = CAST(u.currency AS VARCHAR)
-  AND u.payments > 0 AND u.entries > 0 AND abs(u.gross - u.moved) <= t.amount
-RETURNING u.key, CAST(u.currency AS VARCHAR), u.gross - u.moved;
+INSERT INTO tolerated
+SELECT 'payments', u.key, CAST(u.currency AS VARCHAR), u.gross - u.moved, abs(u.gross - u.moved)
+FROM uneven_payment AS u
+JOIN tolerance AS t ON t.check_name = 'payments' AND t.currency = CAST(u.currency AS VARCHAR)
+WHERE u.payments > 0 AND u.entries > 0 AND abs(u.gross - u.moved) <= t.amount;
+
+-- name: drop_tolerated_payments
+-- Lets it pass.
+-- Parameters: none.
+-- Rows: none.
+-- Index: none.
+DELETE FROM uneven_payment AS u USING tolerated AS t
+WHERE t.check_name = 'payments' AND t.ref = u.key AND t.currency = CAST(u.currency AS VARCHAR);
 
 -- name: confirm_payments
 -- The keys of payments of uneven orders whose vendor has the same amount.
@@ -249,26 +258,41 @@ JOIN slope AS l ON l.vendor IS NOT DISTINCT FROM s.vendor AND l.currency = s.cur
 JOIN minor AS m ON m.currency = s.currency
 GROUP BY s.vendor, s.currency, l.rate, m.unit;
 
--- name: judge_fees
--- Fees that lie off the usual formula by more than a minor unit and the slack; a tolerance widens it.
+-- name: find_uneven_fees
+-- Fees that lie off the usual formula by more than a minor unit and the slack.
 -- Parameters: fee_slack: of the gross.
 -- Rows: none.
 -- Index: none.
+CREATE TABLE uneven_fee AS
+SELECT n.ref, n.payment_ref, CAST(n.currency AS VARCHAR) AS currency, n.gross, n.fee, u.rate,
+  u.fixed, n.fee - to_minor(n.gross * u.rate + u.fixed, u.unit) AS amount
+FROM entries AS n
+JOIN usual_fee AS u ON u.vendor IS NOT DISTINCT FROM n.vendor AND u.currency = n.currency
+WHERE n.kind = 'charge' AND n.gross > 0
+  AND abs(n.fee - n.gross * u.rate - u.fixed)
+    > u.unit + n.gross * CAST($fee_slack AS DECIMAL(9, 6));
+
+-- name: tolerate_fees
+-- Notes what lies within a tolerance.
+-- Parameters: none.
+-- Rows: none.
+-- Index: none.
+INSERT INTO tolerated
+SELECT 'fees', e.ref, e.currency, e.amount, abs(e.amount) FROM uneven_fee AS e
+JOIN tolerance AS t ON t.check_name = 'fees' AND t.currency = e.currency
+WHERE abs(e.amount) <= t.amount AND e.amount <> 0;
+
+-- name: judge_fees
+-- Fees off the usual formula that no tolerance lets pass.
+-- Parameters: none.
+-- Rows: none.
+-- Index: none.
 INSERT INTO discrepancy
-SELECT 'fees', 'fee_change', e.fee - e.usual, e.currency, e.payment_ref, e.ref,
-  ['fee ' || CAST(e.fee AS VARCHAR) || ' on ' || CAST(e.gross AS VARCHAR), 'usual: '
-    || CAST(e.rate * 100 AS VARCHAR) || ' per cent and ' || CAST(e.fixed AS VARCHAR)]
-FROM (
-  SELECT n.ref, n.payment_ref, n.currency, n.gross, n.fee, u.rate, u.fixed, u.unit,
-    to_minor(n.gross * u.rate + u.fixed, u.unit) AS usual
-  FROM entries AS n
-  JOIN usual_fee AS u ON u.vendor IS NOT DISTINCT FROM n.vendor AND u.currency = n.currency
-  WHERE n.kind = 'charge' AND n.gross > 0
-    AND abs(n.fee - n.gross * u.rate - u.fixed)
-      > u.unit + n.gross * CAST($fee_slack AS DECIMAL(9, 6))
-) AS e
-LEFT JOIN tolerance AS t ON t.check_name = 'fees' AND t.currency = CAST(e.currency AS VARCHAR)
-WHERE abs(e.fee - e.usual) > coalesce(t.amount, 0);
+SELECT 'fees', 'fee_change', amount, currency, payment_ref, ref,
+  ['fee ' || CAST(fee AS VARCHAR) || ' on ' || CAST(gross AS VARCHAR), 'usual: '
+    || CAST(rate * 100 AS VARCHAR) || ' per cent and ' || CAST(fixed AS VARCHAR)]
+FROM uneven_fee
+WHERE amount <> 0 AND ref NOT IN (SELECT ref FROM tolerated WHERE check_name = 'fees');
 
 -- name: judge_nets
 -- Entries whose net is not their gross less their fee.
@@ -295,7 +319,7 @@ FROM entries WHERE kind = 'charge' AND gross > 0;
 -- Parameters: check: name.
 -- Rows: many: cause, currency, count, sum, absolute sum.
 -- Index: none.
-SELECT cause, CAST(currency AS VARCHAR), count(*), sum(amount), sum(abs(amount)) FROM discrepancy
+SELECT cause, coalesce(currency, ''), count(*), sum(amount), sum(abs(amount)) FROM discrepancy
 WHERE check_name = $check GROUP BY 1, 2 ORDER BY cause <> 'unexplained', 5 DESC, 1, 2;
 
 -- name: list_discrepancies

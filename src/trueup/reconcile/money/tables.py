@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 import msgspec
@@ -135,24 +136,42 @@ _FIXES = {
 }
 
 
-def load_tables(conn: duckdb.DuckDBPyConnection, tables: Tables) -> tuple[Issue, ...]:
-    """Read the books into tables `orders`, `payments`, `entries` and `parked` of the connection.
+class Book(NamedTuple):
+    """One book: the table it becomes, where it comes from (None: empty), and its columns."""
+
+    name: str
+    source: Source | None
+    columns: Sequence[Column]
+
+
+def books_of(tables: Tables) -> tuple[Book, ...]:
+    """Return the books of money."""
+    return (
+        Book("orders", tables.orders, ORDERS),
+        Book("payments", tables.payments, PAYMENTS),
+        Book("entries", tables.entries, ENTRIES),
+        Book("parked", tables.parked, PARKED),
+    )
+
+
+def load_books(conn: duckdb.DuckDBPyConnection, books: Sequence[Book]) -> tuple[Issue, ...]:
+    """Read books into tables of the connection.
 
     Returns:
         What is wrong with them, up to one issue a column; then the books are not to be compared.
     """
-    wanted = [("orders", tables.orders, ORDERS), ("payments", tables.payments, PAYMENTS)]
-    optional = (("entries", tables.entries, ENTRIES), ("parked", tables.parked, PARKED))
-    wanted += [(name, given, columns) for name, given, columns in optional if given is not None]
     issues: list[Issue] = []
     sources = []
     currencies: set[str] = set()
-    for name, source, columns in wanted:
+    for name, source, columns in books:
+        if source is None:
+            continue
         with _telling(name, source, issues):
             relation = _open(conn, source)
             wrong = list(_shape_issues(name, relation, columns))
             issues += wrong
-            currencies |= set() if wrong or columns is PARKED else _currencies(relation)
+            if not wrong and any(each.kind is Kind.CURRENCY for each in columns):
+                currencies |= _currencies(relation)
             sources.append((name, source, relation, columns))
     if issues:
         return tuple(issues)
@@ -161,7 +180,7 @@ def load_tables(conn: duckdb.DuckDBPyConnection, tables: Tables) -> tuple[Issue,
         with _telling(name, source, issues):
             _read(relation, columns).create(name)
             issues += _row_issues(conn, name, relation, columns)
-    for name, given, columns in optional:
+    for name, given, columns in books:
         if given is None:
             nothing = conn.sql("SELECT " + ", ".join(f"NULL AS {each.name}" for each in columns))
             _read(nothing.filter("false"), columns).create(name)
