@@ -189,6 +189,46 @@ def _report(check: str, found: list[Discrepancy]) -> Report:
     return Report(check=check, discrepancies=tuple(found), **told)
 
 
+async def pay_out(world: MoneyWorld, conn: Conn) -> None:
+    """Let the provider pay out, and the bank tell of some of it."""
+    made = [
+        entry("txn_1", "120.00", "3.78", "po_key", 6, payment_ref="ch_1", description=LONG),
+        entry("txn_2", "49.90", "1.75", "po_key", 6, description="Order 1002\nby card"),
+        entry("txn_3", "-24.90", "0.00", "po_key", 6, entry=EntryKind.REFUND),
+        entry("txn_4", "-15.00", "0.00", "po_key", 6, entry=EntryKind.DISPUTE),
+        entry("txn_5", "500.00", "14.80", "po_day", 8),
+        entry("txn_6", "660.00", "19.90", "po_late", 20),
+        entry("txn_7", "75.00", "2.50", "po_off", 4),
+    ]
+    paid = [
+        payout("po_key", "124.47", 5, bank_ref="STRIPE A1B2C3D4"),
+        *(payout("po_day", "485.20", 7), payout("po_late", "640.10", 19)),
+        *(payout("po_off", "72.00", 3), payout("po_twin1", "33.00", 4)),
+        *(payout("po_twin2", "33.00", 4), payout("po_way", "210.00", 0)),
+        *(payout("po_sum1", "20.00", 9), payout("po_sum2", "11.50", 9)),
+        payout("po_failed", "17.00", 9, state=PayoutState.FAILED, failure_code="account_closed"),
+        payout(f"po_{HOSTILE}", "9.99", 12, bank_ref=LONG),
+    ]
+    lines = [
+        line("l_key", "124.47", 4, end_to_end="STRIPE A1B2C3D4", remittance="RF18539007547034"),
+        line("l_day", "485.20", 6),
+        line("l_off", "71.25", 2),
+        line("l_twin", "33.00", 3, customer="STRIPE EUROPE"),
+        line("l_sum", "31.50", 8),
+        line("l_rent", "-1800.00", 8, creditor="DE98ZZZ09999999999"),
+    ]
+    await world.keep(conn, "stripe", [*made, *paid])
+    await world.keep(conn, "bank", lines)
+
+
+async def play_money(dsn: str) -> MoneyWorld:
+    """Connect everything, and let there be payouts, lines of a bank, and what differs."""
+    world = await play_exceptions(dsn)
+    async with await connect(dsn, application_name="world") as conn:
+        await pay_out(world, conn)
+    return world
+
+
 async def play_exceptions(dsn: str) -> MoneyWorld:
     """Connect everything, and let something differ."""
     world = MoneyWorld(dsn)

@@ -7,17 +7,21 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.console.browser import chromium, opened, violations
-from tests.console.money_world import play_exceptions
+from tests.console.money_world import play_money
 from tests.console.site import Site, serving
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("/exceptions", "/exceptions?check=fees&owner=nobody", "/exceptions/1")
+PAGES = (
+    *("/exceptions", "/exceptions?check=fees&owner=nobody", "/exceptions/1"),
+    *("/payouts", "/payouts?state=booked", "/payouts/stripe/po_key", "/payouts/stripe/po_twin1"),
+    *("/payouts/stripe/po_late", "/payouts/stripe/po_failed"),
+)
 
 
 @pytest.fixture(scope="module")
 def site(module_database_url: str) -> Iterator[Site]:
-    world = asyncio.run(play_exceptions(module_database_url))
+    world = asyncio.run(play_money(module_database_url))
     with serving(module_database_url, world) as running:
         yield running
 
@@ -82,3 +86,21 @@ def test_the_keyboard_comments_and_enter_in_a_field_decides_nothing(
         assert page.evaluate("document.activeElement.innerText") == "Only comment"
         page.keyboard.press("Enter")
         expect(page.get_by_role("status")).to_have_text("Your words are kept.")
+
+
+def test_a_phone_without_javascript_accepts_a_match_and_takes_it_back(
+    browser: Browser, site: Site
+) -> None:
+    size = {"width": 320, "height": 640}
+    with opened(browser, site.link(), viewport=size, java_script_enabled=False) as (page, _):
+        page.get_by_role("link", name="Payouts", exact=True).first.click()
+        page.get_by_role("link", name="po_day").click()
+        accept = page.locator("form").filter(has_text="Accept this match")
+        accept.get_by_label("Your name").fill("Cy")
+        accept.get_by_role("button").click()
+        expect(page.get_by_role("status")).to_have_text("It is booked.")
+        sure = page.get_by_role("button", name="Yes, take it back")
+        expect(sure).to_be_hidden()
+        page.get_by_text("Take it back…").click()
+        sure.click()
+        expect(page.get_by_role("status")).to_contain_text("both sides are open again")

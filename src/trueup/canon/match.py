@@ -49,7 +49,7 @@ class BankMatch(Record, frozen=True, kw_only=True):
     Attributes:
         booked_on: the day of the lines, by the bank's calendar.
         evidence: what joins them, in words.
-        by: "hub", or who says so.
+        by: "hub", "schedule", or who says so.
         difference: where what the lines are off goes to; None where they come to it.
         deleted: it was undone, and both sides are open again.
     """

@@ -38,7 +38,7 @@ from trueup.db.rows import Row
 from trueup.errors import ConfigError
 from trueup.kernel.clock import SystemClock
 from trueup.ledger.money import EXACT
-from trueup.reconcile.checks import Check
+from trueup.reconcile.checks import DOES, Check
 from trueup.reconcile.exceptions import (
     AGES,
     Change,
@@ -53,7 +53,7 @@ from trueup.reconcile.exceptions import (
     list_runs,
     sum_exceptions,
 )
-from trueup.reconcile.meanings import COMPARED, meaning_of
+from trueup.reconcile.meanings import meaning_of
 
 _log = structlog.get_logger("trueup.console")
 
@@ -156,12 +156,12 @@ class ExceptionPage(msgspec.Struct, frozen=True, kw_only=True):
     """One exception with what was done and said about it, oldest first.
 
     Attributes:
-        compared: what its check holds beside what.
+        does: what its check does, in words after its name.
         told: what came of the reader's last wish; `refused` why nothing did.
     """
 
     row: ExceptionRow
-    compared: str
+    does: str
     notes: tuple[NoteRow, ...]
     told: str = ""
     refused: str = ""
@@ -192,7 +192,7 @@ async def show_exceptions(
         "exceptions.html",
         facts,
         svg=svg,
-        compared={check.value: words for check, words in COMPARED.items()},
+        checks=[check.value for check in Check],
         twin=f"/exceptions.json?{request.url.query}".removesuffix("?"),
     )
 
@@ -318,10 +318,10 @@ async def _find(
     except ConfigError as error:
         raise NotFoundException("There is no such exception.") from error
     name: str = row["check_name"]
-    compared = {check.value: words for check, words in COMPARED.items()}
+    does = {check.value: words for check, words in DOES.items()}
     return ExceptionPage(
         row=_row(row, SystemClock().now()),
-        compared=compared.get(name, name),
+        does=does.get(name, ""),
         notes=tuple(msgspec.convert(note, NoteRow) for note in notes),
         told=told,
         refused=refused,

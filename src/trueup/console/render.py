@@ -92,6 +92,11 @@ def number_of(value: Decimal) -> str:
     return f"{value:,f}".replace("-", "−")  # noqa: RUF001 - as above
 
 
+def sentence(text: str) -> str:
+    """Return words as they begin a sentence; names within stay as they are."""
+    return text[:1].upper() + text[1:]
+
+
 def span(value: float | None) -> str:
     """Return milliseconds as people read them: 12 ms, 3.4 s, 5 min."""
     if value is None:
@@ -129,7 +134,7 @@ def link_sku(sku: str, ending: str = "") -> str:
 
 
 _NAMED = re.compile(
-    r"(?:(?P<told_by>[^\s/:;,]+)/)?\b(?P<kind>event|order|sku)/"
+    r"(?:(?P<told_by>[^\s/:;,]+)/)?\b(?P<kind>event|order|payout|sku)/"
     r"(?P<ref>[^\s:;,]+?)(?=/entries\b|\.?(?:[\s:;,]|$))"
 )
 
@@ -182,6 +187,7 @@ _environment.filters.update(
     signed=signed,
     money=money,
     exact=number_of,
+    sentence=sentence,
     span=span,
     stamp=stamp,
     sku_link=link_sku,

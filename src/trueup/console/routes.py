@@ -27,6 +27,7 @@ from trueup.console.loops import return_handlers
 from trueup.console.margin_page import margin_handlers
 from trueup.console.pages import read_order, read_parked, read_sku
 from trueup.console.parity_page import read_parity
+from trueup.console.payouts_page import payout_handlers
 from trueup.console.phantoms import phantom_handlers
 from trueup.console.readings import Readings, Session
 from trueup.console.render import FOLDER, answer, html, wants_json
@@ -103,6 +104,7 @@ def console_routes() -> list[ControllerRouterHandler]:
             *(show_parked, retry_parked, decide_brake, show_parity, show_low),
             *dock_handlers(),
             *exception_handlers(),
+            *payout_handlers(),
             *phantom_handlers(),
             *return_handlers(),
             *margin_handlers(),

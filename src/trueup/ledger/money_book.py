@@ -190,34 +190,6 @@ async def money_items(
         return await cursor.fetchall()
 
 
-class Cleared(msgspec.Struct, frozen=True, kw_only=True):
-    """One payout on clearing, as its entries tell it and as it tells itself.
-
-    Attributes:
-        entries, payouts: how many postings are theirs, and its own.
-        entered: what the entries come to.
-        paid: what the payout says.
-        first_on, last_on: days on which its money moved.
-    """
-
-    connection_id: int
-    item: str
-    currency: str
-    entries: int
-    entered: Decimal
-    payouts: int
-    paid: Decimal
-    first_on: date
-    last_on: date
-
-
-async def money_cleared(conn: Conn, *, connection_id: int | None = None) -> list[Cleared]:
-    """Return every payout on clearing; the entries that name none are none's."""
-    async with conn.cursor(row_factory=class_row(Cleared)) as cursor:
-        await cursor.execute(_queries.money_cleared, {"connection_id": connection_id})
-        return await cursor.fetchall()
-
-
 async def prove_money(conn: Conn) -> MoneyProof:
     """Re-sum every posting of the money ledger."""
     [row] = await fetch_rows(conn, _queries.prove_money)

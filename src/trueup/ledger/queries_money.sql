@@ -125,3 +125,14 @@ SELECT connection_id, item, currency,
   coalesce(-sum(amount) FILTER (WHERE by_payout), 0) AS paid,
   min(occurred_on) AS first_on, max(occurred_on) AS last_on
 FROM posted GROUP BY connection_id, item, currency ORDER BY connection_id, item, currency;
+
+-- name: entries_of_payout
+-- The entries that went out with a payout; those that moved to another one are not among them.
+-- Parameters: connection_id, item: the payout's ref.
+-- Rows: many: record_id.
+-- Index: money_posting_item, money_posting_record.
+SELECT c.record_id FROM ledger.money_posting c
+WHERE c.account = 'clearing' AND c.connection_id = %(connection_id)s AND c.item = %(item)s
+  AND NOT EXISTS (SELECT FROM ledger.money_posting t
+    WHERE t.record_id = c.record_id AND t.account = 'transit')
+GROUP BY c.record_id HAVING sum(c.amount) <> 0;

@@ -5,7 +5,7 @@ is booked by `trueup.reconcile.matches`.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, TypeVar
@@ -75,6 +75,21 @@ class BankCheck(NamedTuple):
     values: tuple[Explained, ...]
 
 
+class BankLook(NamedTuple):
+    """What stands on both sides, and which of it belongs together.
+
+    Attributes:
+        payouts, lines: that are open, by how people call them.
+        held: the matches that are booked.
+        found: of what is open.
+    """
+
+    payouts: Mapping[str, Row]
+    lines: Mapping[str, Row]
+    held: Sequence[BankMatch]
+    found: Matched
+
+
 async def check_bank(
     conn: Conn, names: Mapping[int, str], *, today: date, lag: timedelta = LAG
 ) -> BankCheck:
@@ -86,10 +101,21 @@ async def check_bank(
         today: by which it is judged whether a payout is late.
         lag: how many days may lie between a payout and its line.
     """
+    return judge_bank(await look_at_bank(conn, names, lag=lag), today=today, lag=lag)
+
+
+async def look_at_bank(conn: Conn, names: Mapping[int, str], *, lag: timedelta = LAG) -> BankLook:
+    """Return what is open on both sides, what is booked, and what belongs together."""
     payouts = await _payouts(conn, names)
     lines = await _lines(conn, names)
     held = await list_matches(conn)
     found = match_rows(payouts.values(), lines.values(), Closeness(days_max=lag.days))
+    return BankLook(payouts, lines, held, found)
+
+
+def judge_bank(look: BankLook, *, today: date, lag: timedelta = LAG) -> BankCheck:
+    """Return what a look found, and how much of what was paid out is explained."""
+    payouts, lines, held, found = look
     differing = [
         *_ambiguous(found, payouts),
         *(_missing(payouts[ref], today - lag) for ref in found.left_over),

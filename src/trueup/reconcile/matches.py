@@ -28,6 +28,9 @@ from trueup.warehouse.book import Booked, Desk
 Conn = psycopg.AsyncConnection[Any]
 
 TOPIC: Final = "money/match"
+HUB: Final = "hub"
+"""Who books what was found, where no person is named."""
+
 KINDS: Final = {MoneyAccount.TRANSIT: "payout", MoneyAccount.UNMATCHED: "bank_line"}
 """What an open item of an account is called in the refs that people read and write."""
 
@@ -261,7 +264,7 @@ async def undo_match(
 
 
 async def book_found(
-    conn: Conn, desk: Desk, found: Sequence[Match], names: Mapping[int, str]
+    conn: Conn, desk: Desk, found: Sequence[Match], names: Mapping[int, str], *, by: str = HUB
 ) -> list[Booked[BankMatch]]:
     """Book matches that were found; each stands for itself.
 
@@ -270,12 +273,13 @@ async def book_found(
         desk: where they are booked.
         found: whose sums agree.
         names: of the connections, by which their rows are called.
+        by: who says so.
     """
     rows = await read_open(conn, names)
-    return [await book_match(conn, desk, match_found(rows, each)) for each in found]
+    return [await book_match(conn, desk, match_found(rows, each, by=by)) for each in found]
 
 
-def match_found(rows: OpenRows, found: Match) -> BankMatch:
+def match_found(rows: OpenRows, found: Match, *, by: str = HUB) -> BankMatch:
     """Return what is booked of a match that was found."""
     return match_of(
         rows,
@@ -283,7 +287,7 @@ def match_found(rows: OpenRows, found: Match) -> BankMatch:
         found.right,
         reason=MatchReason(found.why.value),
         evidence=found.evidence,
-        by="hub",
+        by=by,
     )
 
 

@@ -1,8 +1,7 @@
-"""What checks compare, what each cause says, and what a person can do about it: in words."""
+"""What each cause says, and what a person can do about it: in words."""
 
 from typing import Final, NamedTuple
 
-from trueup.reconcile.checks import Check
 from trueup.reconcile.loop_causes import CAUSES as RETURN_CAUSES
 from trueup.reconcile.report import UNEXPLAINED
 
@@ -13,22 +12,6 @@ class Meaning(NamedTuple):
     says: str
     to_do: str
 
-
-COMPARED: Final = {
-    Check.LEDGER: "every balance beside the sum of its postings",
-    Check.ORDERS: "what orders are owed beside what was paid",
-    Check.DUPLICATES: "orders beside each other: none came twice",
-    Check.PAYMENTS: "what was paid beside the accounts of the payment providers",
-    Check.FEES: "each fee beside the usual one",
-    Check.PAYOUTS: "each payout beside the entries that it is made of",
-    Check.BANK: "what was paid out beside the lines of the bank",
-    Check.RETURNS: "what was sent back, refunded and put away",
-    Check.CUSTOMERS: "people whom a system holds twice",
-    Check.SKUS: "what is sold beside what moves stock",
-    Check.OVERSELLS: "what is promised beside what is there",
-    Check.PHANTOMS: "orders that hold units in vain",
-    Check.JOURNALS: "journals as they were posted beside what stands in the books",
-}
 
 _LOOK = "Look at both sides in their own systems."
 _READ_AGAIN = "Read it again: trueup backfill. What was lost is then booked by itself."

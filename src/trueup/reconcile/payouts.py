@@ -9,8 +9,8 @@ from typing import Any
 
 import psycopg
 
+from trueup.ledger.cleared import Cleared, money_cleared
 from trueup.ledger.money import EXACT
-from trueup.ledger.money_book import Cleared, money_cleared
 from trueup.reconcile.report import UNEXPLAINED, Discrepancy, Report
 
 

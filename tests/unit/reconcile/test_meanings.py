@@ -1,12 +1,11 @@
-"""Every check and every cause is told in words, and one that is not known is not passed over."""
+"""Every cause is told in words, and one that is not known is not passed over."""
 
 import pytest
 
-from trueup.reconcile.checks import Check
 from trueup.reconcile.doubles import SPLIT, UNMAPPED
 from trueup.reconcile.exceptions import UNDER_WAY
 from trueup.reconcile.loop_causes import CAUSES
-from trueup.reconcile.meanings import COMPARED, meaning_of
+from trueup.reconcile.meanings import meaning_of
 from trueup.reconcile.money.model import Cause
 from trueup.reconcile.promises import OVERSOLD
 
@@ -19,10 +18,6 @@ def test_every_cause_says_what_it_means_and_what_to_do(cause: str) -> None:
     assert meaning.says != cause.replace("_", " ")
     assert meaning.to_do.endswith(".")
     assert not meaning.says.endswith(".")
-
-
-def test_every_check_says_what_it_compares() -> None:
-    assert set(COMPARED) == set(Check)
 
 
 def test_a_cause_that_nobody_described_is_shown_as_it_is() -> None:
