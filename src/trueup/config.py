@@ -147,10 +147,11 @@ class TolerancesConfig(_Section, frozen=True, kw_only=True):
 
 
 class ReconcileConfig(_Section, frozen=True, kw_only=True):
-    """What checks let pass: small differences, and what may still come."""
+    """What checks let pass and may still come, and whether proven matches are booked at night."""
 
     ship_days: Annotated[int, msgspec.Meta(ge=1, le=365)] = 5
     carry_days: Annotated[int, msgspec.Meta(ge=0, le=365)] = 2
+    book_matches: bool = False
     tolerances: TolerancesConfig = TolerancesConfig()
 
 

@@ -72,6 +72,7 @@ class Hub:
     Attributes:
         leeway: what checks let pass.
         lead_days: how long more of a SKU takes to come, where no supplier says.
+        books_matches: proven matches of payouts and lines of the bank are booked every night.
         sell_sites: from which sites a channel sells, for those that do not sell from all.
         kits: as far as this process has read them; each batch looks whether there are newer ones.
     """
@@ -88,6 +89,7 @@ class Hub:
         masters: Sequence[NamedMaster] = (),
     ) -> None:
         self.lead_days = LEAD_DAYS
+        self.books_matches = False
         self.leeway = Leeway()
         self._named_masters = tuple(masters)
         self.masters = Masters()

@@ -65,6 +65,7 @@ async def open_session(config: Config, conninfo: str) -> Session:
     ]
     hub = Hub(vault, find_connectors(), owners=named, keys=keys, limits=limits, masters=masters)
     hub.lead_days = config.stock.lead_days
+    hub.books_matches = config.reconcile.book_matches
     hub.leeway = _leeway(config.reconcile)
     async with await connect(conninfo, application_name="trueup-cli") as conn:
         accounts = await load_accounts(conn, vault)

@@ -20,6 +20,7 @@ from trueup.canon.record import Record
 from trueup.db.pool import connect
 from trueup.errors import ConfigError
 from trueup.kernel.money import Money
+from trueup.ledger.cleared import entries_of_payout
 from trueup.ledger.money import MoneyAccount, Teller, money_of_record
 from trueup.ledger.money_book import (
     Told,
@@ -124,6 +125,21 @@ async def test_a_payout_is_held_beside_its_entries_to_the_cent(database_url: str
         )
         assert report.explained_share == round(97 / 151.99, 4)
         assert (await check_payouts(conn, {}, connection_id=99)).discrepancies == ()
+
+
+@pytest.mark.anyio
+async def test_the_entries_of_a_payout_are_those_that_went_out_with_it(database_url: str) -> None:
+    async with await connect(database_url, application_name="test") as conn:
+        told = [
+            *(entry("a", "100.00", "3.00", to="po-1"), entry("b", "50.00", to="po-1")),
+            *(payout("po-1", "97.00"), entry("c", "8.00", to="po-2"), entry("d", "1.00")),
+        ]
+        await post(conn, *(stored(n, each, fresh=True) for n, each in enumerate(told, 1)))
+        assert sorted(await entries_of_payout(conn, PROVIDER, "po-1")) == [1, 2]
+        await post(conn, stored(2, entry("b", "50.00", to="po-2")))
+        assert await entries_of_payout(conn, PROVIDER, "po-1") == [1], "it moved to another"
+        assert sorted(await entries_of_payout(conn, PROVIDER, "po-2")) == [2, 4]
+        assert await entries_of_payout(conn, SHOP, "po-1") == []
 
 
 @pytest.mark.anyio

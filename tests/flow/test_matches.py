@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -32,8 +33,9 @@ from trueup.warehouse.book import Desk
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-async def spine(database_url: str) -> AsyncIterator[Spine]:
+@asynccontextmanager
+async def open_paid(database_url: str) -> AsyncIterator[Spine]:
+    """Open a hub with payouts and lines of a bank: a key, a day, a difference, and twins."""
     async with open_spine(database_url, "north", "stripe") as opened:
         assert opened.numbers["stripe"] == PROVIDER
         told = [
@@ -47,6 +49,12 @@ async def spine(database_url: str) -> AsyncIterator[Spine]:
             *(line("l-2", "50.00", 7), line("l-3", "19.25", 30), line("l-7", "33.00", 9)),
         ]
         await keep(opened.conn, *(stored(n + 500, each, fresh=True) for n, each in enumerate(told)))
+        yield opened
+
+
+@pytest.fixture
+async def spine(database_url: str) -> AsyncIterator[Spine]:
+    async with open_paid(database_url) as opened:
         yield opened
 
 

@@ -191,7 +191,7 @@ def test_rendered_default_is_the_default_and_names_every_field(tmp_path: Path) -
     tolerances = reconcile.pop("tolerances")
     assert set(tolerances) == set(config.reconcile.tolerances.__struct_fields__)
     assert tolerances["orders"] == {"EUR": "0.02", "JPY": "1"}
-    assert reconcile == {"ship_days": 5, "carry_days": 2}
+    assert reconcile == {"ship_days": 5, "carry_days": 2, "book_matches": False}
     for name, value in shown.items():
         part = getattr(config, name)
         expected = (

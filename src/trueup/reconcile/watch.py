@@ -14,8 +14,11 @@ from trueup.errors import DatabaseUnavailable
 from trueup.hub import Hub
 from trueup.intake.duties import HUB, find_duty, write_duty
 from trueup.kernel.clock import Clock, SystemClock
+from trueup.own import learn_connections
 from trueup.reconcile.checks import Ask, run_checks
 from trueup.reconcile.exceptions import Noted, note_reports
+from trueup.reconcile.proposals import book_proven
+from trueup.warehouse.book import Desk
 
 _log = structlog.get_logger("trueup.reconcile")
 
@@ -87,6 +90,8 @@ class Watch:
         if duty is not None and duty.due_at > now:
             return False
         try:
+            if self._hub.books_matches:
+                await self._book(conn, now)
             noted = await watch_books(conn, self._hub, now)
         except (DatabaseUnavailable, psycopg.OperationalError):
             raise
@@ -98,6 +103,12 @@ class Watch:
             _log.info("books_checked", standing=noted.standing, closed=noted.closed)
             await write_duty(conn, HUB, DUTY, at=now, due_at=_next_night(now))
         return True
+
+    async def _book(self, conn: psycopg.AsyncConnection[Any], now: datetime) -> None:
+        """Book what is proven, before the checks look at what is left."""
+        desk, names = Desk(self._hub, clock=self._clock), await learn_connections(conn, self._hub)
+        booked = await book_proven(conn, desk, names, today=now.date())
+        _log.info("matches_booked", matches=len(booked))
 
 
 def _next_night(now: datetime) -> datetime:
