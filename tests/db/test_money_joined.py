@@ -4,22 +4,18 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 import pytest
 
 from tests.db.test_bank import keep
 from tests.db.test_money import MARKET, SHOP, WOO, entry, stored
+from tests.support.told import at, causes, hub_of_all, name, told_to
 from trueup.canon.order import Order, OrderTotals, PaymentStatus
 from trueup.canon.payment import Payment, PaymentKind, PaymentState
 from trueup.canon.payout import EntryKind
 from trueup.canon.price import Price
 from trueup.canon.record import Record
 from trueup.canon.refund import Refund
-from trueup.contract.loader import find_connectors
 from trueup.db.pool import connect
-from trueup.govern.vault import Vault
-from trueup.hub import Hub
-from trueup.intake.model import Connection
 from trueup.kernel.money import Money
 from trueup.reconcile.money.model import Check, Rules
 from trueup.reconcile.money.own import check_money
@@ -32,24 +28,13 @@ AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
 NOW = datetime(2026, 3, 20, tzinfo=UTC)
 FRESH = datetime(2026, 3, 19, 12, tzinfo=UTC)
 
-CONNECTORS = {1: ("shop", "shopify"), 2: ("stripe", "stripe"), 3: ("woo", "woocommerce")}
-CONNECTORS |= {4: ("market", "amazon")}
-
-
-def hub_of_all() -> Hub:
-    """Give a hub with a shop, a provider, a shop that tells no payments, and a marketplace."""
-    connections = [
-        Connection(connection_id=n, name=name, connector=connector, settings={}, state="active")
-        for n, (name, connector) in CONNECTORS.items()
-    ]
-    return Hub(Vault(bytes(range(32))), find_connectors(), connections)
-
 
 def paid(ref: str, amount: str, *, order: str = "o-1", **fields: Any) -> Payment:
     told = {"payment_kind": PaymentKind.SALE, "state": PaymentState.SUCCEEDED} | fields
     price = Price(Money(Decimal(amount), told.pop("currency", "EUR")))
-    at = told.pop("at", AT)
-    return Payment(ref=ref, order_ref=order, updated_at=at, processed_at=at, price=price, **told)
+    when = told.pop("at", AT)
+    told |= {"updated_at": when, "processed_at": when}
+    return Payment(ref=ref, order_ref=order, price=price, **told)
 
 
 def bought(ref: str, amount: str = "20.00", **fields: Any) -> Order:
@@ -67,36 +52,17 @@ def bought(ref: str, amount: str = "20.00", **fields: Any) -> Order:
 
 
 def at_shop(number: int, body: Record) -> Stored:
-    return msgspec.structs.replace(stored(number, body, fresh=True), connection_id=SHOP)
+    return at(number, body, SHOP)
 
 
 def at_provider(number: int, body: Record) -> Stored:
     return stored(number, body, fresh=True)
 
 
-async def name(conn: Any, namespace: str, value: str, *record_ids: int) -> None:
-    """Give records a name, as their links do."""
-    for record_id in record_ids:
-        await conn.execute(
-            "INSERT INTO records.link (namespace, digest, record_id) VALUES (%s, %s, %s)",
-            (namespace, value.encode().ljust(16, b"\0"), record_id),
-        )
-
-
-def at(number: int, body: Record, connection_id: int) -> Stored:
-    return msgspec.structs.replace(stored(number, body, fresh=True), connection_id=connection_id)
-
-
 async def check(database_url: str, told: list[Stored], *names: tuple[Any, ...]) -> Report:
     async with await connect(database_url, application_name="test") as conn:
-        await keep(conn, *told)
-        for each in names:
-            await name(conn, *each)
-        return (await check_money(conn, hub_of_all(), Rules(as_of=NOW)))[Check.PAYMENTS]
-
-
-def causes(report: Report) -> list[tuple[str, str, str | None]]:
-    return sorted((each.cause, f"{each.amount:f}", each.currency) for each in report.discrepancies)
+        hub = await told_to(conn, told, *names)
+        return (await check_money(conn, hub, Rules(as_of=NOW)))[Check.PAYMENTS]
 
 
 async def test_a_shared_name_or_item_makes_one_payment(database_url: str) -> None:

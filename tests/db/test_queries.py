@@ -29,6 +29,11 @@ SELECT count(*) FROM shop.widget;
 """
 
 
+def test_the_top_of_a_file_is_no_part_of_the_query_before_it() -> None:
+    for text in map(load_queries("trueup.records").__getitem__, load_queries("trueup.records")):
+        assert "--" not in text.rpartition(";")[2], text
+
+
 def test_queries_by_name() -> None:
     queries = Queries("trueup.shop", parse_queries(GOOD, room="trueup.shop"))
     assert list(queries) == ["find_widget", "count_widgets"]

@@ -40,10 +40,10 @@ async def list_checks(session: NamedDependency[Session]) -> list[CheckView]:
     return [
         CheckView(
             check=check.value,
-            does=does,
+            does=words,
             **{name: runs.get(check.value, untold)[name] for name in untold},
         )
-        for check, does in DOES.items()
+        for check, words in DOES.items()
     ]
 
 

@@ -93,10 +93,10 @@ def reconcile(
 
 reconcile.__doc__ = f"""{reconcile.__doc__}
 
-{"; ".join(f"`{each}` {does}" for each, does in checks.DOES.items())}; `stock` reads what every \
-channel shows now; `parity` says why a listing does not show what it shall. `all` gives each check \
-of the books a line. Only what `parity --repair` and `bank --book --yes` name is done. Ends with 1 \
-where something differs.
+{"; ".join(f"`{each}` {does}" for each, does in checks.DOES.items())}; `stock` reads what \
+every channel shows now; `parity` says why a listing does not show what it shall. `all` gives each \
+check of the books a line. Only what `parity --repair` and `bank --book --yes` name is done. Ends \
+with 1 where something differs.
 """
 
 

@@ -73,7 +73,14 @@ def load_queries(package: str) -> Queries:
         for source in sorted(folder.iterdir(), key=lambda source: source.name)
         if source.name.startswith("queries") and source.name.endswith(".sql")
     ]
-    return Queries(package, parse_queries("\n".join(texts), room=package))
+    found: dict[str, LiteralString] = {}
+    for text in texts:
+        # Each by itself: what a file says at its top is no part of the last query before it.
+        queries = parse_queries(text, room=package)
+        twice = found.keys() & queries.keys()
+        invariant(not twice, f"{package}: the query {min(twice, default='')!r} is there twice")
+        found |= queries
+    return Queries(package, found)
 
 
 def parse_queries(text: str, *, room: str) -> dict[str, LiteralString]:

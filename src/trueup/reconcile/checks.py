@@ -15,6 +15,8 @@ from trueup.reconcile.doubles import check_customers, check_skus
 from trueup.reconcile.journals import check_journals
 from trueup.reconcile.money import model
 from trueup.reconcile.money.own import check_money
+from trueup.reconcile.money.shipments import check_shipments
+from trueup.reconcile.money.storefront import check_storefront
 from trueup.reconcile.payouts import check_payouts
 from trueup.reconcile.promises import check_oversells, check_phantoms
 from trueup.reconcile.report import Report
@@ -33,6 +35,8 @@ class Check(StrEnum):
     FEES = "fees"
     PAYOUTS = "payouts"
     BANK = "bank"
+    SHIPMENTS = "shipments"
+    STOREFRONT = "storefront"
     RETURNS = "returns"
     CUSTOMERS = "customers"
     SKUS = "skus"
@@ -49,6 +53,8 @@ DOES: Final[Mapping[Check, str]] = {
     Check.FEES: "holds each fee beside the usual one",
     Check.PAYOUTS: "holds each payout beside its entries",
     Check.BANK: "says which line of the bank is which payout",
+    Check.SHIPMENTS: "holds units that left beside units ordered",
+    Check.STOREFRONT: "holds orders beside what an ERP or accounting system has of them",
     Check.RETURNS: "holds what was asked for, refunded and put away beside each other",
     Check.CUSTOMERS: "finds people whom a system holds twice",
     Check.SKUS: "finds what is sold and moves no stock",
@@ -122,6 +128,14 @@ async def _ledger(conn: Conn, hub: Hub, ask: Ask) -> Report:
     return await check_books(conn)
 
 
+async def _shipments(conn: Conn, hub: Hub, ask: Ask) -> Report:
+    return await check_shipments(conn, hub, _rules(hub, ask))
+
+
+async def _storefront(conn: Conn, hub: Hub, ask: Ask) -> Report:
+    return await check_storefront(conn, hub, _rules(hub, ask))
+
+
 async def _payouts(conn: Conn, hub: Hub, ask: Ask) -> Report:
     return await check_payouts(conn, hub.names(), connection_id=ask.connection_id)
 
@@ -162,6 +176,8 @@ async def _journals(conn: Conn, hub: Hub, ask: Ask) -> Report:
 
 _OTHERS: dict[Check, _Do] = {
     Check.LEDGER: _ledger,
+    Check.SHIPMENTS: _shipments,
+    Check.STOREFRONT: _storefront,
     Check.PAYOUTS: _payouts,
     Check.BANK: _bank,
     Check.RETURNS: _returns,

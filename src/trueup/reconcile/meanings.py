@@ -80,6 +80,65 @@ _MEANINGS: Final = {
     "tax_inclusive": Meaning(
         "one side counts the tax, the other does not", "Check the tax setting of the shop."
     ),
+    "missing_there": Meaning(
+        "the other system has most orders of this shop, and not this one",
+        "Carry it there again, or find out why it was refused.",
+    ),
+    "draft_there": Meaning("it is a draft in the other system", "Confirm it there."),
+    "voided_there": Meaning(
+        "it was voided in the other system, and lives at the shop", "Ask who voided it, and why."
+    ),
+    "unpaid_there": Meaning(
+        "it is paid at the shop, and open in the other system", "Book the payment there."
+    ),
+    "cancelled_here": Meaning(
+        "the shop cancelled it, and the other system still counts it", "Void it there."
+    ),
+    "carried_twice": Meaning("the other system has it more than once", "Void all but one."),
+    "without_order": Meaning(
+        "a document names an order that no shop has told of",
+        "Read the shop's orders again; if there is none, void it there.",
+    ),
+    "shipping_differs": Meaning(
+        "the shipping is left out there, or added once more", "Correct the document there."
+    ),
+    "discount_differs": Meaning(
+        "the discount is not taken off there, or twice", "Correct the document there."
+    ),
+    "lines_differ": Meaning(
+        "the units of its lines are others there", "Hold the lines beside each other."
+    ),
+    "unshipped": Meaning(
+        "it is paid, and was not sent for longer than is allowed",
+        "Send it, or cancel it and tell the customer.",
+    ),
+    "shipment_untold": Meaning(
+        "the shop says that it was sent, and tells no shipment", _READ_AGAIN
+    ),
+    "delivered_unshipped": Meaning(
+        "the carrier delivered it, and nobody says that it was sent",
+        "Mark it as sent in the shop, so that its units leave the books.",
+    ),
+    "shipped_too_many": Meaning(
+        "more was sent than was ordered", "Look at the parcels; ask the customer to send it back."
+    ),
+    "shipped_refunded": Meaning(
+        "units were sent that had been taken off and refunded",
+        "Stop the parcel, or ask the customer to send it back.",
+    ),
+    "shipped_cancelled": Meaning(
+        "it was sent after the order was cancelled",
+        "Stop the parcel, or ask the customer to send it back.",
+    ),
+    "shipment_without_order": Meaning(
+        "a shipment is of an order that nobody told of", "Read the shop's orders again."
+    ),
+    "not_ordered": Meaning(
+        "it was sent, and no line of the order is of it", "Look at the order and at the parcel."
+    ),
+    "unknown_sku": Meaning(
+        "a shipment names a SKU that nobody lists", "Correct the SKU in the system that ships."
+    ),
     "ambiguous": Meaning(
         "more than one line of the bank fits, or none fits exactly",
         "Choose the right one on the payout's page.",

@@ -7,9 +7,13 @@ from typing import Any, LiteralString
 import msgspec
 import psycopg
 
+from trueup.canon.journal import Invoice
 from trueup.canon.order import Order
+from trueup.canon.parcel import Parcel
 from trueup.canon.payment import Payment
 from trueup.canon.payout import BalanceEntry
+from trueup.canon.record import Record
+from trueup.canon.shipment import Shipment
 from trueup.db.queries import load_queries
 from trueup.db.rows import Row, copy_rows, fetch_rows
 
@@ -90,7 +94,9 @@ async def copy_money(conn: Conn, folder: Path, names: Mapping[int, str], sides: 
         (
             _queries.copy_names,
             copied.names,
-            _named(selling | paid | accounts | sides.paying, names) | paying,
+            _named(selling | paid | accounts | sides.paying, names)
+            | paying
+            | _of_kinds(("order", "payment"), Order, Payment, BalanceEntry),
         ),
     )
     for query, path, parameters in steps:
@@ -98,9 +104,128 @@ async def copy_money(conn: Conn, folder: Path, names: Mapping[int, str], sides: 
     return copied
 
 
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the books of what was ordered and sent lie, as CSV files with a header.
+
+    Attributes:
+        aside: orders that are held beside nothing: tests, and those that are gone.
+        names: which names orders, shipments and parcels have in common, as digests.
+        tellers: names of the sellers that tell shipments themselves.
+    """
+
+    ordered: Path
+    aside: Path
+    sent: Path
+    delivered: Path
+    names: Path
+    skus: Path
+    tellers: tuple[str, ...]
+
+
+async def copy_sent(
+    conn: Conn, folder: Path, names: Mapping[int, str], sellers: Collection[int]
+) -> Sent:
+    """Copy out what was ordered and what was sent, as it stands in one moment.
+
+    Args:
+        conn: in a transaction that sees one moment, or nothing else may write.
+        folder: exists; six files are written into it.
+        names: of all connections, by number.
+        sellers: sell themselves; the orders of others are copies.
+    """
+    told = await _tellers(conn, sorted(names), (Order.kind, Shipment.kind))
+    selling = told[Order.kind] & set(sellers)
+    sent = Sent(
+        tellers=tuple(names[each] for each in sorted(selling & told[Shipment.kind])),
+        **{each: folder / f"{each}.csv" for each in _SENT},
+    )
+    ours, every = _named(selling, names), _named(names, names)
+    steps: tuple[tuple[LiteralString, Path, dict[str, Any]], ...] = (
+        (_queries.copy_ordered, sent.ordered, ours),
+        (_queries.copy_aside, sent.aside, ours),
+        (_queries.copy_sent, sent.sent, every | {"seller_ids": sorted(selling)}),
+        (_queries.copy_delivered, sent.delivered, {}),
+        (
+            _queries.copy_names,
+            sent.names,
+            every | {"paying_ids": []} | _of_kinds(("order", "tracking"), Order, Shipment, Parcel),
+        ),
+        (_queries.copy_skus, sent.skus, {}),
+    )
+    for query, path, parameters in steps:
+        await copy_rows(conn, query, path, **parameters)
+    return sent
+
+
+class Carried(msgspec.Struct, frozen=True, kw_only=True):
+    """Where orders of shops and what other systems tell of them lie, as CSV files with a header.
+
+    Attributes:
+        ordered: the orders' lines.
+        aside: orders that are held beside nothing: tests, and those that are gone.
+        documents: invoices, receipts, credit notes and orders of systems that do not sell.
+        names: which names orders and documents have in common, as digests.
+        sellers: names of the connections that sell.
+    """
+
+    orders: Path
+    ordered: Path
+    aside: Path
+    documents: Path
+    lines: Path
+    names: Path
+    sellers: tuple[str, ...]
+
+
+async def copy_carried(
+    conn: Conn,
+    folder: Path,
+    names: Mapping[int, str],
+    *,
+    sellers: Collection[int],
+    copies: Collection[int],
+) -> Carried:
+    """Copy out orders of shops, and what an ERP or an accounting system tells of them.
+
+    Args:
+        conn: in a transaction that sees one moment, or nothing else may write.
+        folder: exists; six files are written into it.
+        names: of all connections, by number.
+        sellers: sell themselves.
+        copies: tell copies of what others sold.
+    """
+    told = await _tellers(conn, sorted(names), (Order.kind,))
+    selling = told[Order.kind] & set(sellers)
+    carried = Carried(
+        sellers=tuple(names[each] for each in sorted(selling)),
+        **{each: folder / f"{each}.csv" for each in _CARRIED},
+    )
+    ours, theirs = _named(selling, names), _named(copies, names)
+    both = _named(selling | set(copies), names) | {"paying_ids": []}
+    steps: tuple[tuple[LiteralString, Path, dict[str, Any]], ...] = (
+        (_queries.copy_orders, carried.orders, ours),
+        (_queries.copy_ordered, carried.ordered, ours),
+        (_queries.copy_aside, carried.aside, ours),
+        (_queries.copy_documents, carried.documents, theirs),
+        (_queries.copy_document_lines, carried.lines, theirs),
+        (_queries.copy_names, carried.names, both | _of_kinds(("order",), Order, Invoice)),
+    )
+    for query, path, parameters in steps:
+        await copy_rows(conn, query, path, **parameters)
+    return carried
+
+
+_CARRIED = ("orders", "ordered", "aside", "documents", "lines", "names")
+_SENT = ("ordered", "aside", "sent", "delivered", "names", "skus")
+
+
 def _named(connection_ids: Collection[int], names: Mapping[int, str]) -> dict[str, Any]:
     numbers = sorted(connection_ids)
     return {"connection_ids": numbers, "names": [names[each] for each in numbers]}
+
+
+def _of_kinds(namespaces: Sequence[str], *kinds: type[Record]) -> dict[str, Any]:
+    return {"namespaces": list(namespaces), "kinds": [kind.kind for kind in kinds]}
 
 
 async def _tellers(

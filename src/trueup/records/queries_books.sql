@@ -7,7 +7,7 @@
 -- is left out; of any other pair of test and earnest the order says that it is a test.
 -- Parameters: connection_ids, names: of the same connections.
 -- Rows: many: ref, number, currency, total, ordered, tax, refunded, placed_at, test, cancelled,
--- lines, customer, goods.
+-- lines, customer, shipping, discount, paid, seller, goods.
 -- Index: none; reads every order.
 WITH given AS (
   SELECT r.connection_id, v.body->>'order_ref' AS ref,
@@ -38,6 +38,9 @@ SELECT c.name || '/order/' || r.ref AS ref, v.body->>'number' AS number,
   coalesce(g.refunded, 0) AS refunded, v.body->>'placed_at' AS placed_at,
   (v.body ? 'test') OR p.ref IS NOT NULL AS test, v.body ? 'cancelled_at' AS cancelled,
   jsonb_array_length(v.body->'lines') AS lines, encode(r.person, 'hex') AS customer,
+  (v.body#>>'{totals,shipping,booked,amount}')::numeric AS shipping,
+  (v.body#>>'{totals,discounts,booked,amount}')::numeric AS discount,
+  v.body->>'payment_status' IN ('paid', 'partly_refunded', 'refunded') AS paid, c.name AS seller,
   md5((SELECT string_agg(concat_ws(' ', l->>'sku', l->>'title', l->>'quantity'), '|'
     ORDER BY l->>'sku', l->>'title', l->>'quantity')
     FROM jsonb_array_elements(v.body->'lines') l)) AS goods
@@ -121,18 +124,21 @@ WHERE r.kind = 'balance_entry' AND NOT r.deleted
     OR (v.body->>'entry' = 'charge' AND v.body ? 'payment_ref'));
 
 -- name: copy_names
--- The names that orders, payments and entries have in other systems: of payments and of orders.
--- Parameters: connection_ids, names: of all who tell some; paying_ids: those who pay out.
+-- The names that records have in other systems. A parcel goes by its number here: its ref is its
+-- number at the carrier, by which anybody can read where it is.
+-- Parameters: connection_ids, names: of all who tell some; paying_ids: those who pay out; kinds: of
+-- records; namespaces: of names.
 -- Rows: many: ref, kind, teller, paying, namespace, digest.
 -- Index: none; reads every link.
-SELECT c.name || '/' || r.kind || '/' || r.ref AS ref, r.kind, c.name AS teller,
-  r.connection_id = ANY(%(paying_ids)s::int[]) AS paying, l.namespace,
+SELECT CASE r.kind WHEN 'parcel' THEN 'parcel/' || r.record_id
+    ELSE c.name || '/' || r.kind || '/' || r.ref END AS ref,
+  r.kind, c.name AS teller, r.connection_id = ANY(%(paying_ids)s::int[]) AS paying, l.namespace,
   encode(l.digest, 'hex') AS digest
 FROM records.link l JOIN records.record r USING (record_id)
 JOIN unnest(%(connection_ids)s::int[], %(names)s::text[]) c (connection_id, name)
   USING (connection_id)
-WHERE l.namespace IN ('payment', 'order') AND NOT r.deleted
-  AND r.kind IN ('order', 'payment', 'balance_entry');
+WHERE l.namespace = ANY(%(namespaces)s::text[]) AND NOT r.deleted
+  AND r.kind = ANY(%(kinds)s::text[]);
 
 -- name: tellers
 -- Which connections tell records of some kinds.

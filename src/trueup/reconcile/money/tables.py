@@ -94,6 +94,8 @@ PARKED = (
     Column("event", Kind.TEXT),
     Column("cause", Kind.TEXT),
 )
+NAMES = tuple(Column(name, Kind.TEXT) for name in ("ref", "kind", "teller", "namespace", "digest"))
+REFS = (Column("ref", Kind.TEXT),)
 
 _WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT"} | {
     *("UINTEGER", "UBIGINT", "UHUGEINT"),
@@ -142,6 +144,15 @@ class Book(NamedTuple):
     name: str
     source: Source | None
     columns: Sequence[Column]
+
+
+def listed(refs: Sequence[str]) -> Source:
+    """Return a book of nothing but refs."""
+
+    def make(conn: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
+        return conn.sql("SELECT unnest(CAST($refs AS VARCHAR[])) AS ref", params={"refs": [*refs]})
+
+    return make
 
 
 def books_of(tables: Tables) -> tuple[Book, ...]:
