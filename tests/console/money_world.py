@@ -13,12 +13,15 @@ from tests.console.world import HOSTILE, World
 from trueup.canon.bank import BankLine, BankLineState, BankReferences
 from trueup.canon.payout import BalanceEntry, EntryKind, Payout, PayoutState
 from trueup.canon.record import Record, encode
+from trueup.config import JournalsConfig, MappedAccount
 from trueup.contract.loader import find_connectors
 from trueup.db.pool import connect
 from trueup.govern.vault import Vault
 from trueup.hub import Hub
 from trueup.intake.connections import create_connection, load_accounts
+from trueup.journals.post import post_journals
 from trueup.kernel.money import Money
+from trueup.ledger.money import MoneyAccount
 from trueup.ledger.money_book import Told, post_money
 from trueup.reconcile.exceptions import Change, State, change_exception, note_reports
 from trueup.reconcile.report import Discrepancy, Report
@@ -43,6 +46,7 @@ class MoneyWorld(World):
         super().__init__(dsn, Vault(MASTER_KEY))
         self.hub = Hub(Vault(MASTER_KEY), find_connectors())
         self._numbers = count(1)
+        self.journals: list[str] = []
 
     async def connect(self, conn: Conn) -> None:
         """Connect everything; nothing of it has a line to anybody."""
@@ -221,11 +225,37 @@ async def pay_out(world: MoneyWorld, conn: Conn) -> None:
     await world.keep(conn, "bank", lines)
 
 
+def settings(**more: Any) -> JournalsConfig:
+    """Return a mapping of every money account; `more`: fields that are other ones."""
+    every = tuple(
+        MappedAccount(account=each, account_ref=str(n), name=f"Assets:{each.title()}")
+        for n, each in enumerate(MoneyAccount, 1)
+    )
+    return JournalsConfig(**({"connection": "books", "account": every} | more))
+
+
+async def post_days(world: MoneyWorld, conn: Conn) -> list[str]:
+    """Post the days but the last ones, and let the books take some of it; returns the numbers."""
+    through = (NOW - 6 * DAY).date()
+    posted = await post_journals(
+        conn, world.hub, settings(), through=through, by="Ada", now=NOW - DAY
+    )
+    numbers = [each.journal.number for each in posted.said]
+    ends = (("done", "77", None), ("refused", None, "2500"), ("unknown", None, "timeout"))
+    for number, (state, ref, code) in zip(numbers, ends, strict=False):
+        await conn.execute(
+            "UPDATE outbox.command SET state = %s, vendor_ref = %s, code = %s WHERE ref = %s",
+            (state, ref, code, f"journal/{number}"),
+        )
+    return numbers
+
+
 async def play_money(dsn: str) -> MoneyWorld:
     """Connect everything, and let there be payouts, lines of a bank, and what differs."""
     world = await play_exceptions(dsn)
     async with await connect(dsn, application_name="world") as conn:
         await pay_out(world, conn)
+        world.journals = await post_days(world, conn)
     return world
 
 

@@ -12,6 +12,7 @@ import uvicorn
 from tests.console.world import World
 from trueup.api.app import TrueupApp
 from trueup.api.token import entry_link
+from trueup.config import JournalsConfig
 from trueup.console.routes import console_routes
 from trueup.db.pool import connect
 from trueup.govern.vault import Vault
@@ -61,11 +62,18 @@ class Site:
 
 @contextmanager
 def serving(
-    dsn: str, world: World | None, *, token: str | None = TOKEN, key: bytes = MASTER_KEY
+    dsn: str,
+    world: World | None,
+    *,
+    token: str | None = TOKEN,
+    key: bytes = MASTER_KEY,
+    journals: JournalsConfig | None = None,
 ) -> Iterator[Site]:
     """Serve the web application while inside, from a thread of its own."""
     server: list[uvicorn.Server] = []
-    thread = threading.Thread(target=lambda: asyncio.run(_serve(dsn, world, token, server, key)))
+    thread = threading.Thread(
+        target=lambda: asyncio.run(_serve(dsn, world, token, server, key, journals))
+    )
     thread.start()
     try:
         deadline = time.monotonic() + 60
@@ -82,12 +90,19 @@ def serving(
 
 
 async def _serve(
-    dsn: str, world: World | None, token: str | None, server: list[uvicorn.Server], key: bytes
+    dsn: str,
+    world: World | None,
+    token: str | None,
+    server: list[uvicorn.Server],
+    key: bytes,
+    journals: JournalsConfig | None,
 ) -> None:
     hub = Hub(Vault(key), {} if world is None else world.hub.connectors)
     async with await connect(dsn, application_name="site") as conn:
         await refresh_connections(conn, hub)
-    app = TrueupApp(dsn, hub, body_bytes_max=1_000_000, token=token, routes=console_routes())
+    app = TrueupApp(
+        dsn, hub, body_bytes_max=1_000_000, token=token, routes=console_routes(journals)
+    )
     config = uvicorn.Config(
         app,
         host="127.0.0.1",

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.console.browser import chromium, opened, violations
-from tests.console.money_world import play_money
+from tests.console.money_world import MoneyWorld, play_money, settings
 from tests.console.site import Site, serving
 
 pytestmark = pytest.mark.browser
@@ -16,13 +16,14 @@ PAGES = (
     *("/exceptions", "/exceptions?check=fees&owner=nobody", "/exceptions/1"),
     *("/payouts", "/payouts?state=booked", "/payouts/stripe/po_key", "/payouts/stripe/po_twin1"),
     *("/payouts/stripe/po_late", "/payouts/stripe/po_failed"),
+    *("/journals", "/journals?state=failed", "/journals?since=2099-01-01"),
 )
 
 
 @pytest.fixture(scope="module")
 def site(module_database_url: str) -> Iterator[Site]:
     world = asyncio.run(play_money(module_database_url))
-    with serving(module_database_url, world) as running:
+    with serving(module_database_url, world, journals=settings()) as running:
         yield running
 
 
@@ -41,7 +42,9 @@ def test_pages_of_money_fit_complain_of_nothing_and_are_read_otherwise(
     size = {"width": width, "height": 800}
     with opened(browser, site.link(), viewport=size, color_scheme=scheme) as (page, wrong):
         page.on("dialog", lambda dialog: wrong.append(dialog.message))
-        for link in PAGES:
+        assert isinstance(site.world, MoneyWorld)
+        journals = (f"/journals/{number}" for number in site.world.journals[:3])
+        for link in (*PAGES, *journals):
             page.goto(f"{site.url}{link}")
             wide = page.evaluate("document.documentElement.scrollWidth")
             assert wide <= width, (link, wide)
@@ -104,3 +107,35 @@ def test_a_phone_without_javascript_accepts_a_match_and_takes_it_back(
         page.get_by_text("Take it back…").click()
         sure.click()
         expect(page.get_by_role("status")).to_contain_text("both sides are open again")
+
+
+def test_a_phone_without_javascript_is_shown_what_taking_back_posts(
+    browser: Browser, site: Site
+) -> None:
+    assert isinstance(site.world, MoneyWorld)
+    size, done = {"width": 320, "height": 640}, site.world.journals[0]
+    with opened(browser, site.link(), viewport=size, java_script_enabled=False) as (page, _):
+        page.get_by_role("link", name="Journals", exact=True).first.click()
+        page.get_by_role("link", name=done, exact=True).click()
+        page.get_by_label("Your name").fill("Cy")
+        page.get_by_role("button", name="Show what would be posted").click()
+        expect(page.get_by_role("heading", name="This would be posted")).to_be_visible()
+        page.get_by_role("link", name="No, leave it").click()
+        expect(page.get_by_role("button", name="Show what would be posted")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_preview_fits_a_phone_and_is_read_otherwise(
+    browser: Browser, site: Site, scheme: str
+) -> None:
+    assert isinstance(site.world, MoneyWorld)
+    size, done = {"width": 320, "height": 640}, site.world.journals[0]
+    with opened(browser, site.link(), viewport=size, color_scheme=scheme) as (page, wrong):
+        page.goto(f"{site.url}/journals/{done}")
+        page.get_by_label("Your name").fill("Cy")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="This would be posted")).to_be_visible()
+        page.get_by_text("The call that would leave").click()
+        assert violations(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+        assert not wrong

@@ -88,7 +88,7 @@ async def list_posted(
         before=None if cursor is None else cursor_number(cursor),
         count=count + 1,
     )
-    shown = [_view(row, names) for row in rows[:count]]
+    shown = [journal_view(row, names) for row in rows[:count]]
     more = cursor_of(rows[count - 1].journal_id) if len(rows) > count else None
     return Page(items=shown, next_cursor=more)
 
@@ -104,7 +104,9 @@ async def show_posted(
         raise NotFoundException(f"There is no journal {number!r}.")
     names = await _names(session)
     told, _, lines = found
-    return JournalWhole(journal=_view(told, names), lines=[_line(line, names) for line in lines])
+    return JournalWhole(
+        journal=journal_view(told, names), lines=[line_view(line, names) for line in lines]
+    )
 
 
 def journal_routes() -> list[ControllerRouterHandler]:
@@ -112,7 +114,8 @@ def journal_routes() -> list[ControllerRouterHandler]:
     return [list_posted, show_posted]
 
 
-def _view(told: JournalState, names: dict[int, str]) -> JournalView:
+def journal_view(told: JournalState, names: dict[int, str]) -> JournalView:
+    """Return a journal as it is shown."""
     fields = msgspec.structs.asdict(told) | {
         "told_by": name_of(names, told.told_by) if told.told_by else None,
         "order_ref": told.order_ref or None,
@@ -121,7 +124,8 @@ def _view(told: JournalState, names: dict[int, str]) -> JournalView:
     return JournalView(**{name: fields[name] for name in JournalView.__struct_fields__})
 
 
-def _line(line: Line, names: dict[int, str]) -> JournalLineView:
+def line_view(line: Line, names: dict[int, str]) -> JournalLineView:
+    """Return a line of a journal as it is shown."""
     fields = msgspec.structs.asdict(line) | {"connection": name_of(names, line.connection_id)}
     return JournalLineView(**{name: fields[name] for name in JournalLineView.__struct_fields__})
 

@@ -136,7 +136,7 @@ async def run_web(session: Session, stop: asyncio.Event) -> None:
         session.hub,
         body_bytes_max=config.web.body_bytes_max,
         token=load_token(config.data_dir),
-        routes=console_routes(),
+        routes=console_routes(config.journals),
     )
     server = uvicorn.Server(
         uvicorn.Config(

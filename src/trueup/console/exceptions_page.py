@@ -28,6 +28,7 @@ from trueup.console.forms import (
     comment_of,
     name_of_person,
     new_key,
+    person_in,
     read_form,
     remember_person,
     whole,
@@ -239,18 +240,18 @@ async def decide_exception(
     """Take an exception, give it to somebody, say something, or decide about it."""
     form = read_form(data, _LONGEST)
     exception_id = whole(number)
-    by, do = form.get("by", "").strip(), form.get("do", "")
+    do = form.get("do", "")
     async with write_session(request.app.state) as session:
         page = await _find(session, exception_id)
         try:
-            change = _change(form, by, do)
+            change = _change(form, do)
             await change_exception(session, page.row.exception_id, SystemClock().now(), change)
         except ConfigError as error:
             page = await _find(session, exception_id, refused=error.message)
             return _answer(request, page, form, status=409)
     _log.info("exception_changed", exception_id=exception_id, do=do)
     response = Redirect(f"/exceptions/{exception_id}?done={do}", status_code=303)
-    remember_person(response, by)
+    remember_person(response, person_in(form))
     return response
 
 
@@ -267,15 +268,13 @@ def _answer(
     return answer(request, "exception.html", page, status=status, key=new_key(), typed=typed, by=by)
 
 
-def _change(form: dict[str, str], by: str, do: str) -> Change:
+def _change(form: dict[str, str], do: str) -> Change:
     """Return what a form asks for.
 
     Raises:
         ConfigError: it does not say who, or what.
     """
-    comment, owner = comment_of(form), form.get("owner", "").strip()
-    if not by:
-        raise ConfigError("Say who you are: it is kept with what you do.", field="by")
+    comment, owner, by = comment_of(form), form.get("owner", "").strip(), person_in(form)
     if do == "comment" and not comment:
         raise ConfigError("There is nothing to keep: write a comment first.", field="comment")
     if do == "give" and not owner:

@@ -5,12 +5,15 @@ is kept beside what they did; a cookie fills it in the next time.
 """
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, Final
 from urllib.parse import quote, unquote
 from uuid import uuid4
 
 from litestar import Request, Response
 from litestar.datastructures import Cookie
+
+from trueup.errors import ConfigError
 
 TEXT_CHARS_MAX: Final = 255
 COMMENT_CHARS_MAX: Final = 4000
@@ -41,6 +44,26 @@ def read_many(data: Mapping[str, Any], name: str, *, most: int = 100) -> tuple[s
     values = value if isinstance(value, list | tuple) else (value,)
     texts = (str(each).replace("\x00", "")[:TEXT_CHARS_MAX] for each in values)
     return tuple(dict.fromkeys(each for each in texts if each))[:most]
+
+
+def person_in(form: Mapping[str, str]) -> str:
+    """Return who says what a form says.
+
+    Raises:
+        ConfigError: nobody does.
+    """
+    if by := form.get("by", "").strip():
+        return by
+    raise ConfigError("Say who you are: it is kept with what you do.", field="by")
+
+
+def day_in(text: str) -> date | None:
+    """Return the day in a field; None where it is empty.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return date.fromisoformat(text) if text else None
 
 
 def comment_of(form: Mapping[str, str], name: str = "comment") -> str:

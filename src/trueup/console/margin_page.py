@@ -12,6 +12,7 @@ from litestar.params import FromQuery, QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from trueup.console.draw import Bar, draw_bars_page
+from trueup.console.forms import day_in
 from trueup.console.readings import Session
 from trueup.console.render import answer, wants_json
 from trueup.errors import ConfigError
@@ -82,7 +83,7 @@ async def show_margin(
 ) -> Response[Any]:
     """Show what was earned in some days; without any, in the last thirty."""
     try:
-        span = span_of(_day(first), _day(last), SystemClock().now().date())
+        span = span_of(day_in(first), day_in(last), SystemClock().now().date())
         rows = await read_margins(session, request.app.state.hub, span, by=by, method=method)
     except (ConfigError, ValueError) as error:
         raise ValidationException(str(error)) from error
@@ -105,10 +106,6 @@ async def show_margin(
     )
     svg = await asyncio.to_thread(draw_bars_page, bars[:BARS_MAX]) if bars else ""
     return answer(request, "margin.html", page, svg=svg)
-
-
-def _day(text: str) -> date | None:
-    return date.fromisoformat(text) if text else None
 
 
 def _row(row: Earned, by: By) -> MarginRow:

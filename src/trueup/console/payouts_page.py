@@ -23,6 +23,7 @@ from trueup.console.forms import (
     NAME_CHARS_MAX,
     comment_of,
     name_of_person,
+    person_in,
     read_form,
     read_many,
     remember_person,
@@ -154,7 +155,7 @@ async def decide_payout(
     """Accept a match, match by hand, or take a match back."""
     form, place = read_form(data, _LONGEST), (_clean(connection), _clean(ref))
     sides = read_many(data, "payouts"), read_many(data, "lines")
-    by, do = form.get("by", "").strip(), form.get("do", "")
+    do = form.get("do", "")
     async with write_session(request.app.state) as session:
         names = await read_names(session)
         if await find_paid(session, names, *place, today=_today()) is None:
@@ -170,7 +171,7 @@ async def decide_payout(
     _log.info("payout_decided", do=do, repeated=repeated)
     done = "again" if repeated else do
     response = Redirect(f"{link_payout(*place)}?done={quote(done)}", status_code=303)
-    remember_person(response, by)
+    remember_person(response, person_in(form))
     return response
 
 
@@ -191,9 +192,7 @@ async def _decide(
     Raises:
         ConfigError: it does not say who or what, or it can not be done.
     """
-    by, do, desk = form.get("by", "").strip(), form.get("do", ""), Desk(hub)
-    if not by:
-        raise ConfigError("Say who you are: it is kept with what you do.", field="by")
+    by, do, desk = person_in(form), form.get("do", ""), Desk(hub)
     if do == "accept":
         return (await accept_match(session, desk, names, sides, by=by)).repeated
     if do == "undo":

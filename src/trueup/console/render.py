@@ -134,7 +134,7 @@ def link_sku(sku: str, ending: str = "") -> str:
 
 
 _NAMED = re.compile(
-    r"(?:(?P<told_by>[^\s/:;,]+)/)?\b(?P<kind>event|order|payout|sku)/"
+    r"(?:(?P<told_by>[^\s/:;,]+)/)?\b(?P<kind>event|order|payout|journal|sku)/"
     r"(?P<ref>[^\s:;,]+?)(?=/entries\b|\.?(?:[\s:;,]|$))"
 )
 
@@ -148,7 +148,9 @@ def evidence(text: str, connection: str = "") -> Markup:
     """
     found, end = Markup(""), 0
     for match in _NAMED.finditer(text):
-        address = _address(match["kind"], match["told_by"] or connection, match["ref"])
+        ours = match["kind"] != "journal" or not match["told_by"]
+        told_by = match["told_by"] or connection
+        address = _address(match["kind"], told_by, match["ref"]) if ours else ""
         found += escape(text[end : match.start()])
         if address:
             found += Markup('<a href="{}">{}</a>').format(address, match.group())

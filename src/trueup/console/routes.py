@@ -16,12 +16,14 @@ from litestar.response import Redirect, Stream
 from litestar.static_files import create_static_files_router
 from litestar.types import ControllerRouterHandler
 
+from trueup.config import JournalsConfig
 from trueup.console.dock import dock_handlers
 from trueup.console.draw import draw_page, draw_png, draw_svg, draw_trade_page
 from trueup.console.event_page import read_event
 from trueup.console.exceptions_page import exception_handlers
 from trueup.console.fact import Chance, Chart
 from trueup.console.forms import whole
+from trueup.console.journals_page import JournalDesk, journal_handlers
 from trueup.console.live import Live, live_values
 from trueup.console.loops import return_handlers
 from trueup.console.margin_page import margin_handlers
@@ -84,12 +86,19 @@ class Desk:
         self.drawings = Drawings()
 
 
-def console_routes() -> list[ControllerRouterHandler]:
-    """Return the console's routes, with shared state of their own."""
-    desk = Desk()
+def console_routes(journals: JournalsConfig | None = None) -> list[ControllerRouterHandler]:
+    """Return the console's routes, with shared state of their own.
+
+    Args:
+        journals: how the money ledger becomes journals; None: by default.
+    """
+    desk, journal_desk = Desk(), JournalDesk(journals or JournalsConfig())
 
     async def give_desk() -> Desk:
         return desk
+
+    async def give_journal_desk() -> JournalDesk:
+        return journal_desk
 
     static = create_static_files_router(
         path="/static",
@@ -105,12 +114,16 @@ def console_routes() -> list[ControllerRouterHandler]:
             *dock_handlers(),
             *exception_handlers(),
             *payout_handlers(),
+            *journal_handlers(),
             *phantom_handlers(),
             *return_handlers(),
             *margin_handlers(),
             *serial_handlers(),
         ],
-        dependencies={"desk": Provide(give_desk)},
+        dependencies={
+            "desk": Provide(give_desk),
+            "journal_desk": Provide(give_journal_desk),
+        },
         exception_handlers={
             DatabaseUnavailable: _database_away,
             HTTPException: _not_right,

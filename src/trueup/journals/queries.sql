@@ -70,8 +70,8 @@ FROM journals.journal WHERE number = %(number)s;
 
 -- name: list_journals
 -- Journals, newest first, with what they came to.
--- Parameters: number: text or null for all; since, until: days or null; before: journal_id or null;
--- count.
+-- Parameters: numbers: array or null for all; since, until: days or null; before: journal_id or
+-- null; count.
 -- Rows: many: journal_id, number, day, posted_on, currency, told_by, order_ref, target_id, total (of
 -- the debits), reverses and reversed_by (numbers or null), withdrawn, made_by, made_at.
 -- Index: journal primary key, the unique number of journal, journal_reverses.
@@ -86,7 +86,7 @@ SELECT j.journal_id, j.number, j.day, j.posted_on, j.currency, j.told_by, j.orde
   EXISTS (SELECT FROM journals.withdrawal w WHERE w.journal_id = j.journal_id) AS withdrawn,
   j.made_by, j.made_at
 FROM journals.journal j
-WHERE (%(number)s::text IS NULL OR j.number = %(number)s::text)
+WHERE (%(numbers)s::text[] IS NULL OR j.number = ANY(%(numbers)s::text[]))
   AND (%(since)s::date IS NULL OR j.day >= %(since)s::date)
   AND (%(until)s::date IS NULL OR j.day <= %(until)s::date)
   AND (%(before)s::bigint IS NULL OR j.journal_id < %(before)s::bigint)

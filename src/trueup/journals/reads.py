@@ -1,6 +1,7 @@
 """What was posted, and how far it has come."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -13,7 +14,8 @@ from trueup.errors import ConfigError
 from trueup.journals.build import Journaled
 from trueup.journals.model import Conn, Group, JournalState, Line, Place, command_ref
 from trueup.ledger.money_days import Grain
-from trueup.outbox.command import find_commands
+from trueup.outbox.command import find_commands, list_commands
+from trueup.outbox.model import CommandState
 
 _queries = load_queries("trueup.journals")
 
@@ -26,6 +28,7 @@ async def list_journals(
     since: date | None = None,
     until: date | None = None,
     before: int | None = None,
+    numbers: Sequence[str] | None = None,
     count: int = 100,
 ) -> list[JournalState]:
     """Return journals, newest first.
@@ -35,9 +38,11 @@ async def list_journals(
         since: the first day of the ledger that they are about; None: all.
         until: the last one.
         before: journal_id of the last one that is known already.
+        numbers: only these; None: all.
         count: at most so many.
     """
-    return await _list(conn, since=since, until=until, before=before, count=count)
+    asked = {"since": since, "until": until, "before": before, "count": count}
+    return await _list(conn, numbers=None if numbers is None else list(numbers), **asked)
 
 
 async def find_journal(conn: Conn, number: str) -> tuple[JournalState, Grain, tuple[Line, ...]]:
@@ -58,13 +63,26 @@ async def seek_journal(
     conn: Conn, number: str
 ) -> tuple[JournalState, Grain, tuple[Line, ...]] | None:
     """Return one journal with its grain and its lines; None where there is none of this number."""
-    found = await _list(conn, number=number)
+    found = await _list(conn, numbers=[number])
     if not found:
         return None
     rows = await fetch_rows(conn, _queries.lines_of, number=number)
     grain = Grain(rows[0]["grain"])
     lines = [msgspec.convert({k: v for k, v in row.items() if k != "grain"}, Line) for row in rows]
     return found[0], grain, tuple(lines)
+
+
+async def numbers_in(conn: Conn, states: Sequence[CommandState], *, count: int) -> list[str]:
+    """Return the numbers of journals whose commands are in some states, newest first.
+
+    Args:
+        conn: any session.
+        states: of commands.
+        count: of commands of any kind at most.
+    """
+    commands = await list_commands(conn, states=states, count=count)
+    prefix = command_ref("")
+    return [row["ref"].removeprefix(prefix) for row in commands if row["ref"].startswith(prefix)]
 
 
 async def sums_of_journals(conn: Conn) -> dict[str, dict[str, Decimal]]:
@@ -89,7 +107,7 @@ async def read_journaled(
 
 
 async def _list(conn: Conn, **wanted: Any) -> list[JournalState]:  # noqa: ANN401 - as asked
-    asked = {"number": None, "since": None, "until": None, "before": None, "count": 1} | wanted
+    asked = {"numbers": None, "since": None, "until": None, "before": None, "count": 1} | wanted
     rows = await fetch_rows(conn, _queries.list_journals, **asked)
     commands = await find_commands(conn, [command_ref(row["number"]) for row in rows])
     found = []

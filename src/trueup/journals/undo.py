@@ -106,7 +106,7 @@ async def withdraw_journal(
     async with conn.transaction():
         await take_turn(conn)
         told, _, _ = await find_journal(conn, number)
-        if told.state not in _WITHDRAWABLE:
+        if not is_withdrawable(told):
             raise ConfigError(
                 f"{number} is {told.state}: only what surely does not stand in the accounting "
                 "system is withdrawn; what stands there is taken back by trueup journals reverse.",
@@ -121,16 +121,29 @@ async def withdraw_journal(
     return told
 
 
+def is_withdrawable(told: JournalState) -> bool:
+    """Say whether a person may say of a journal that it does not stand there."""
+    return told.state in _WITHDRAWABLE
+
+
+def is_reversible(told: JournalState) -> bool:
+    """Say whether a journal can be taken back by a counter-journal."""
+    return _why_not_reversible(told) is None
+
+
 def _check_reversible(told: JournalState) -> None:
-    why = None
-    if told.reverses is not None:
-        why = f"it takes {told.reverses} back itself; post the day anew instead"
-    elif told.reversed_by is not None:
-        why = f"{told.reversed_by} took it back before"
-    elif told.state == WITHDRAWN:
-        why = "it was withdrawn"
-    elif told.state not in _STANDS:
-        known = {state.value: what for state, what in _WHAT_NEXT.items()}
-        why = known.get(told.state, f"it is {told.state}; wait until it is done")
-    if why is not None:
+    if (why := _why_not_reversible(told)) is not None:
         raise ConfigError(f"{told.number} can not be taken back: {why}.", field="number")
+
+
+def _why_not_reversible(told: JournalState) -> str | None:
+    if told.reverses is not None:
+        return f"it takes {told.reverses} back itself; post the day anew instead"
+    if told.reversed_by is not None:
+        return f"{told.reversed_by} took it back before"
+    if told.state == WITHDRAWN:
+        return "it was withdrawn"
+    if told.state not in _STANDS:
+        known = {state.value: what for state, what in _WHAT_NEXT.items()}
+        return known.get(told.state, f"it is {told.state}; wait until it is done")
+    return None

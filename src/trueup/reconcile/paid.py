@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 import psycopg
@@ -29,11 +29,9 @@ from trueup.reconcile.bank import (
 from trueup.reconcile.matches import called
 from trueup.reconcile.money.matching import Ambiguous, Row
 from trueup.records.payouts import list_entries, sum_entries
-from trueup.records.reads import find_records
+from trueup.records.reads import seek_record
 
 Conn = psycopg.AsyncConnection[Any]
-
-RecordT = TypeVar("RecordT", Payout, BankLine)
 
 ENTRIES_MAX: Final = 100
 CANDIDATES_MAX: Final = 20
@@ -171,7 +169,7 @@ async def find_paid(
     rows = list(_rows(look, judge_bank(look, today=today), names))
     name = f"{connection}/payout/{ref}"
     row = next((each for each in rows if each.name == name), None)
-    told = await _told(conn, Payout, connection_id, ref)
+    told = await seek_record(conn, Payout, connection_id, ref)
     cleared = {
         _name(each, names): each for each in await money_cleared(conn, connection_id=connection_id)
     }.get(name)
@@ -321,7 +319,7 @@ async def _lines(
     found = []
     for name in wanted:
         connection, _, ref = name.split("/", 2)
-        told = await _told(conn, BankLine, numbers.get(connection, 0), ref)
+        told = await seek_record(conn, BankLine, numbers.get(connection, 0), ref)
         found.append(_line(name, told, look.lines.get(name)))
     return tuple(found)
 
@@ -371,13 +369,3 @@ def _entry(row: Mapping[str, Any]) -> Entry:
 
 def _name(each: Cleared, names: Mapping[int, str]) -> str:
     return f"{names.get(each.connection_id, str(each.connection_id))}/payout/{each.item}"
-
-
-async def _told(
-    conn: Conn, kind: type[RecordT], connection_id: int, ref: str
-) -> tuple[RecordT, int] | None:
-    """Return a record by its connection and its ref, with the event that told it last."""
-    for row in await find_records(conn, kind.kind, ref):
-        if row["connection_id"] == connection_id and row["ref"] == ref:
-            return msgspec.convert(decode(kind.kind, row["body"]), kind), row["event_id"]
-    return None

@@ -2,19 +2,22 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 
 from trueup.canon.link import SPACES_OF_PEOPLE, LinkSpace
-from trueup.canon.record import decode
+from trueup.canon.record import Record, decode
 from trueup.canon.reservation import Reservation
 from trueup.db.queries import load_queries
 from trueup.db.rows import Row, fetch_rows
+from trueup.errors import invariant
 from trueup.govern.vault import Vault
 from trueup.records.links import digests_of_name
 
 _queries = load_queries("trueup.records")
+
+RecordT = TypeVar("RecordT", bound=Record)
 
 RELATED_MAX = 500
 """So many records a walk over links reaches at most."""
@@ -45,6 +48,25 @@ async def find_records(
         namespaces=[namespace for namespace, _ in names],
         digests=[digest for _, digest in names],
     )
+
+
+async def seek_record(
+    conn: psycopg.AsyncConnection[Any], kind: type[RecordT], connection_id: int, ref: str
+) -> tuple[RecordT, int] | None:
+    """Return a record by who told it and its ref, with the event that told it last.
+
+    Args:
+        conn: any session.
+        kind: such as `Order`.
+        connection_id: who told it.
+        ref: the vendor's id, whole.
+    """
+    for row in await find_records(conn, kind.kind, ref):
+        if row["connection_id"] == connection_id and row["ref"] == ref:
+            found = decode(kind.kind, row["body"])
+            invariant(isinstance(found, kind), "records of a kind are of its type")
+            return (found, row["event_id"]) if isinstance(found, kind) else None
+    return None
 
 
 async def records_linked(

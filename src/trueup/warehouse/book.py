@@ -16,7 +16,7 @@ import psycopg
 from trueup.canon.issue import Issue
 from trueup.canon.kit import Kit
 from trueup.canon.purchase import PurchaseOrder
-from trueup.canon.record import Record, decode, encode
+from trueup.canon.record import Record, encode
 from trueup.canon.reservation import Shortage
 from trueup.canon.rule import ChannelRule
 from trueup.errors import ConfigError, InsufficientStock, KeyReused, invariant
@@ -31,7 +31,7 @@ from trueup.ledger.post import lock_balances
 from trueup.ledger.reads import list_sites, postings_of_events
 from trueup.ledger.serials import refuse_elsewhere
 from trueup.own import check_commits, own_connection, refuse_owned, tell_own
-from trueup.records.reads import find_records
+from trueup.records.reads import seek_record
 from trueup.records.store import RecordNumbers, lock_name
 
 Conn = psycopg.AsyncConnection[Any]
@@ -86,7 +86,8 @@ class Desk:
     async def find(self, conn: Conn, kind: type[RecordT], ref: str) -> RecordT | None:
         """Return the current version of one of our own records; None where there is none."""
         connection_id = await own_connection(conn, self.hub)
-        return await _current(conn, connection_id, kind, ref)
+        found = await seek_record(conn, kind, connection_id, ref)
+        return None if found is None else found[0]
 
     async def book(
         self,
@@ -119,7 +120,8 @@ class Desk:
         booked: Booked[RecordT] | None = None
         async with conn.transaction() as transaction:
             await lock_name(conn, f"{record.kind}/{record.ref}")
-            known = await _current(conn, connection_id, type(record), record.ref)
+            found = await seek_record(conn, type(record), connection_id, record.ref)
+            known = None if found is None else found[0]
             if known is not None and content(known) == content(record, restate=restate, of=known):
                 return Booked(record=known, repeated=True, dry_run=dry_run)
             if known is not None and not restate:
@@ -174,14 +176,6 @@ class Desk:
         invariant(event_ids is not None, "a telling has an instant of its own")
         await check_understood(conn, event_ids or [])
         return event_ids or []
-
-
-async def _current(conn: Conn, connection_id: int, kind: type[RecordT], ref: str) -> RecordT | None:
-    for row in await find_records(conn, kind.kind, ref):
-        if row["connection_id"] == connection_id and row["ref"] == ref:
-            found = decode(kind.kind, row["body"])
-            return found if isinstance(found, kind) else None
-    return None
 
 
 def content(record: Record, *, restate: bool = True, of: Record | None = None) -> Record:
