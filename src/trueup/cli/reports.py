@@ -24,6 +24,8 @@ def show_report(report: Report) -> None:
         differ = "difference" if within.count == 1 else "differences"
         sums = f"{within.absolute:,f} {within.currency} in all, {within.amount:+,f} together"
         out.print(f"[yellow]Within the tolerance:[/] {within.count} {differ}, {sums}.")
+    if report.parts:
+        _show_parts(report)
     if report.periods:
         _show_periods(report)
     if not report.discrepancies:
@@ -54,6 +56,14 @@ def show_reports(reports: Sequence[Report]) -> None:
 
 def _unexplained(report: Report) -> int:
     return sum(each.cause == UNEXPLAINED for each in report.discrepancies)
+
+
+def _show_parts(report: Report) -> None:
+    table = Table("part", "", "rows", "left", "right")
+    for each in report.parts:
+        sums = (f"{each.left_total:,f}", f"{each.right_total:,f}")
+        table.add_row(escape(each.name), each.currency, str(each.rows), *sums)
+    out.print(table)
 
 
 def _show_periods(report: Report) -> None:

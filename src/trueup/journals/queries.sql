@@ -110,3 +110,15 @@ SELECT j.number, l.account_ref, sum(l.amount) AS amount
 FROM journals.journal j JOIN journals.line l USING (journal_id)
 GROUP BY j.number, l.account_ref
 HAVING sum(l.amount) <> 0;
+
+-- name: copy_tax_journals
+-- What journals that stand hold as taxes, day by day, of days of which there are any; above zero is
+-- owed.
+-- Parameters: none.
+-- Rows: many: ref (day and currency), currency, amount, number (of the first journal).
+-- Index: none; reads everything.
+SELECT j.day || ' ' || j.currency AS ref, j.currency,
+  coalesce(-sum(l.amount) FILTER (WHERE l.account = 'taxes'), 0) AS amount, min(j.number) AS number
+FROM journals.journal j JOIN journals.line l USING (journal_id)
+WHERE NOT EXISTS (SELECT FROM journals.withdrawal w WHERE w.journal_id = j.journal_id)
+GROUP BY j.day, j.currency;

@@ -4,12 +4,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from trueup.db.queries import load_queries
-from trueup.db.rows import fetch_rows
+from trueup.db.rows import copy_rows, fetch_rows
 from trueup.errors import ConfigError
 from trueup.journals.build import Journaled
 from trueup.journals.model import Conn, Group, JournalState, Line, Place, command_ref
@@ -20,6 +21,11 @@ from trueup.outbox.model import CommandState
 _queries = load_queries("trueup.journals")
 
 WITHDRAWN = "withdrawn"
+
+
+async def copy_tax_journals(conn: Conn, path: Path) -> None:
+    """Write what journals that stand hold as taxes, day by day, into a CSV file."""
+    await copy_rows(conn, _queries.copy_tax_journals, path)
 
 
 async def list_journals(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -11,6 +12,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from trueup.db.queries import load_queries
+from trueup.db.rows import copy_rows
 
 _queries = load_queries("trueup.ledger")
 
@@ -83,6 +85,18 @@ async def sum_money_days(
             found += await cursor.fetchall()
         begun = ended + timedelta(days=1)
     return found
+
+
+async def copy_taxes_posted(conn: psycopg.AsyncConnection[Any], records: Path, days: Path) -> None:
+    """Write what was posted as taxes into CSV files: record by record, and day by day.
+
+    Args:
+        conn: in a transaction that sees one moment, or nothing else may write.
+        records: by the records' numbers.
+        days: by the day of booking.
+    """
+    await copy_rows(conn, _queries.copy_posted_taxes, records)
+    await copy_rows(conn, _queries.copy_tax_days, days)
 
 
 async def _first_day(conn: psycopg.AsyncConnection[Any]) -> date | None:

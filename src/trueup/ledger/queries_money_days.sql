@@ -45,3 +45,20 @@ SELECT min(booked_on) AS day FROM ledger.money_posting;
 -- Rows: none.
 -- Index: none.
 LOCK TABLE ledger.money_posting IN SHARE ROW EXCLUSIVE MODE;
+
+-- name: copy_posted_taxes
+-- What each record that posted anything posted as taxes; above zero is owed.
+-- Parameters: none.
+-- Rows: many: ref, record (its number), currency, amount.
+-- Index: none; reads everything.
+SELECT record_id || ' ' || currency AS ref, record_id AS record, currency,
+  coalesce(-sum(amount) FILTER (WHERE account = 'taxes'), 0) AS amount
+FROM ledger.money_posting GROUP BY record_id, currency;
+
+-- name: copy_tax_days
+-- What was booked as taxes, day by day; above zero is owed.
+-- Parameters: none.
+-- Rows: many: ref (day and currency), currency, amount.
+-- Index: none; reads everything.
+SELECT booked_on || ' ' || currency AS ref, currency, -sum(amount) AS amount
+FROM ledger.money_posting WHERE account = 'taxes' GROUP BY booked_on, currency;

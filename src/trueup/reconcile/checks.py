@@ -17,6 +17,7 @@ from trueup.reconcile.money import model
 from trueup.reconcile.money.own import check_money
 from trueup.reconcile.money.shipments import check_shipments
 from trueup.reconcile.money.storefront import check_storefront
+from trueup.reconcile.money.taxes import check_taxes
 from trueup.reconcile.payouts import check_payouts
 from trueup.reconcile.promises import check_oversells, check_phantoms
 from trueup.reconcile.report import Report
@@ -35,6 +36,7 @@ class Check(StrEnum):
     FEES = "fees"
     PAYOUTS = "payouts"
     BANK = "bank"
+    TAXES = "taxes"
     SHIPMENTS = "shipments"
     STOREFRONT = "storefront"
     RETURNS = "returns"
@@ -53,6 +55,7 @@ DOES: Final[Mapping[Check, str]] = {
     Check.FEES: "holds each fee beside the usual one",
     Check.PAYOUTS: "holds each payout beside its entries",
     Check.BANK: "says which line of the bank is which payout",
+    Check.TAXES: "holds taxes by their rates beside tax lines, orders, the ledger and the books",
     Check.SHIPMENTS: "holds units that left beside units ordered",
     Check.STOREFRONT: "holds orders beside what an ERP or accounting system has of them",
     Check.RETURNS: "holds what was asked for, refunded and put away beside each other",
@@ -128,6 +131,10 @@ async def _ledger(conn: Conn, hub: Hub, ask: Ask) -> Report:
     return await check_books(conn)
 
 
+async def _taxes(conn: Conn, hub: Hub, ask: Ask) -> Report:
+    return await check_taxes(conn, hub, _rules(hub, ask))
+
+
 async def _shipments(conn: Conn, hub: Hub, ask: Ask) -> Report:
     return await check_shipments(conn, hub, _rules(hub, ask))
 
@@ -176,6 +183,7 @@ async def _journals(conn: Conn, hub: Hub, ask: Ask) -> Report:
 
 _OTHERS: dict[Check, _Do] = {
     Check.LEDGER: _ledger,
+    Check.TAXES: _taxes,
     Check.SHIPMENTS: _shipments,
     Check.STOREFRONT: _storefront,
     Check.PAYOUTS: _payouts,

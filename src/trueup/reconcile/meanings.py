@@ -80,6 +80,18 @@ _MEANINGS: Final = {
     "tax_inclusive": Meaning(
         "one side counts the tax, the other does not", "Check the tax setting of the shop."
     ),
+    "missing_tax_line": Meaning(
+        "a line that is taxed elsewhere has no tax line", "Check the tax setting of the product."
+    ),
+    "rate_change": Meaning(
+        "the rate is another than the usual one there", "Check the rate; laws do change."
+    ),
+    "not_posted": Meaning(
+        "the money ledger has nothing of the order", "Book it: trueup money catch-up."
+    ),
+    "not_journaled": Meaning(
+        "the day's journals do not hold what the ledger booked", "Post the day's journals again."
+    ),
     "missing_there": Meaning(
         "the other system has most orders of this shop, and not this one",
         "Carry it there again, or find out why it was refused.",

@@ -61,6 +61,16 @@ class Tolerated(msgspec.Struct, frozen=True, kw_only=True):
     absolute: Decimal
 
 
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """What both sides come to in one part that a check tells apart, such as a jurisdiction."""
+
+    name: str
+    currency: str
+    rows: int
+    left_total: Decimal
+    right_total: Decimal
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one check compared and found.
 
@@ -72,6 +82,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         periods: the same by hour or day, oldest first, where that was asked for.
         left_out: what could not be compared, and why.
         tolerated: what differs and was let pass by a tolerance; none of it is a discrepancy.
+        parts: what both sides come to part by part, where a check tells parts apart.
     """
 
     check: str
@@ -85,6 +96,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     periods: tuple[Period, ...] = ()
     left_out: tuple[str, ...] = ()
     tolerated: tuple[Tolerated, ...] = ()
+    parts: tuple[Part, ...] = ()
 
     @property
     def explained_share(self) -> float:

@@ -215,6 +215,24 @@ async def copy_carried(
     return carried
 
 
+class Taxed(msgspec.Struct, frozen=True, kw_only=True):
+    """Where taxes of orders lie, as CSV files with a header: what is taxed, and the tax lines."""
+
+    taxables: Path
+    taxes: Path
+
+
+async def copy_taxes(
+    conn: Conn, folder: Path, names: Mapping[int, str], sellers: Collection[int]
+) -> Taxed:
+    """Copy out what orders tell of taxes; arguments as those of `copy_sent`."""
+    ours = _named(set(sellers), names)
+    taxed = Taxed(taxables=folder / "taxables.csv", taxes=folder / "taxes.csv")
+    await copy_rows(conn, _queries.copy_taxables, taxed.taxables, **ours)
+    await copy_rows(conn, _queries.copy_taxes, taxed.taxes, **ours)
+    return taxed
+
+
 _CARRIED = ("orders", "ordered", "aside", "documents", "lines", "names")
 _SENT = ("ordered", "aside", "sent", "delivered", "names", "skus")
 

@@ -7,7 +7,8 @@
 -- is left out; of any other pair of test and earnest the order says that it is a test.
 -- Parameters: connection_ids, names: of the same connections.
 -- Rows: many: ref, number, currency, total, ordered, tax, refunded, placed_at, test, cancelled,
--- lines, customer, shipping, discount, paid, seller, goods.
+-- lines, customer, shipping, discount, paid, seller,
+-- record (its number), included (taxes in prices), edits (whether they are told), presented, goods.
 -- Index: none; reads every order.
 WITH given AS (
   SELECT r.connection_id, v.body->>'order_ref' AS ref,
@@ -41,6 +42,8 @@ SELECT c.name || '/order/' || r.ref AS ref, v.body->>'number' AS number,
   (v.body#>>'{totals,shipping,booked,amount}')::numeric AS shipping,
   (v.body#>>'{totals,discounts,booked,amount}')::numeric AS discount,
   v.body->>'payment_status' IN ('paid', 'partly_refunded', 'refunded') AS paid, c.name AS seller,
+  r.record_id AS record, coalesce((v.body->>'taxes_included')::boolean, false) AS included,
+  v.body#>'{totals,current_total}' IS NOT NULL AS edits, v.body ? 'presented_currency' AS presented,
   md5((SELECT string_agg(concat_ws(' ', l->>'sku', l->>'title', l->>'quantity'), '|'
     ORDER BY l->>'sku', l->>'title', l->>'quantity')
     FROM jsonb_array_elements(v.body->'lines') l)) AS goods

@@ -67,13 +67,19 @@ async def check_storefront(conn: psycopg.AsyncConnection[Any], hub: Hub, rules: 
     """
     await learn_kits(conn, hub)
     names = hub.names()
-    copies = [number for number in names if hub.teller_of(number) is Teller.COPY]
     with tempfile.TemporaryDirectory(prefix="trueup-books-") as name:
         folder = Path(name)
         async with copying(conn):
-            carried = await copy_carried(conn, folder, names, sellers=hub.sellers(), copies=copies)
+            carried = await copy_carried(
+                conn, folder, names, sellers=hub.sellers(), copies=copies_of(hub)
+            )
             await copy_parked(conn, folder / "parked.csv")
         return await asyncio.to_thread(_compare, carried, folder / "parked.csv", hub, rules)
+
+
+def copies_of(hub: Hub) -> list[int]:
+    """Return the connections that hold copies of what others sold."""
+    return [number for number in hub.names() if hub.teller_of(number) is Teller.COPY]
 
 
 def _compare(carried: Carried, parked: Path, hub: Hub, rules: Rules) -> Report:
