@@ -167,3 +167,17 @@ def test_a_count_is_blind_and_decided_by_another(client: httpx.Client) -> None:
 def test_without_the_token_nothing_is_booked(site: Site) -> None:
     body = {"ref": "x", "site": "main", "lines": [line("A", 1)]}
     assert httpx.post(f"{site.url}/api/v1/arrivals", json=body).status_code == 401
+
+
+def test_lots_of_a_sku_are_told_also_where_its_name_has_slashes(client: httpx.Client) -> None:
+    for sku in (f"L-{uuid4().hex[:6]}", f"L/{uuid4().hex[:6]}/lots"):
+        lot = {"lot": "L1", "expires_on": "2099-01-31"}
+        body = {"ref": f"d-{sku}", "site": "main", "lines": [line(sku, 3, **lot)]}
+        booked = post(client, "arrivals", **body)
+        assert booked.status_code == 201, booked.text
+        told = client.get(f"/api/v1/lots/{sku}", params={"units": 2})
+        assert (told.status_code, told.json()["sku"]) == (200, sku)
+        [shelf] = told.json()["shelves"]
+        assert [each["units"] for each in shelf["lots"]] == [3]
+        assert [each["units"] for each in told.json()["pick"]] == [2]
+        assert client.get(f"/api/v1/stock/{sku}").json()["stock"]["sku"] == sku

@@ -278,7 +278,7 @@ def test_the_schema_tells_every_route(client: httpx.Client) -> None:
         "/api/v1/purchases",
         "/api/v1/expected/{source}/{name}",
         "/api/v1/incoming",
-        "/api/v1/stock/{sku}/lots",
+        "/api/v1/lots/{sku}",
         "/api/v1/offers/{sku}",
         "/api/v1/low-stock",
         "/api/v1/inspections",

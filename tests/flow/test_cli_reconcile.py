@@ -46,6 +46,15 @@ async def test_orders_and_payments_of_a_shop_are_compared_and_what_is_lost_is_na
         assert "periods" not in payments, "nobody asked for them"
         for check in ("duplicates", "fees", "customers", "skus", "oversells", "phantoms"):
             assert (await trueup.in_thread("reconcile", check))["discrepancies"] == []
+        [paid] = payouts.account_of(stage.shop).payouts.values()
+        for name in (f"{paid.id}", f"north/payout/{paid.id}"):
+            [shown] = (await trueup.in_thread("show", "payout", name))["found"]
+            assert (shown["payout"], shown["off"]) == (f"north/payout/{paid.id}", "0.00")
+            assert shown["entered"] == shown["amount"]
+            assert len(shown["entries"]) == sum(each["entries"] for each in shown["sums"])
+            assert "payout" in {each["kind"] for each in shown["records"]}
+        missing = await trueup.in_thread("show", "payout", "north/payout/1", status=1)
+        assert missing["error"]["code"] == "show.not_found"
         every = await trueup.in_thread("reconcile", "all", status=1)
         differing = {each["check"]: len(each["discrepancies"]) for each in every["checks"]}
         assert {check for check, count in differing.items() if count} == {

@@ -407,7 +407,7 @@ async def list_incoming(
     return IncomingView(items=await incoming_of(session, wanted, until))
 
 
-@get("/stock/{sku:str}/lots")
+@get("/lots/{sku:path}")
 async def list_lots(
     request: Request[Any, Any, Any],
     sku: PathText,
@@ -419,6 +419,7 @@ async def list_lots(
     ] = 0,
 ) -> LotsView:
     """List the lots of a SKU as they are picked, and what to take for so many units."""
+    sku = sku.removeprefix("/")
     today = Desk(request.app.state.hub).clock.now().date()
     async with write_session(request.app.state) as session:
         shelves = await shelves_of(session, [sku], today)

@@ -25,6 +25,7 @@ from trueup.ledger.reads import list_balances, list_movements, list_sites, posti
 from trueup.outbox.followed import commands_about, messages_sent
 from trueup.outbox.offers import read_offers
 from trueup.outbox.reads import calls_of_sku, list_intents
+from trueup.reconcile.paid import find_paid
 from trueup.records.customers import find_customer
 from trueup.records.listings import list_listings
 from trueup.records.owners import merge_tellings, read_tellings
@@ -321,6 +322,41 @@ async def _event(conn: Conn, session: Session, ref: str, masked: bool) -> list[F
     ]
 
 
+_OF_PAYOUT = (
+    *("standing", "amount", "currency", "on", "why", "evidence", "match_ref", "by", "off"),
+)
+
+
+async def _payout(conn: Conn, session: Session, ref: str, masked: bool) -> list[Found]:
+    """Show what a payout is made of, how far its way to the bank is known, and its story."""
+    names = session.hub.names()
+    wanted, middle, bare = ref.partition("/payout/")
+    connections = [wanted] if middle else sorted(names.values())
+    today = SystemClock().now().date()
+    stories = {
+        (story["connection"], story["entity"].removeprefix("payout/")): story
+        for story in await _records(conn, session, Noun.PAYOUT.value, bare or ref, masked=masked)
+    }
+    found: list[Found] = []
+    for connection in connections:
+        whole = await find_paid(conn, names, connection, bare or ref, today=today)
+        if whole is None:
+            continue
+        story = stories.get((connection, whole.ref), {"connection": connection, "records": []})
+        row = {} if whole.row is None else msgspec.structs.asdict(whole.row)
+        found.append(
+            {"connection": connection, "payout": whole.name}
+            | {name: row.get(name) for name in _OF_PAYOUT}
+            | {"entered": whole.entered}
+            | {
+                name: [msgspec.structs.asdict(each) for each in getattr(whole, name)]
+                for name in ("sums", "entries", "lines")
+            }
+            | {name: value for name, value in story.items() if name != "connection"}
+        )
+    return found
+
+
 def _readable(body: bytes) -> object:
     """Return the body as JSON where it is, else as text."""
     try:
@@ -338,6 +374,7 @@ _LOOKS: dict[Noun, Callable[[Conn, Session, str, bool], Coroutine[Any, Any, list
     Noun.SKU: _sku,
     Noun.CUSTOMER: _customer,
     Noun.EVENT: _event,
+    Noun.PAYOUT: _payout,
 }
 
 

@@ -149,7 +149,7 @@ def earned_of(sale: Sale, kits: Kits, usual: Mapping[str, tuple[Money, str]]) ->
         goods=_goods(sale, kits, usual),
         fees=_fees(sale),
         shipping=_shipping(sale),
-        ads=Figure(how="no advertising is told"),
+        ads=Figure(certainty=Certainty.UNKNOWN, how="nobody tells of advertising"),
         placed_at=order.placed_at,
     )
 
@@ -231,7 +231,8 @@ def estimated(rows: Sequence[Earned], ads: Mapping[tuple[date, str], Decimal]) -
 
     Args:
         rows: orders of whole days.
-        ads: what advertising cost, by day and currency.
+        ads: what advertising cost, by day and currency; where none is told of a day, and none
+            before or after it, it is unknown.
     """
     groups: dict[tuple[str, str], list[Earned]] = {}
     for row in rows:
@@ -283,6 +284,9 @@ def _estimate(
     return msgspec.structs.replace(row, **changes) if changes else row
 
 
+_NO_ADS: Final = Figure(how="no advertising is told on a day among days that are")
+
+
 def _ad_shares(
     rows: Sequence[Earned], ads: Mapping[tuple[date, str], Decimal]
 ) -> dict[str, Figure]:
@@ -290,9 +294,13 @@ def _ad_shares(
     for row in rows:
         if row.placed_at is not None:
             by_day.setdefault((row.placed_at.date(), row.currency), []).append(row)
+    days = sorted(day for day, _ in ads)
     found: dict[str, Figure] = {}
     for key, of in by_day.items():
         if key not in ads:
+            # A day among days that are told, of which nothing is told, had none.
+            if days and days[0] < key[0] < days[-1] and key[0] not in days:
+                found |= dict.fromkeys((row.key for row in of), _NO_ADS)
             continue
         weights = [max(row.revenue.amount, _NOTHING) for row in of]
         how = f"a share of what advertising cost on {key[0]}, by revenue"

@@ -19,6 +19,7 @@ from trueup.canon.record import Record, decode
 from trueup.canon.refund import Refund
 from trueup.errors import ConfigError
 from trueup.hub import Hub
+from trueup.ledger.money import Teller
 from trueup.margin.costs import CostBook, Key, name_of, read_costs
 from trueup.margin.earned import Earned, Sale, earned_of, estimated
 from trueup.margin.groups import by_channel, by_sku, split_by_line
@@ -26,7 +27,7 @@ from trueup.margin.layers import Method, Taken
 from trueup.own import learn_connections, learn_kits
 from trueup.records.reads import page_records
 from trueup.records.returned import records_of_entities
-from trueup.records.sales import entries_of_payments, orders_placed
+from trueup.records.sales import entries_of_orders, orders_placed
 
 Conn = psycopg.AsyncConnection[Any]
 
@@ -127,11 +128,12 @@ async def _sales(conn: Conn, hub: Hub, keys: Sequence[Key], book: CostBook) -> l
         for name, taken in costed.gone.items():
             goods[name][sku] = taken
     names = hub.names()
+    paying = [number for number in names if hub.teller_of(number) is Teller.PAYMENTS]
     sales = []
     for start in range(0, len(keys), _STRETCH):
         stretch = keys[start : start + _STRETCH]
         records = await _records(conn, stretch)
-        entries = await _entries(conn, stretch)
+        entries = await _entries(conn, stretch, paying)
         for key in stretch:
             own = records.get(key, {})
             order = next((each for each in own.values() if isinstance(each, Order)), None)
@@ -166,9 +168,11 @@ async def _records(conn: Conn, keys: Sequence[Key]) -> dict[Key, dict[int, Recor
     return found
 
 
-async def _entries(conn: Conn, keys: Sequence[Key]) -> dict[Key, list[BalanceEntry]]:
+async def _entries(
+    conn: Conn, keys: Sequence[Key], paying: Sequence[int]
+) -> dict[Key, list[BalanceEntry]]:
     found: dict[Key, list[BalanceEntry]] = defaultdict(list)
-    for row in await entries_of_payments(conn, keys):
+    for row in await entries_of_orders(conn, keys, paying):
         entry = msgspec.convert(decode(BalanceEntry.kind, row["body"]), BalanceEntry)
         found[row["connection_id"], row["entity"]].append(entry)
     return found

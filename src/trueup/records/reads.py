@@ -268,15 +268,3 @@ async def records_after(
     return await fetch_rows(
         conn, _queries.records_after, after=after, kinds=sorted(kinds), count=count
     )
-
-
-async def payment_names(
-    conn: psycopg.AsyncConnection[Any], record_ids: Collection[int]
-) -> list[tuple[int, bytes]]:
-    """Return (record, name) by which payments and entries of accounts are joined.
-
-    Of the records asked for, and of every payment that shares a name with one of them; an order's
-    number counts where no other order has it.
-    """
-    rows = await fetch_rows(conn, _queries.payment_names, record_ids=sorted(record_ids))
-    return [(row["record_id"], bytes(row["digest"])) for row in rows]

@@ -40,11 +40,20 @@ async def orders_placed(
     return [(row["connection_id"], row["entity"]) for row in rows]
 
 
-async def entries_of_payments(conn: Conn, keys: Sequence[tuple[int, str]]) -> list[Row]:
-    """Return the entries of providers' accounts that are of payments of some orders."""
+async def entries_of_orders(
+    conn: Conn, keys: Sequence[tuple[int, str]], paying: Collection[int]
+) -> list[Row]:
+    """Return the entries of providers' accounts that are of some orders, by names they share.
+
+    Args:
+        conn: any session.
+        keys: the orders' connections and entities.
+        paying: connections that pay out what others sold.
+    """
     return await fetch_rows(
         conn,
-        _queries.entries_of_payments,
+        _queries.entries_of_orders,
         connection_ids=[number for number, _ in keys],
         entities=[entity for _, entity in keys],
+        paying_ids=sorted(paying),
     )

@@ -121,13 +121,17 @@ def test_everything_told_is_told() -> None:
     row = earned_of(whole, NO_KITS, {})
     amounts = [getattr(row, name).amount for name in FIGURES]
     assert amounts == [Decimal(d) for d in ("65.00", "10.00", "25.00", "1.80", "4.90", "0")]
+    assert (row.margin, row.certainty, row.units) == (Decimal("23.30"), Certainty.UNKNOWN, 2)
+    around = [(DAY.date() + timedelta(days=n), "EUR") for n in (-1, 1)]
+    [row] = estimated([row], dict.fromkeys(around, Decimal("1.00")))
     assert (row.margin, row.certainty, row.units) == (Decimal("23.30"), Certainty.TOLD, 2)
     assert row.share == 0.4236
 
 
 def test_what_nobody_tells_is_unknown_and_nothing() -> None:
     row = earned_of(sale(order(("LAMP", 1, "30.00"))), NO_KITS, {})
-    assert {row.goods.certainty, row.fees.certainty, row.shipping.certainty} == {Certainty.UNKNOWN}
+    figures = (row.goods, row.fees, row.shipping, row.ads)
+    assert {each.certainty for each in figures} == {Certainty.UNKNOWN}
     assert "1 LAMP have not left, and nobody tells" in row.goods.how
     assert (row.margin, row.certainty) == (Decimal("30.00"), Certainty.UNKNOWN)
     # What has not left yet costs what it is said to cost in general.
@@ -179,7 +183,25 @@ def test_advertising_is_shared_out_by_the_revenue_of_its_day() -> None:
     later = msgspec.structs.replace(rows[0], key="later", placed_at=DAY + timedelta(days=1))
     found = estimated([*rows, later], {(date(2026, 3, 1), "EUR"): Decimal("1.00")})
     assert [row.ads.amount for row in found] == [Decimal("0.33"), Decimal("0.67"), 0]
-    assert found[0].ads.certainty is Certainty.ESTIMATED
+    assert [row.ads.certainty for row in found] == [
+        *(Certainty.ESTIMATED, Certainty.ESTIMATED, Certainty.UNKNOWN)
+    ]
+
+
+def test_advertising_that_nobody_tells_is_unknown_and_a_day_without_is_none() -> None:
+    def ads(*told: tuple[date, str]) -> list[Certainty]:
+        row = earned_of(sale(order(("A", 1, "10.00"))), NO_KITS, {})
+        spent = {each: Decimal("1.00") for each in told}
+        [found] = estimated([row], spent)
+        assert found.ads.amount == (Decimal("1.00") if (DAY.date(), "EUR") in spent else 0)
+        return [found.ads.certainty]
+
+    before, after = (DAY.date() + timedelta(days=n) for n in (-1, 1))
+    assert ads() == [Certainty.UNKNOWN]
+    assert ads((before, "EUR")) == [Certainty.UNKNOWN]
+    assert ads((before, "EUR"), (after, "EUR")) == [Certainty.TOLD]
+    assert ads((DAY.date(), "USD"), (before, "EUR"), (after, "EUR")) == [Certainty.UNKNOWN]
+    assert ads((DAY.date(), "EUR")) == [Certainty.ESTIMATED]
 
 
 def test_a_refund_and_goods_go_to_the_lines_that_they_are_of() -> None:
