@@ -133,7 +133,7 @@ def test_the_keyboard_reaches_everything_in_order(browser: Browser, site: Site) 
     with opened(browser, site.link()) as (page, _):
         expect(page.locator("[data-live-words]")).to_have_text("Live")
         reached = []
-        for _ in range(18):
+        for _ in range(24):
             page.keyboard.press("Tab")
             reached.append(
                 page.evaluate(

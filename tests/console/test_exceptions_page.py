@@ -61,6 +61,16 @@ def test_what_nothing_explains_is_first_then_the_largest(money: Site) -> None:
     assert page.index("1007") < page.index("po_late") < page.index("1001")
 
 
+def test_the_first_page_counts_what_stands(money: Site) -> None:
+    with money.reader() as client:
+        twin = client.get("/today.json").json()["exceptions"]
+        page = client.get("/").text
+    assert twin == {"standing": 11, "unexplained": 2, "unowned": 9}
+    card = page.partition('id="exceptions-title"')[2].partition("</section>")[0]
+    assert '<a href="/exceptions">Exceptions</a>' in card
+    assert 'data-live="exceptions.unexplained" data-value="2">2</span>' in card
+
+
 def test_an_address_says_which_ones(money: Site) -> None:
     with money.reader() as client:
         assert set(numbers_of(client, "?check=fees")) == {"stripe/entry/txn_77"}

@@ -194,7 +194,8 @@ def test_a_difference_goes_where_a_person_says(money: Site) -> None:
             ({}, "Name at least one line"),
             ({**line, "by": " "}, "Say who you are"),
             ({**line, "do": "burn"}, "Say what shall be done"),
-            ({**line, "do": "undo", "match": "m-0"}, "There is no match"),
+            ({**line, "do": "undo", "match": "m-0"}, "This form is too old"),
+            ({**line, "do": "undo", "match": "m-0", "seen": str(NOW)}, "There is no match"),
         ):
             reply = send(client, address, "match", **wrong)
             assert reply.status_code == 409

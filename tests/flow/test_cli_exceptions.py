@@ -91,3 +91,21 @@ def test_a_missing_payment_waits_for_somebody(database_url: str, tmp_path: Path)
     assert (run["left_rows"], run["differing"]) == (2, 1)
     assert "missing_payment" in trueup.run("exceptions", "list")[1]
     assert "asked" in trueup.run("exceptions", "show", number)[1]
+
+
+def test_what_somebody_wrote_keeps_its_lines_and_commands_no_terminal(
+    database_url: str, tmp_path: Path
+) -> None:
+    trueup = Commands(tmp_path, database_url)
+    asyncio.run(lose_a_payment(database_url))
+    trueup.json("exceptions", "update", status=1)
+    [found] = trueup.json("exceptions", "list", status=1)["exceptions"]
+    said = "first\n[red]second[/red] \x1b[31m\x9b2J third\r"
+    trueup.json("exceptions", "change", found["exception_id"], "--comment", said)
+    [note] = trueup.json("exceptions", "show", found["exception_id"])["notes"]
+    assert note["comment"] == said, "it is kept as it was said"
+    shown = trueup.run("exceptions", "show", found["exception_id"])[1]
+    assert "[red]second[/red]" in shown
+    assert not {"\x1b", "\x9b", "\r"} & set(shown)
+    [line] = [line for line in shown.splitlines() if "first" in line]
+    assert "second" not in line

@@ -15,6 +15,7 @@ import typer
 import uvloop
 from rich.console import Console
 from rich.markup import escape
+from rich.text import Text
 
 from trueup.config import Config, load_config
 from trueup.db.database import open_database
@@ -26,8 +27,22 @@ FOUND_PROBLEMS = 1
 USAGE = 2
 DEPENDENCY_DOWN = 3
 
-out = Console()
-err = Console(stderr=True)
+_CONTROLS = dict.fromkeys(
+    (*range(9), *range(11, 32), *range(127, 160)), "\N{REPLACEMENT CHARACTER}"
+)
+"""Nobody's words move the cursor of a terminal or colour it; lines and tabs stay."""
+
+
+class _Terminal(Console):
+    """Prints text as text, whoever wrote it."""
+
+    def render_str(self, text: str, **more: Any) -> Text:  # noqa: ANN401 - as Rich has them
+        """Return text without what a terminal takes for commands."""
+        return super().render_str(text.translate(_CONTROLS), **more)
+
+
+out = _Terminal()
+err = _Terminal(stderr=True)
 
 T = TypeVar("T")
 

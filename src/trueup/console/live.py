@@ -128,6 +128,9 @@ def live_values(today: Today) -> Values:
         "low.skus": number(today.low.skus),
         "phantoms.waiting": number(today.phantoms.waiting),
         "phantoms.units": number(today.phantoms.units),
+        "exceptions.standing": number(today.exceptions.standing),
+        "exceptions.unexplained": number(today.exceptions.unexplained),
+        "exceptions.unowned": number(today.exceptions.unowned),
     }
     for low in today.low.first:
         values[f"low.{low.sku}.available"] = number(low.available)

@@ -4,7 +4,7 @@ What was found is accepted, or matched by hand, or undone; each with who says so
 """
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
@@ -196,7 +196,8 @@ async def _decide(
     if do == "accept":
         return (await accept_match(session, desk, names, sides, by=by)).repeated
     if do == "undo":
-        return (await undo_match(session, desk, form.get("match", ""), by=by)).repeated
+        seen, ref = _seen(form), form.get("match", "")
+        return (await undo_match(session, desk, ref, by=by, seen=seen)).repeated
     if do != "match":
         raise ConfigError("Say what shall be done.", field="do")
     difference = form.get("difference", "")
@@ -210,6 +211,18 @@ async def _decide(
         reason=comment_of(form, "reason"),
     )
     return (await match_by_hand(session, desk, names, wish)).repeated
+
+
+def _seen(form: Mapping[str, str]) -> datetime:
+    """Return when the match on the page was told.
+
+    Raises:
+        ConfigError: the form does not say so; it is none of ours.
+    """
+    try:
+        return datetime.fromisoformat(form.get("seen", ""))
+    except ValueError as error:
+        raise ConfigError("This form is too old: look again, then decide.", field="seen") from error
 
 
 def _answer(

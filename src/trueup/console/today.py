@@ -15,6 +15,8 @@ from trueup.intake import reads as intake
 from trueup.ledger import reads as ledger
 from trueup.ledger.outlook import count_low, low_outlooks
 from trueup.outbox import reads as outbox
+from trueup.reconcile.exceptions import count_exceptions
+from trueup.reconcile.report import UNEXPLAINED
 from trueup.reconcile.suspects import count_suspects
 from trueup.records import reads as records
 
@@ -147,6 +149,14 @@ class PhantomCard(msgspec.Struct, frozen=True, kw_only=True):
     units: int
 
 
+class ExceptionCard(msgspec.Struct, frozen=True, kw_only=True):
+    """How many exceptions stand, nothing explains, and are nobody's yet."""
+
+    standing: int
+    unexplained: int
+    unowned: int
+
+
 class Today(msgspec.Struct, frozen=True, kw_only=True):
     """The whole page. An issue for which its events are parked stands among the parked ones."""
 
@@ -161,6 +171,7 @@ class Today(msgspec.Struct, frozen=True, kw_only=True):
     issues: tuple[IssueRow, ...]
     low: LowCard
     phantoms: PhantomCard
+    exceptions: ExceptionCard
     chart: Chart | None
 
 
@@ -222,6 +233,7 @@ class TodayDesk:
             issues=tuple(row for row in issues if row.code not in causes),
             low=await take("low", session, _read_low),
             phantoms=await take("phantoms", session, _read_phantoms),
+            exceptions=await take("exceptions", session, _read_exceptions),
             chart=chart,
         )
 
@@ -407,3 +419,12 @@ async def _read_low(session: Session) -> LowCard:
 async def _read_phantoms(session: Session) -> PhantomCard:
     counts = await count_suspects(session)
     return PhantomCard(waiting=counts["waiting"], units=counts["units"])
+
+
+async def _read_exceptions(session: Session) -> ExceptionCard:
+    counts = await count_exceptions(session)
+    return ExceptionCard(
+        standing=sum(counts.get("check", {}).values()),
+        unexplained=counts.get("cause", {}).get(UNEXPLAINED, 0),
+        unowned=counts.get("owner", {}).get("", 0),
+    )

@@ -178,7 +178,7 @@ async def sum_exceptions(conn: Conn, wanted: Wanted, now: datetime) -> list[Row]
 
 
 async def count_exceptions(conn: Conn) -> dict[str, dict[str, int]]:
-    """Return how many stand by check, state, owner ("" nobody's) and currency ("" units)."""
+    """Return how many stand by check, cause, state, owner ("" nobody's) and currency ("" units)."""
     counts: dict[str, dict[str, int]] = {}
     for row in await fetch_rows(conn, _queries.count_exceptions):
         counts.setdefault(row["what"], {})[row["name"]] = row["standing"]

@@ -5,7 +5,7 @@ A row is matched once: the database holds it, also where two people match at the
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -245,12 +245,26 @@ def match_plain(match: BankMatch, names: Mapping[int, str]) -> dict[str, Any]:
 
 
 async def undo_match(
-    conn: Conn, desk: Desk, ref: str, *, by: str, dry_run: bool = False
+    conn: Conn,
+    desk: Desk,
+    ref: str,
+    *,
+    by: str,
+    dry_run: bool = False,
+    seen: datetime | None = None,
 ) -> Booked[BankMatch]:
     """Take a match back: all that it posted is posted back, and its rows are open again.
 
+    Args:
+        conn: in autocommit.
+        desk: where it is booked.
+        ref: of the match.
+        by: who says so.
+        dry_run: book nothing.
+        seen: when the match that is meant was told; None: whichever stands now.
+
     Raises:
-        ConfigError: there is no such match.
+        ConfigError: there is no such match, or its rows were matched anew since it was seen.
     """
     known = await desk.find(conn, BankMatch, ref)
     if known is None:
@@ -259,6 +273,11 @@ async def undo_match(
         )
     if known.deleted:
         return Booked(record=known, repeated=True, dry_run=dry_run)
+    if seen is not None and seen != known.updated_at:
+        raise ConfigError(
+            f"Nothing was taken back: {known.by} matched these rows anew meanwhile. Look again.",
+            field="seen",
+        )
     undone = msgspec.structs.replace(known, deleted=True, by=by)
     return await desk.book(conn, TOPIC, undone, restate=True, dry_run=dry_run)
 

@@ -56,7 +56,7 @@ class PaidRow(msgspec.Struct, frozen=True, kw_only=True):
         lines: of the bank: those that it is, or might be.
         together: other payouts that these lines are or might be as well.
         why: what joins them; None where nothing does.
-        match_ref, by: of the match that is booked.
+        match_ref, by, told_at: of the match that is booked.
         entries: how many there are; `off` is what they come to less the payout, None without any.
     """
 
@@ -73,6 +73,7 @@ class PaidRow(msgspec.Struct, frozen=True, kw_only=True):
     evidence: str = ""
     match_ref: str | None = None
     by: str | None = None
+    told_at: datetime | None = None
     entries: int = 0
     off: Decimal | None = None
 
@@ -235,6 +236,7 @@ def _booked(match: BankMatch, names: Mapping[int, str]) -> Iterable[PaidRow]:
             evidence=match.evidence,
             match_ref=match.ref,
             by=match.by,
+            told_at=match.updated_at,
         )
 
 

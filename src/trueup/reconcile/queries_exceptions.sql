@@ -82,13 +82,14 @@ WHERE (closed_at IS NOT NULL) = %(closed)s::bool
 GROUP BY 1, 2 ORDER BY currency IS NULL, 1, 2;
 
 -- name: count_exceptions
--- How many exceptions stand by check, by state, by owner and by currency.
+-- How many exceptions stand by check, by cause, by state, by owner and by currency.
 -- Parameters: none.
--- Rows: many: what (check, state, owner, currency), name ('' for none), standing.
+-- Rows: many: what (check, cause, state, owner, currency), name ('' for none), standing.
 -- Index: exception_open.
 SELECT w.what, w.name, count(*) AS standing
 FROM reconcile.exception e
-CROSS JOIN LATERAL (VALUES ('check', e.check_name), ('state', e.state),
+CROSS JOIN LATERAL (VALUES ('check', e.check_name), ('cause', e.cause),
+  ('state', e.state),
   ('owner', coalesce(e.owner, '')), ('currency', coalesce(e.currency, ''))) AS w (what, name)
 WHERE e.closed_at IS NULL
 GROUP BY w.what, w.name ORDER BY w.what, w.name;
