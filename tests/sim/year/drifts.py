@@ -383,6 +383,58 @@ def sku_unmapped(year: Year) -> Planted:
     return _planted("sku_unmapped", Check.SKUS, "unmapped_sku", order)
 
 
+def tax_line_lost(year: Year) -> Planted:
+    """The shop forgets the tax line of one of an order's lines, and not what it came to."""
+
+    def rewrite(topic: str, body: Body) -> Body:
+        if not topic.startswith("orders/"):
+            return body
+        lines: list[dict[str, Any]] = body["line_items"]
+        return body | {"line_items": [lines[0] | {"tax_lines": []}, *lines[1:]]}
+
+    lines = [CartLine(sku=sku, quantity=1) for sku in year.pick.sample(year.skus, 2)]
+    order = year.buy(rewrite, lines=lines)
+    year.ship(order)
+    return _planted("tax_line_lost", Check.TAXES, "missing_tax_line", order)
+
+
+def _shipping(change: Callable[[list[Body]], list[Body] | None]) -> Rewrite:
+    """Let the shop tell other lines of its shipments; None: it tells none of them."""
+
+    def rewrite(topic: str, body: Body) -> Body | None:
+        if topic.startswith("fulfillments/"):
+            told = change(body["line_items"])
+            return None if told is None else body | {"line_items": told}
+        if not topic.startswith("orders/"):
+            return body
+        kept = [
+            each | {"line_items": told}
+            for each in body.get("fulfillments", ())
+            if (told := change(each["line_items"])) is not None
+        ]
+        return body | {"fulfillments": kept}
+
+    return rewrite
+
+
+def shipment_unheard(year: Year) -> Planted:
+    """The shop says that an order is fulfilled, and nobody hears of the shipment."""
+    order = year.buy(_shipping(lambda _: None))
+    year.ship(order)
+    return _planted("shipment_unheard", Check.SHIPMENTS, "shipment_untold", order)
+
+
+def sent_too_many(year: Year) -> Planted:
+    """One unit more is sent than was ordered."""
+
+    def change(lines: list[Body]) -> list[Body]:
+        return [lines[0] | {"quantity": lines[0]["quantity"] + 1}, *lines[1:]]
+
+    order = year.buy(_shipping(change))
+    year.ship(order)
+    return _planted("sent_too_many", Check.SHIPMENTS, "shipped_too_many", order)
+
+
 def payment_under_way(year: Year) -> Planted:
     """A payment is authorised at the very end, and not captured yet."""
     order = year.buy(payment="authorized")
@@ -419,6 +471,7 @@ ANY_DAY: Mapping[str, Plant] = MappingProxyType(
             *(payment_twice, payment_unheard, event_parked, tax_twice, fee_change),
             *(settled_abroad, refund_partial, refund_unlinked, reserve, chargeback),
             *(paid_by_test, edited_by_hand, sku_unmapped),
+            *(tax_line_lost, shipment_unheard, sent_too_many),
         )
     }
 )
