@@ -175,6 +175,7 @@ class Config(_Section, frozen=True, kw_only=True):
     stock: StockConfig = StockConfig()
     journals: JournalsConfig = JournalsConfig()
     reconcile: ReconcileConfig = ReconcileConfig()
+    decisions: dict[str, Any] = {}
     log: LogConfig = LogConfig()
 
     @property
@@ -184,6 +185,7 @@ class Config(_Section, frozen=True, kw_only=True):
 
 
 SectionT = TypeVar("SectionT", bound=_Section)
+StructT = TypeVar("StructT", bound=msgspec.Struct)
 
 
 def load_config(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Config:
@@ -304,7 +306,10 @@ def _read_variable(text: str, kind: Any, variable: str, field: str) -> Any:  # n
         return msgspec.convert(text, kind, strict=False, dec_hook=_decode)
     except msgspec.ValidationError as error:
         what = str(error).split(" - at `$", 1)[0]
-        raise _mismatch(what, field=field, found=_kind(text), source=variable) from error
+        default = _default_of(Config(), field)
+        raise _mismatch(
+            what, field=field, found=_kind(text), source=variable, default=default
+        ) from error
 
 
 def _decode(kind: type, value: object) -> object:
@@ -333,32 +338,57 @@ def _amounts(value: object) -> Amounts:
     return Amounts(sorted((currency, Decimal(amount)) for currency, amount in value.items()))
 
 
-def _explain(message: str, *, raw: dict[str, Any], source: str) -> ConfigError:
-    """Turn msgspec's words about the file into a sentence that says what to change."""
+def read_section(kind: type[StructT], raw: object, source: str) -> StructT:
+    """Read a table whose fields the configuration does not know, such as those of a rule.
+
+    Args:
+        kind: with a default for each field.
+        raw: as it stands in the file.
+        source: what the table is called.
+
+    Raises:
+        ConfigError: names the field, what was found, what is expected and how to put it right.
+    """
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{source} must be a table, found {_kind(raw)}; write one, or remove it.")
+    try:
+        return msgspec.convert(raw, kind, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        raise _explain(str(error), raw=raw, source=source, whole=kind()) from error
+
+
+def _explain(
+    message: str, *, raw: dict[str, Any], source: str, whole: msgspec.Struct | None = None
+) -> ConfigError:
+    """Turn msgspec's words about a table into a sentence that says what to change."""
+    whole = whole or Config()
     parts = _PLACE.match(message)
     what, where = (parts["what"], parts["where"] or "") if parts else (message, "")
     if unknown := _UNKNOWN.search(what):
         name = unknown["name"]
-        section = _section_at(where)
-        is_section = isinstance(section, _Section) or section in _LISTED.values()
+        section = _section_at(whole, where)
+        is_section = isinstance(section, msgspec.Struct) or section in _LISTED.values()
         known = section.__struct_fields__ if is_section else ()  # type: ignore[attr-defined]
         field = f"{where}.{name}" if where else name
         return ConfigError(
             f"{source}: there is no field {field!r}; {_suggest(name, known)}", field=field
         )
-    return _mismatch(what, field=where, found=_found(raw, where), source=source)
+    default = _default_of(whole, where)
+    return _mismatch(what, field=where, found=_found(raw, where), source=source, default=default)
 
 
-def _section_at(where: str) -> object:
-    """Return the section at a place of the file; None where there is none."""
-    section: object = Config()
+def _section_at(whole: msgspec.Struct, where: str) -> object:
+    """Return the section at a place of a table; None where there is none."""
+    section: object = whole
     for name in where.split(".") if where else ():
         field, listed, _ = name.partition("[")
         section = _LISTED.get(field) if listed else getattr(section, name, None)
     return section
 
 
-def _mismatch(what: str, *, field: str, found: str | None, source: str) -> ConfigError:
+def _mismatch(
+    what: str, *, field: str, found: str | None, source: str, default: str
+) -> ConfigError:
     """Say what a field must be, what was found, and how to put it right."""
     match = _MISMATCH.match(what)
     if match and ": " in (match["found"] or ""):
@@ -372,7 +402,7 @@ def _mismatch(what: str, *, field: str, found: str | None, source: str) -> Confi
     return ConfigError(
         f"{source}: {field} must be {expected}"
         + (f", found {found}" if found else "")
-        + f"; correct it, or remove it for its default{_default_of(field)}",
+        + f"; correct it, or remove it for its default{default}",
         field=field,
     )
 
@@ -387,8 +417,8 @@ def _found(raw: dict[str, Any], where: str) -> str | None:
     return f"{_kind(value)} {value}" if isinstance(value, int | float) else _kind(value)
 
 
-def _default_of(where: str) -> str:
-    value: object = Config()
+def _default_of(whole: msgspec.Struct, where: str) -> str:
+    value: object = whole
     for name in where.split(".") if where else []:
         value = getattr(value, name, None)
     is_plain = isinstance(value, str | int | float)

@@ -71,6 +71,7 @@ class Hub:
 
     Attributes:
         leeway: what checks let pass.
+        rule_tables: of the configuration, what each rule of decisions is set to.
         lead_days: how long more of a SKU takes to come, where no supplier says.
         books_matches: proven matches of payouts and lines of the bank are booked every night.
         sell_sites: from which sites a channel sells, for those that do not sell from all.
@@ -91,6 +92,7 @@ class Hub:
         self.lead_days = LEAD_DAYS
         self.books_matches = False
         self.leeway = Leeway()
+        self.rule_tables: Mapping[str, object] = {}
         self._named_masters = tuple(masters)
         self.masters = Masters()
         self.limits = limits or Limits()

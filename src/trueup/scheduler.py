@@ -17,7 +17,9 @@ import structlog
 
 from trueup.canon.issue import Issue, Severity
 from trueup.contract.capability import Resource
+from trueup.db.aside import run_beside
 from trueup.db.pool import connect, translate_errors
+from trueup.decisions.tend import Decider
 from trueup.errors import AuthExpired, DatabaseUnavailable, HubError, RateLimited
 from trueup.hub import Hub
 from trueup.intake.connections import Account, load_accounts
@@ -116,8 +118,8 @@ class Scheduler:
         self._budgets = budgets or Budgets(conninfo)
         self._history = history
         self._reservations = Reservations(hub, clock=self._clock)
-        self._tuner = Tuner(conninfo, clock=self._clock)
-        self._watch = Watch(conninfo, hub, clock=self._clock)
+        asides = (Tuner(clock=self._clock), Watch(hub, clock=self._clock), Decider(hub, self._clock))
+        self._asides = [each.aside() for each in asides]
         self._tending: dict[int, tuple[Account, asyncio.Task[None]]] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -130,7 +132,7 @@ class Scheduler:
                     ) as c:
                         if await hold_schedule(c):
                             _log.info("scheduling")
-                            await self._watch.beside(self._tuner.beside(self._lead(c, stop)))
+                            await run_beside(self._conninfo, self._lead(c, stop), *self._asides)
             except DatabaseUnavailable as error:
                 _log.warning("database_away", reason=error.message)
             finally:

@@ -217,7 +217,7 @@ async def test_the_watch_looks_every_night_and_a_failure_is_tried_again(
 ) -> None:
     clock = ManualClock(NOW - timedelta(hours=1))
     hub = Hub(Vault(bytes(range(32))), find_connectors())
-    watch = Watch(database_url, hub, clock=clock)
+    watch = Watch(hub, clock=clock)
     async with await connect(database_url, application_name="test") as conn:
         assert await watch.step(conn), "it never ran"
         assert not await watch.step(conn)

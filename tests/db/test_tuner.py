@@ -63,7 +63,7 @@ async def settle(
 async def test_a_buffer_follows_what_the_others_sell(database_url: str) -> None:
     async with open_spine(database_url, *SHOPS) as spine:
         await sell(spine, units=200, rates={"north": 2.0})
-        assert await Tuner(spine.conninfo, clock=clock()).tune(spine.conn, ["TEE"]) == 2
+        assert await Tuner(clock=clock()).tune(spine.conn, ["TEE"]) == 2
         held = await shown(spine, "safety")
         assert held["north"] == 0
         assert held["south"] == held["west"] > 20
@@ -78,7 +78,7 @@ async def test_a_buffer_follows_what_the_others_sell(database_url: str) -> None:
 async def test_what_did_not_change_is_not_set_again(database_url: str) -> None:
     async with open_spine(database_url, *SHOPS) as spine:
         await sell(spine, units=200, rates={"north": 2.0, "south": 1.0})
-        tuner = Tuner(spine.conninfo, clock=clock())
+        tuner = Tuner(clock=clock())
         assert await tuner.tune(spine.conn, ["TEE"]) == 3
         assert await tuner.tune(spine.conn, ["TEE"]) == 0
 
@@ -87,7 +87,7 @@ async def test_a_little_less_is_left_and_much_less_is_not(database_url: str) -> 
     async with open_spine(database_url, *SHOPS) as spine:
         await sell(spine, units=300, rates={"north": 2.0, "south": 1.0})
         time = clock()
-        tuner = Tuner(spine.conninfo, clock=time)
+        tuner = Tuner(clock=time)
         await tuner.tune(spine.conn, ["TEE"])
         before = await shown(spine, "safety")
         time.advance(seconds=2)
@@ -105,7 +105,7 @@ async def test_a_little_less_is_left_and_much_less_is_not(database_url: str) -> 
 async def test_where_there_is_plenty_no_call_is_spent(database_url: str) -> None:
     async with open_spine(database_url, *SHOPS) as spine:
         await sell(spine, units=100_000, rates={"north": 2.0, "south": 1.0})
-        tuner = Tuner(spine.conninfo, clock=clock())
+        tuner = Tuner(clock=clock())
         assert await tuner.tune(spine.conn, ["TEE"]) == 0
         await spine.take(spine.movement("c", "count", "TEE", 200, occurred_at=_soon()))
         assert await tuner.tune(spine.conn, ["TEE"]) == 3
@@ -121,7 +121,7 @@ async def test_one_sale_alone_is_no_rate(database_url: str) -> None:
         await sell(spine, units=10, rates={})
         await spine.take(spine.order(1, "TEE"))
         assert await spine.one("SELECT max(rate) FROM outbox.intent") > 0.01
-        tuner = Tuner(spine.conninfo, clock=clock())
+        tuner = Tuner(clock=clock())
         assert await tuner.tune(spine.conn, ["TEE"]) == 0
         await spine.take(*[spine.order(n, "TEE") for n in range(2, 6)])
         assert await tuner.tune(spine.conn, ["TEE"]) > 0
@@ -145,7 +145,7 @@ async def test_a_channel_that_is_not_adaptive_is_left_alone(database_url: str) -
     async with open_spine(database_url, *SHOPS) as spine:
         await sell(spine, units=20, rates={"north": 2.0, "south": 1.0})
         await spine.take(spine.rule(channel="south", sku="TEE", adaptive=False, buffer=4))
-        await Tuner(spine.conninfo, clock=clock()).tune(spine.conn, ["TEE"])
+        await Tuner(clock=clock()).tune(spine.conn, ["TEE"])
         assert (await shown(spine, "safety"))["south"] == 0
         assert (await shown(spine))["south"] == 16
         assert set((await shown(spine, "thin_below")).values()) == {0}, "they do not share alike"
@@ -155,7 +155,7 @@ async def test_a_chance_by_rule_counts(database_url: str) -> None:
     async with open_spine(database_url, *SHOPS) as spine:
         await sell(spine, units=300, rates={"north": 2.0})
         await spine.take(spine.rule(channel="south", sku="TEE", oversells_per_million=200_000))
-        await Tuner(spine.conninfo, clock=clock()).tune(spine.conn, ["TEE"])
+        await Tuner(clock=clock()).tune(spine.conn, ["TEE"])
         held = await shown(spine, "safety")
         assert 0 < held["south"] < held["west"]
 
@@ -163,7 +163,7 @@ async def test_a_chance_by_rule_counts(database_url: str) -> None:
 async def test_thin_stock_is_shared_out_whole(database_url: str) -> None:
     async with open_spine(database_url, *SHOPS) as spine:
         await sell(spine, units=7, rates={"north": 2.0, "south": 1.0})
-        await Tuner(spine.conninfo, clock=clock()).tune(spine.conn, ["TEE"])
+        await Tuner(clock=clock()).tune(spine.conn, ["TEE"])
         told = await shown(spine)
         assert sum(told.values()) == 7
         assert told["north"] > told["south"] > told["west"]
@@ -173,7 +173,7 @@ async def test_the_sweep_finds_what_slowed_down(database_url: str) -> None:
     async with open_spine(database_url, *SHOPS) as spine:
         await sell(spine, units=300, rates={"north": 2.0})
         time = clock()
-        tuner = Tuner(spine.conninfo, clock=time)
+        tuner = Tuner(clock=time)
         assert await tuner.step(spine.conn) == 2
         time.advance(seconds=7200)
         assert await tuner.step(spine.conn) >= 2
@@ -185,7 +185,7 @@ async def test_dispersion_is_measured_from_the_books(database_url: str) -> None:
         await sell(spine, units=500, rates={})
         lines = spine.order(1, *["TEE"] * 6)
         await spine.take(lines, *[spine.order(n, "TEE") for n in range(2, 30)])
-        await Tuner(spine.conninfo, clock=clock()).tune(spine.conn, ["TEE"])
+        await Tuner(clock=clock()).tune(spine.conn, ["TEE"])
         assert await spine.one("SELECT dispersion FROM outbox.spread WHERE key = 'TEE'") >= 1
 
 
@@ -261,7 +261,7 @@ async def test_played_thin_stock_is_never_shown_twice(database_url: str) -> None
     rng = random.Random(5)
     async with open_spine(database_url, *SHOPS) as spine:
         await sell(spine, units=30, rates={name: 1.0 + n for n, name in enumerate(SHOPS)})
-        tuner = Tuner(spine.conninfo, clock=clock())
+        tuner = Tuner(clock=clock())
         await tuner.tune(spine.conn, ["TEE"])
         stands = dict.fromkeys(SHOPS, 0)
         await spine.rows("UPDATE outbox.intent SET believed = 0, state = 'due' RETURNING 1")
@@ -297,7 +297,7 @@ async def test_tuning_beside_sales_blocks_nobody(database_url: str) -> None:
     """Orders and tuning at once over two sessions: no deadlock, and the newest number stands."""
     async with open_spine(database_url, *SHOPS) as spine:
         await sell(spine, units=200, rates={"north": 2.0, "south": 1.0})
-        tuner = Tuner(spine.conninfo, clock=clock())
+        tuner = Tuner(clock=clock())
 
         async def keep_tuning() -> None:
             from trueup.db.pool import connect
@@ -347,7 +347,7 @@ async def told(spine: Spine) -> dict[tuple[str, str], int]:
 async def test_what_a_kit_sells_is_kept_back_from_its_part(database_url: str) -> None:
     async with open_spine(database_url, *SHOPS) as spine:
         await sell_a_set(spine, units=300, rates={"SET": 2.0})
-        await Tuner(spine.conninfo, clock=clock()).tune(spine.conn, ["TEE"])
+        await Tuner(clock=clock()).tune(spine.conn, ["TEE"])
         after = await told(spine)
         assert after["TEE", "north"] < 280, "also where the kit itself is sold"
         assert after["TEE", "south"] < 280
@@ -363,7 +363,7 @@ async def test_what_a_kit_sells_is_kept_back_from_its_part(database_url: str) ->
 async def test_what_a_part_sells_is_kept_back_from_its_kit(database_url: str) -> None:
     async with open_spine(database_url, *SHOPS) as spine:
         await sell_a_set(spine, units=300, rates={"TEE": 2.0})
-        await Tuner(spine.conninfo, clock=clock()).tune(spine.conn, ["SET"])
+        await Tuner(clock=clock()).tune(spine.conn, ["SET"])
         after = await told(spine)
         assert after["SET", "north"] < 145
         kits = Kits([Definition("SET", datetime(2026, 1, 1, tzinfo=UTC), {"TEE": 2})])
@@ -375,7 +375,7 @@ async def test_what_a_part_sells_is_kept_back_from_its_kit(database_url: str) ->
 async def test_thin_stock_of_a_part_is_shown_once_with_its_kits(database_url: str) -> None:
     async with open_spine(database_url, *SHOPS) as spine:
         await sell_a_set(spine, units=9, rates={"TEE": 2.0, "SET": 1.0})
-        await Tuner(spine.conninfo, clock=clock()).tune(spine.conn, ["TEE"])
+        await Tuner(clock=clock()).tune(spine.conn, ["TEE"])
         after = await told(spine)
         assert after["SET", "north"] == 2
         assert after["TEE", "north"] + after["TEE", "south"] == 5
@@ -384,7 +384,7 @@ async def test_thin_stock_of_a_part_is_shown_once_with_its_kits(database_url: st
 async def test_a_part_is_raised_once_its_kit_is_lowered(database_url: str) -> None:
     async with open_spine(database_url, *SHOPS) as spine:
         await sell_a_set(spine, units=9, rates={"TEE": 2.0, "SET": 1.0})
-        await Tuner(spine.conninfo, clock=clock()).tune(spine.conn, ["TEE"])
+        await Tuner(clock=clock()).tune(spine.conn, ["TEE"])
         await spine.rows(
             "UPDATE outbox.intent SET state = 'settled', believed = CASE WHEN key = 'SET' THEN 4"
             " ELSE value END RETURNING 1"

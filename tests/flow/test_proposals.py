@@ -47,7 +47,7 @@ def night(spine: Spine, monkeypatch: pytest.MonkeyPatch) -> tuple[Watch, ManualC
     # What the other checks say of these made-up records is tested with them.
     monkeypatch.setattr("trueup.reconcile.watch.run_checks", nothing)
     clock = ManualClock(KEY)
-    return Watch(spine.conninfo, spine.hub, clock=clock), clock
+    return Watch(spine.hub, clock=clock), clock
 
 
 async def test_the_night_books_what_is_proven_and_nothing_unless_it_was_told_to(

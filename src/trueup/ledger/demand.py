@@ -20,7 +20,7 @@ from typing import Final
 
 import msgspec
 
-from trueup.kernel.chance import chance_over
+from trueup.kernel.chance import chance_over, units_for
 
 SMOOTHING: Final = 0.1
 """How much of a new day is taken over: what was known is halved in about a week."""
@@ -42,11 +42,13 @@ class Day(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         open: there was something to sell.
+        left: what was available in the evening.
     """
 
     on: date
     units: int
     open: bool = True
+    left: int = 0
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,6 +137,11 @@ def chance_sold_out(
     )
 
 
+def units_lasting(demand: Demand, days: int, chance: float) -> int:
+    """Return the fewest units of which some are left after so many days, but for a chance."""
+    return units_for(demand.per_day * days, _spread(demand, days), chance) + 1
+
+
 def look_ahead(demand: Demand, available: int, arrivals: Sequence[Arrival], today: date) -> Outlook:
     """Return when a SKU will be sold out."""
 
@@ -180,5 +187,9 @@ def _chance_on(
     units = available + sum(each.units for each in arrivals if each.on <= last)
     if units <= 0:
         return 1.0
-    spread = demand.dispersion * (1 + days * _RATE_DOUBT)
-    return chance_over(demand.per_day * days, spread, units - 1)
+    return chance_over(demand.per_day * days, _spread(demand, days), units - 1)
+
+
+def _spread(demand: Demand, days: int) -> float:
+    """Return how uneven some days are together: more so than one, as the rate is not known well."""
+    return demand.dispersion * (1 + days * _RATE_DOUBT)

@@ -141,6 +141,16 @@ async def ending_outlooks(conn: Conn, until: date, *, count: int = 1000) -> list
     return await fetch_rows(conn, _queries.ending_outlooks, until=until, count=count)
 
 
+async def days_before(conn: Conn, skus: Sequence[str], day: date) -> dict[str, list[Day]]:
+    """Return the days of some SKUs before one, oldest first; of the newest 180 before today."""
+    cursor = await conn.execute(_queries.available_now, {"codes": list(skus)})
+    available = {code: left for code, left, _ in await cursor.fetchall()}
+    return {
+        sku: [each for each in days if each.on < day]
+        for sku, days in (await _days(conn, available, day)).items()
+    }
+
+
 async def _days(conn: Conn, available: dict[str, int], today: date) -> dict[str, list[Day]]:
     """Return the days of some SKUs, oldest first, without today, which is not over."""
     since = datetime.combine(today - timedelta(days=DAYS_MAX), time(), UTC)
@@ -166,7 +176,8 @@ def _days_of(rows: Sequence[Row], available: int, today: date) -> list[Day]:
         change = 0 if row is None else row["change"]
         sold = 0 if row is None else row["sold"]
         morning = evening - change
-        found.append(Day(on=day, units=sold, open=max(evening, morning) > 0))
+        is_open = max(evening, morning) > 0
+        found.append(Day(on=day, units=sold, open=is_open, left=evening))
         evening, day = morning, day - timedelta(days=1)
     return found[::-1]
 

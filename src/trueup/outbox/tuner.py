@@ -5,23 +5,20 @@ sold fast yesterday has slowed down. Where much is left nothing is changed: a bu
 the end only, and each change is a call to a vendor.
 """
 
-import asyncio
 import math
 from collections import defaultdict
-from collections.abc import Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 import psycopg
-import structlog
 from psycopg.types.json import Jsonb
 
-from trueup.db.pool import WORKER_ROLE, connect, translate_errors
+from trueup.db.aside import Aside
+from trueup.db.pool import WORKER_ROLE
 from trueup.db.queries import load_queries
 from trueup.db.rows import fetch_rows
-from trueup.errors import DatabaseUnavailable
 from trueup.kernel.clock import Clock, SystemClock
 from trueup.kernel.limits import UNITS_MAX
 from trueup.ledger.kits import NO_KITS
@@ -32,7 +29,6 @@ from trueup.outbox.listed import Listed, part_of, read_listed, sold_from
 from trueup.outbox.reach import Reach, read_reach
 from trueup.outbox.spread import dispersion_of
 
-_log = structlog.get_logger("trueup.outbox")
 _queries = load_queries("trueup.outbox")
 
 Conn = psycopg.AsyncConnection[Any]
@@ -53,8 +49,6 @@ PLENTY: Final = 20
 
 _SHARE_STEP: Final = 0.1
 _LEFT_SHARE: Final = 0.1
-_RECONNECT_S = 2.0
-_END_S = 5.0
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,49 +66,19 @@ class Tuner:
     """Sets buffers and parts.
 
     Args:
-        conninfo: of the database.
         clock: by which rates decay.
     """
 
-    def __init__(self, conninfo: str, *, clock: Clock | None = None) -> None:
-        self._conninfo = conninfo
+    def __init__(self, *, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
         self._moved_after = 0
         self._swept_to: tuple[str, int, str] = ("", 0, "")
         self._spread_at: dict[str, datetime] = {}
         self._kits = NO_KITS
 
-    async def beside(self, work: Coroutine[Any, Any, None]) -> None:
-        """Tune while something else is done, over a session of its own, and end with it."""
-        stop = asyncio.Event()
-        tuning = asyncio.create_task(self.run(stop))
-        try:
-            await work
-        finally:
-            # Told to stop and not cancelled: a session that is half open would be left behind.
-            stop.set()
-            await asyncio.wait([tuning], timeout=_END_S)
-            tuning.cancel()
-            await asyncio.gather(tuning, return_exceptions=True)
-
-    async def run(self, stop: asyncio.Event) -> None:
-        """Work until told to stop; a database that is away is waited for."""
-        while not stop.is_set():
-            try:
-                with translate_errors():
-                    async with await connect(
-                        self._conninfo, application_name="trueup-tuner", role=WORKER_ROLE
-                    ) as conn:
-                        while not stop.is_set():
-                            await self.step(conn)
-                            with suppress(TimeoutError):
-                                await asyncio.wait_for(stop.wait(), INTERVAL_S)
-            except DatabaseUnavailable as error:
-                _log.warning("database_away", reason=error.message)
-            except Exception:  # noqa: BLE001 - what is held back stays as it is until it works
-                _log.exception("tuning_failed")
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), _RECONNECT_S)
+    def aside(self) -> Aside:
+        """Return it as work beside other work."""
+        return Aside(name="trueup-tuner", step=self.step, pause_s=INTERVAL_S, role=WORKER_ROLE)
 
     async def step(self, conn: Conn) -> int:
         """Look at what moved and at the next of the others; returns how many listings changed."""

@@ -1,15 +1,12 @@
 """The watch: every night all checks of the books, beside the scheduler's own work."""
 
-import asyncio
-from collections.abc import Coroutine
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import psycopg
 import structlog
 
-from trueup.db.pool import connect, translate_errors
+from trueup.db.aside import Aside
 from trueup.errors import DatabaseUnavailable
 from trueup.hub import Hub
 from trueup.intake.duties import HUB, find_duty, write_duty
@@ -28,7 +25,6 @@ HOUR: Final = 4
 
 RETRY_S: Final = 1800.0
 _TICK_S: Final = 5.0
-_END_S: Final = 10.0
 
 
 async def watch_books(conn: psycopg.AsyncConnection[Any], hub: Hub, now: datetime) -> Noted:
@@ -44,45 +40,20 @@ async def watch_books(conn: psycopg.AsyncConnection[Any], hub: Hub, now: datetim
 
 
 class Watch:
-    """Runs the checks when they are due, over a session of its own: they may take minutes.
+    """Runs the checks when they are due; they may take minutes.
 
     Args:
-        conninfo: of the database.
         hub: with the connections as whoever leads knows them.
         clock: says what is due.
     """
 
-    def __init__(self, conninfo: str, hub: Hub, *, clock: Clock | None = None) -> None:
-        self._conninfo = conninfo
+    def __init__(self, hub: Hub, *, clock: Clock | None = None) -> None:
         self._hub = hub
         self._clock = clock or SystemClock()
 
-    async def beside(self, work: Coroutine[Any, Any, None]) -> None:
-        """Watch while something else is done, and end with it."""
-        stop = asyncio.Event()
-        watching = asyncio.create_task(self.run(stop))
-        try:
-            await work
-        finally:
-            stop.set()
-            await asyncio.wait([watching], timeout=_END_S)
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
-
-    async def run(self, stop: asyncio.Event) -> None:
-        """Work until told to stop; a database that is away is waited for."""
-        while not stop.is_set():
-            try:
-                with translate_errors():
-                    async with await connect(
-                        self._conninfo, application_name="trueup-watch"
-                    ) as conn:
-                        while not stop.is_set():
-                            await self.step(conn)
-                            await _pause(stop)
-            except DatabaseUnavailable as error:
-                _log.warning("database_away", reason=error.message)
-            await _pause(stop)
+    def aside(self) -> Aside:
+        """Return it as work beside other work."""
+        return Aside(name="trueup-watch", step=self.step, pause_s=_TICK_S)
 
     async def step(self, conn: psycopg.AsyncConnection[Any]) -> bool:
         """Run the checks if they are due; whether they were. What fails is tried again later."""
@@ -114,8 +85,3 @@ class Watch:
 def _next_night(now: datetime) -> datetime:
     tonight = now.replace(hour=HOUR, minute=0, second=0, microsecond=0)
     return tonight if tonight > now else tonight + timedelta(days=1)
-
-
-async def _pause(stop: asyncio.Event) -> None:
-    with suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), _TICK_S)

@@ -132,3 +132,15 @@ JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
 WHERE r.kind = 'supplier_item' AND NOT r.deleted AND v.body ->> 'sku' = ANY(%(skus)s::text[])
   AND v.body ->> 'lead_days' IS NOT NULL
 GROUP BY v.body ->> 'sku';
+
+-- name: supplier_items_of
+-- What suppliers ask for some SKUs, as their price lists say.
+-- Parameters: skus: or null for all.
+-- Rows: many: connection_id, body.
+-- Index: record_recent, version primary key.
+SELECT r.connection_id, v.body::text AS body
+FROM records.record r
+JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
+WHERE r.kind = 'supplier_item' AND NOT r.deleted AND v.body ->> 'sku' IS NOT NULL
+  AND (%(skus)s::text[] IS NULL OR v.body ->> 'sku' = ANY(%(skus)s::text[]))
+ORDER BY r.connection_id, r.ref;

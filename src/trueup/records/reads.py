@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import psycopg
 
 from trueup.canon.link import SPACES_OF_PEOPLE, LinkSpace
+from trueup.canon.purchase import SupplierItem
 from trueup.canon.record import Record, decode
 from trueup.canon.reservation import Reservation
 from trueup.db.queries import load_queries
@@ -252,6 +253,16 @@ async def lead_days_of(conn: psycopg.AsyncConnection[Any], skus: Sequence[str]) 
     """Return how many days more of some SKUs takes to come, where a supplier says."""
     rows = await fetch_rows(conn, _queries.lead_days_of, skus=list(skus))
     return {row["sku"]: row["lead_days"] for row in rows}
+
+
+async def supplier_items_of(
+    conn: psycopg.AsyncConnection[Any], skus: Sequence[str] | None
+) -> list[tuple[int, SupplierItem]]:
+    """Return what suppliers ask for some SKUs, or for all, with whose word it is."""
+    given = None if skus is None else list(skus)
+    rows = await fetch_rows(conn, _queries.supplier_items_of, skus=given)
+    found = [(row["connection_id"], decode(SupplierItem.kind, row["body"])) for row in rows]
+    return [(number, item) for number, item in found if isinstance(item, SupplierItem)]
 
 
 async def records_after(

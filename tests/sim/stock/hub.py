@@ -80,7 +80,7 @@ class WorldHub:
         self.numbers: dict[str, int] = {}
         self.applier = Applier(conn, self.hub)
         self.room = Reservations(self.hub, clock=self.clock)
-        self._tuner = Tuner("", clock=self.clock)
+        self._tuner = Tuner(clock=self.clock)
         self._known: list[Connection] = []
 
     async def connect(self, name: str, connector: str, settings: dict[str, str]) -> Account:

@@ -1,0 +1,330 @@
+"""`trueup decisions`: what the hub proposes and why, who agrees, and how far each rule may go."""
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from trueup.cli.options import ConfigOption, CountOption, JsonOption, SaidByOption
+from trueup.cli.session import DONE, FOUND_PROBLEMS, out, print_json, run
+from trueup.decisions.carry import approve as approve_decision
+from trueup.decisions.carry import left_to_a_person
+from trueup.decisions.carry import reject as reject_decision
+from trueup.decisions.explain import explain as tell
+from trueup.decisions.leave import (
+    give_leave,
+    keep_replay,
+    list_replays,
+    read_leaves,
+    resume_all,
+    stop_all,
+)
+from trueup.decisions.model import Mode, State, action_to_json
+from trueup.decisions.propose import look
+from trueup.decisions.reads import find_decision, list_decisions
+from trueup.decisions.rule import Look, Replay, Rule, Settings
+from trueup.decisions.rules import find_rules
+from trueup.decisions.settings import read_settings
+from trueup.decisions.tend import Decider, Turn
+from trueup.errors import ConfigError
+from trueup.kernel.clock import SystemClock
+from trueup.session import Session
+
+decisions = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    help="What the hub proposes to do, why, and what came of it.",
+)
+
+_NumberArgument = Annotated[int, typer.Argument(help="Its number: trueup decisions list.")]
+_RuleArgument = Annotated[str, typer.Argument(help="Its name: trueup decisions rules.")]
+_WhyOption = Annotated[str, typer.Option("--why", help="Why; it is kept.")]
+
+
+@decisions.command("list")
+def list_(
+    state: Annotated[
+        State | None, typer.Option("--state", help="Only in this state.", show_default=False)
+    ] = None,
+    rule: Annotated[
+        str | None, typer.Option("--rule", help="Only this rule's.", show_default=False)
+    ] = None,
+    count: CountOption = 100,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """List decisions, the newest first."""
+
+    async def work(session: Session) -> list[dict[str, Any]]:
+        async with session.connection() as conn:
+            return await list_decisions(conn, state=state, rule=rule, count=count)
+
+    rows = run(work, config_path=config, as_json=as_json)
+    if as_json:
+        print_json({"decisions": rows})
+        return
+    if not rows:
+        out.print("None. What the rules would propose now: trueup decisions propose --dry-run.")
+        return
+    table = Table("number", "rule", "about", "state", "what", "proposed")
+    for row in rows:
+        what = "\n".join(action["what"] for action in row["actions"])
+        at = row["proposed_at"].isoformat(timespec="minutes")
+        cells = (row["rule"], row["subject"], row["state"], escape(what), at)
+        table.add_row(str(row["decision_id"]), *cells)
+    out.print(table)
+
+
+@decisions.command()
+def explain(
+    number: _NumberArgument, as_json: JsonOption = False, config: ConfigOption = None
+) -> None:
+    """Say what was known, why it was chosen, what is expected, and what came of it."""
+
+    async def work(session: Session) -> dict[str, Any]:
+        settings = read_settings(find_rules(), session.hub.rule_tables)
+        async with session.connection() as conn:
+            row, steps = await find_decision(conn, number)
+            waits = await left_to_a_person(conn, row, settings, SystemClock().now())
+        return {**row, "steps": steps, "sentence": tell(row, steps, waits=waits)}
+
+    row = run(work, config_path=config, as_json=as_json)
+    if as_json:
+        print_json({**row, "digest": row["digest"].hex()})
+        return
+    out.print(escape(row["sentence"]))
+    for ref in row["evidence"]:
+        out.print(f"  evidence: {escape(ref)}")
+
+
+@decisions.command()
+def approve(
+    number: _NumberArgument,
+    why: _WhyOption = "",
+    by: SaidByOption = "cli",
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Agree to a proposal; it is ordered within a minute, if its facts still ask for it."""
+
+    async def work(session: Session) -> None:
+        async with session.connection() as conn:
+            await approve_decision(conn, number, by=by, why=why, now=SystemClock().now())
+
+    run(work, config_path=config, as_json=as_json)
+    _tell_state(number, State.APPROVED, as_json=as_json)
+
+
+@decisions.command()
+def reject(
+    number: _NumberArgument,
+    why: _WhyOption = "",
+    by: SaidByOption = "cli",
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Turn a proposal down; the same is not proposed again."""
+
+    async def work(session: Session) -> None:
+        async with session.connection() as conn:
+            await reject_decision(conn, number, by=by, why=why, now=SystemClock().now())
+
+    run(work, config_path=config, as_json=as_json)
+    _tell_state(number, State.REJECTED, as_json=as_json)
+
+
+@decisions.command()
+def propose(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show it; nothing is kept or sent.")
+    ] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Take a turn now, as it is done every minute: look, order what was agreed to, follow."""
+    if dry_run:
+        _show_proposals(as_json=as_json, config=config)
+        return
+
+    async def work(session: Session) -> Turn:
+        async with session.connection() as conn:
+            return await Decider(session.hub).step(conn)
+
+    turn = run(work, config_path=config, as_json=as_json)
+    if as_json:
+        print_json(turn)
+        return
+    for name, numbers in turn.proposed.items():
+        out.print(f"{name}: {len(numbers)} new.")
+    for number, state in turn.moved.items():
+        out.print(f"{number} is {state}.")
+
+
+@decisions.command()
+def rules(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """List the rules, how far each may go, and what each would have done in the past."""
+
+    async def work(session: Session) -> list[dict[str, Any]]:
+        known = find_rules()
+        settings = read_settings(known, session.hub.rule_tables)
+        async with session.connection() as conn:
+            leaves = await read_leaves(conn, known, settings)
+            replays = await list_replays(conn)
+        return [
+            {
+                "rule": name,
+                "title": rule.title,
+                "mode": leaves.mode_of(name),
+                "outdated": name in leaves.outdated,
+                "stopped": leaves.stopped,
+                "replay": replays[name]["figures"] if name in replays else None,
+            }
+            for name, rule in known.items()
+        ]
+
+    rows = run(work, config_path=config, as_json=as_json)
+    if as_json:
+        print_json({"rules": rows})
+        return
+    table = Table("rule", "mode", "what it does", "in the past")
+    for row in rows:
+        past = row["replay"]["sentence"] if row["replay"] else "not played yet"
+        again = ", until it is played as it is now" if row["outdated"] else ""
+        mode = "stopped" if row["stopped"] else row["mode"] + again
+        table.add_row(row["rule"], mode, row["title"], past)
+    out.print(table)
+
+
+@decisions.command()
+def replay(
+    rule: _RuleArgument,
+    days: Annotated[int, typer.Option("--days", min=1, max=180, help="How far back.")] = 90,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Play a rule on your own past; it may ask or act only after that."""
+
+    async def work(session: Session) -> Replay:
+        chosen, settings = _find(session, rule)
+        if chosen.play is None:
+            raise ConfigError(f"The rule {rule} can not be played on the past.")
+        now = SystemClock().now()
+        until = now.date() - timedelta(days=1)
+        async with session.connection() as conn:
+            around = Look(conn=conn, hub=session.hub, now=now)
+            found = await chosen.play(around, settings, until - timedelta(days=days - 1), until)
+            await keep_replay(conn, chosen, settings, found, now)
+        return found
+
+    found = run(work, config_path=config, as_json=as_json)
+    if as_json:
+        print_json(found)
+    else:
+        out.print(found.sentence)
+
+
+@decisions.command()
+def mode(
+    rule: _RuleArgument,
+    mode: Annotated[Mode, typer.Argument(help="How far it may go.")],
+    why: _WhyOption = "",
+    by: SaidByOption = "cli",
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Say how far a rule may go: off, shadow (nothing is sent), ask (a person agrees), auto."""
+
+    async def work(session: Session) -> None:
+        chosen, settings = _find(session, rule)
+        now = SystemClock().now()
+        async with session.connection() as conn:
+            await give_leave(conn, chosen, settings, mode, by=by, why=why, now=now)
+
+    run(work, config_path=config, as_json=as_json)
+    if as_json:
+        print_json({"rule": rule, "mode": mode})
+    else:
+        out.print(f"{rule} may go as far as: {mode}.")
+
+
+@decisions.command()
+def stop(
+    why: _WhyOption = "",
+    by: SaidByOption = "cli",
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Stop all rules: nothing is proposed, agreed to or ordered until they may go on."""
+
+    async def work(session: Session) -> None:
+        async with session.connection() as conn:
+            await stop_all(conn, by=by, why=why, now=SystemClock().now())
+
+    run(work, config_path=config, as_json=as_json)
+    _tell_stopped(stopped=True, as_json=as_json)
+
+
+@decisions.command()
+def resume(
+    why: _WhyOption = "",
+    by: SaidByOption = "cli",
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Let the rules go on, each as far as it might before."""
+
+    async def work(session: Session) -> None:
+        async with session.connection() as conn:
+            await resume_all(conn, by=by, why=why, now=SystemClock().now())
+
+    run(work, config_path=config, as_json=as_json)
+    _tell_stopped(stopped=False, as_json=as_json)
+
+
+def _show_proposals(*, as_json: bool, config: Any) -> None:  # noqa: ANN401 - typer's own option
+    async def work(session: Session) -> list[dict[str, Any]]:
+        settings = read_settings(find_rules(), session.hub.rule_tables)
+        found = []
+        async with session.connection() as conn:
+            for name, rule in find_rules().items():
+                now = SystemClock().now()
+                for facts, proposal in await look(conn, session.hub, rule, settings[name], now):
+                    actions = [action_to_json(each) for each in proposal.actions]
+                    shown = {"rule": name, "subject": facts.subject, "reason": proposal.reason}
+                    found.append({**shown, "actions": actions})
+        return found
+
+    rows = run(work, config_path=config, as_json=as_json)
+    if as_json:
+        print_json({"proposals": rows})
+        return
+    for row in rows:
+        what = " and ".join(action["what"] for action in row["actions"])
+        out.print(escape(f"{row['rule']}, {row['subject']}: {row['reason']} It would {what}."))
+    if not rows:
+        out.print("Nothing is to be done.")
+    raise typer.Exit(FOUND_PROBLEMS if rows else DONE)
+
+
+def _find(session: Session, name: str) -> tuple[Rule, Settings]:
+    known = find_rules()
+    if name not in known:
+        raise ConfigError(f"There is no rule {name!r}; there are: {', '.join(known)}.")
+    return known[name], read_settings(known, session.hub.rule_tables)[name]
+
+
+def _tell_state(number: int, state: State, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"decision_id": number, "state": state})
+    else:
+        out.print(f"{number} is {state}.")
+
+
+def _tell_stopped(*, stopped: bool, as_json: bool) -> None:
+    if as_json:
+        print_json({"stopped": stopped})
+    else:
+        out.print("All rules are stopped." if stopped else "The rules go on.")

@@ -1,0 +1,230 @@
+"""Agree to what was proposed, and have it carried out: each decision once, if it still holds."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, time
+from typing import Any
+
+import msgspec
+import psycopg
+
+from trueup.canon.command import decode_content
+from trueup.db.queries import load_queries
+from trueup.db.rows import Row, fetch_rows
+from trueup.decisions.guards import Spent, why_not
+from trueup.decisions.leave import Leaves
+from trueup.decisions.model import Mode, State
+from trueup.decisions.propose import look, move, note_steps
+from trueup.decisions.rule import Rule, Settings
+from trueup.errors import ConfigError
+from trueup.hub import Hub
+from trueup.kernel.money import Money
+from trueup.outbox.command import find_commands
+from trueup.outbox.enqueue import want_commands
+from trueup.outbox.model import CommandState, WantedCommand
+
+_queries = load_queries("trueup.decisions")
+
+Conn = psycopg.AsyncConnection[Any]
+
+POLICY = "policy"
+"""Who decided where a rule took it by itself."""
+
+COUNT_MAX = 200
+_ENDED_WELL = frozenset({CommandState.DONE.value})
+_ENDED_BADLY = frozenset({CommandState.REFUSED.value, CommandState.DEAD.value})
+
+
+async def approve(conn: Conn, decision_id: int, *, by: str, why: str, now: datetime) -> None:
+    """Agree to a proposal.
+
+    Raises:
+        ConfigError: there is none of that number that waits for an answer; says what became of it.
+    """
+    await _answer(conn, decision_id, State.APPROVED, by=by, why=why, now=now)
+
+
+async def reject(conn: Conn, decision_id: int, *, by: str, why: str, now: datetime) -> None:
+    """Turn a proposal down; the same is not proposed again.
+
+    Raises:
+        ConfigError: as `approve`.
+    """
+    await _answer(conn, decision_id, State.REJECTED, by=by, why=why, now=now)
+
+
+async def approve_by_policy(
+    conn: Conn, settings: Mapping[str, Settings], leaves: Leaves, now: datetime
+) -> list[int]:
+    """Agree to what rules may take by themselves; what is left to a person says why.
+
+    Returns:
+        The decisions that were agreed to.
+    """
+    taken = []
+    async with conn.transaction():
+        spent = await _spent_today(conn, now)
+        rows = await fetch_rows(
+            conn,
+            _queries.open_decisions,
+            states=[State.PROPOSED.value],
+            rule=None,
+            count=COUNT_MAX,
+        )
+        for row in rows:
+            if row["mode"] != Mode.AUTO.value or leaves.mode_of(row["rule"]) is not Mode.AUTO:
+                continue
+            amounts = amounts_of(row)
+            if why_not(settings[row["rule"]], spent[row["rule"]], amounts) is not None:
+                continue
+            number = row["decision_id"]
+            spent[row["rule"]].take(amounts)
+            await move(conn, number, (State.PROPOSED,), State.APPROVED, now=now, by=POLICY)
+            await note_steps(conn, [(number, "approved", POLICY, "within its limits")], now)
+            taken.append(number)
+    return taken
+
+
+async def left_to_a_person(
+    conn: Conn, row: Row, settings: Mapping[str, Settings], now: datetime
+) -> str | None:
+    """Return why a proposal of a rule that may act by itself waits for a person."""
+    if row["mode"] != Mode.AUTO.value or row["state"] != State.PROPOSED.value:
+        return None
+    spent = await _spent_today(conn, now)
+    return why_not(settings[row["rule"]], spent[row["rule"]], amounts_of(row))
+
+
+async def carry_out(
+    conn: Conn,
+    hub: Hub,
+    rules: Mapping[str, Rule],
+    settings: Mapping[str, Settings],
+    leaves: Leaves,
+    now: datetime,
+) -> dict[int, State]:
+    """Order what was agreed to, each in a transaction of its own, if its facts still ask for it.
+
+    A decision that is ordered is a command under a name of its own, so that a crash between the
+    two orders it once.
+    """
+    found: dict[int, State] = {}
+    if leaves.stopped:
+        return found
+    rows = await _approved(conn)
+    for row in rows:
+        rule = rules.get(row["rule"])
+        if rule is None:
+            continue
+        standing = await look(conn, hub, rule, settings[rule.name], now, row["subject"])
+        holds = any(facts.episode == row["episode"] for facts, _ in standing)
+        state = await _order(conn, hub, row, now) if holds else await _withdraw(conn, row, now)
+        if state is not None:
+            found[row["decision_id"]] = state
+    return found
+
+
+async def follow(conn: Conn, now: datetime) -> dict[int, State]:
+    """Write down what came of what was ordered."""
+    found: dict[int, State] = {}
+    async with conn.transaction():
+        rows = await fetch_rows(
+            conn, _queries.open_decisions, states=[State.ORDERED.value], rule=None, count=COUNT_MAX
+        )
+        refs = {row["decision_id"]: refs_of(row) for row in rows}
+        known = await find_commands(conn, [ref for each in refs.values() for ref in each])
+        for number, names in refs.items():
+            states = {known[name]["state"] for name in names if name in known}
+            ended = _ended(states)
+            if ended is None:
+                continue
+            codes = sorted(
+                {str(known[n]["code"]) for n in names if n in known and known[n]["code"]}
+            )
+            await move(conn, number, (State.ORDERED,), ended, now=now)
+            await note_steps(conn, [(number, ended.value, "outbox", ", ".join(codes))], now)
+            found[number] = ended
+    return found
+
+
+def refs_of(row: Row) -> list[str]:
+    """Return the names of a decision's commands."""
+    return [f"decision/{row['decision_id']}/{n}" for n in range(len(row["actions"]))]
+
+
+def amounts_of(row: Row) -> list[Money]:
+    """Return the money that a decision's actions move or commit."""
+    return [
+        msgspec.convert(each["amount"], Money, strict=False)
+        for each in row["actions"]
+        if each["amount"] is not None
+    ]
+
+
+def _ended(states: set[str]) -> State | None:
+    if states & _ENDED_BADLY:
+        return State.FAILED
+    return State.DONE if states and states <= _ENDED_WELL else None
+
+
+async def _answer(
+    conn: Conn, decision_id: int, state: State, *, by: str, why: str, now: datetime
+) -> None:
+    async with conn.transaction():
+        if not await move(conn, decision_id, (State.PROPOSED,), state, now=now, by=by):
+            rows = await fetch_rows(conn, _queries.find_decision, decision_id=decision_id)
+            if not rows:
+                raise ConfigError(
+                    f"There is no decision {decision_id}; trueup decisions list tells which are."
+                )
+            raise ConfigError(
+                f"Decision {decision_id} is {rows[0]['state']}; only one that is proposed waits "
+                "for an answer.",
+                state=rows[0]["state"],
+            )
+        await note_steps(conn, [(decision_id, state.value, by, why)], now)
+
+
+async def _spent_today(conn: Conn, now: datetime) -> Mapping[str, Spent]:
+    midnight = datetime.combine(now.astimezone(UTC).date(), time(), UTC)
+    spent: dict[str, Spent] = defaultdict(Spent)
+    for row in await fetch_rows(conn, _queries.carried_out, since=midnight):
+        spent[row["rule"]].take(amounts_of(row))
+    return spent
+
+
+async def _approved(conn: Conn) -> Sequence[Row]:
+    return await fetch_rows(
+        conn, _queries.open_decisions, states=[State.APPROVED.value], rule=None, count=COUNT_MAX
+    )
+
+
+async def _withdraw(conn: Conn, row: Row, now: datetime) -> State | None:
+    number = row["decision_id"]
+    async with conn.transaction():
+        if not await move(conn, number, (State.APPROVED,), State.WITHDRAWN, now=now):
+            return None
+        why = "the facts no longer asked for it when it was to be ordered"
+        await note_steps(conn, [(number, "withdrawn", row["rule"], why)], now)
+    return State.WITHDRAWN
+
+
+async def _order(conn: Conn, hub: Hub, row: Row, now: datetime) -> State | None:
+    number = row["decision_id"]
+    async with conn.transaction():
+        if not await move(conn, number, (State.APPROVED,), State.ORDERED, now=now):
+            return None
+        wanted = [
+            WantedCommand(
+                connection_id=action["connection_id"],
+                kind=action["kind"],
+                key=action["key"],
+                ref=ref,
+                content=decode_content(action["kind"], msgspec.json.encode(action["content"])),
+                wanted_at=now,
+            )
+            for ref, action in zip(refs_of(row), row["actions"], strict=True)
+        ]
+        await want_commands(conn, hub.vault, wanted)
+        await note_steps(conn, [(number, "ordered", row["rule"], "")], now)
+    return State.ORDERED

@@ -1,0 +1,59 @@
+"""A decision told as a person would tell it, with what it was read from. Pure."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from trueup.db.rows import Row
+from trueup.decisions.model import State
+
+_MEASURES: Mapping[str, str] = {
+    "chance_sold_out": "the chance that it is sold out",
+}
+_ENDS: Mapping[str, str] = {
+    State.SHADOW: "It is a shadow: it was written down, and nothing is sent.",
+    State.PROPOSED: "It waits for an answer.",
+    State.APPROVED: "It is about to be ordered.",
+    State.ORDERED: "It was ordered, and the vendor has not answered for it yet.",
+    State.DONE: "It was done.",
+    State.FAILED: "The vendor did not do it.",
+}
+
+
+def explain(row: Row, steps: Sequence[Row], *, waits: str | None = None) -> str:
+    """Return a decision in sentences.
+
+    Args:
+        row: of the decision.
+        steps: what happened to it, in order.
+        waits: why it was left to a person, where its rule may act by itself.
+    """
+    actions = " and ".join(action["what"] for action in row["actions"])
+    parts = [row["reason"], f"So the rule {row['rule']} would {actions}."]
+    if row["effect"] is not None:
+        parts.append(_effect(row["effect"]))
+    parts += [f"It did not choose to {a['what']}: {a['why_not']}." for a in row["alternatives"]]
+    parts += [_step(step) for step in steps if step["did"] != "proposed"]
+    if waits is not None:
+        parts.append(f"It was left to a person: {waits}.")
+    if row["state"] in _ENDS:
+        parts.append(_ENDS[row["state"]])
+    return " ".join(parts)
+
+
+def _effect(effect: Mapping[str, Any]) -> str:
+    measure = _MEASURES.get(effect["measure"], effect["measure"])
+    day = datetime.fromisoformat(effect["measured_at"]).date()
+    without, within = (_percent(effect[name]) for name in ("without", "within"))
+    return f"By {day} {measure} is {without} without it and {within} with it."
+
+
+def _percent(share: str) -> str:
+    return f"{(Decimal(share) * 100).normalize():f} %"
+
+
+def _step(step: Row) -> str:
+    at = step["at"].isoformat(timespec="minutes")
+    why = f": {step['why']}" if step["why"] else ""
+    return f"{at} {step['did']} by {step['done_by']}{why}."

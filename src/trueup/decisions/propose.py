@@ -1,0 +1,190 @@
+"""Let rules look, and keep what they propose. One snapshot a rule; nothing is sent."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import psycopg
+
+from trueup.db.queries import load_queries
+from trueup.db.rows import fetch_rows
+from trueup.decisions.leave import Leaves
+from trueup.decisions.model import (
+    Facts,
+    Mode,
+    Proposal,
+    State,
+    action_to_json,
+    digest_of,
+    to_json,
+)
+from trueup.decisions.rule import Look, Rule, Settings
+from trueup.errors import invariant
+from trueup.hub import Hub
+
+_queries = load_queries("trueup.decisions")
+
+Conn = psycopg.AsyncConnection[Any]
+
+
+class Proposed(NamedTuple):
+    """What a rule says about one subject, and on what facts."""
+
+    facts: Facts[Any]
+    proposal: Proposal
+
+
+async def look(
+    conn: Conn, hub: Hub, rule: Rule, settings: Settings, now: datetime, subject: str | None = None
+) -> list[Proposed]:
+    """Return what a rule proposes, of one subject or of all; nothing is kept.
+
+    Args:
+        conn: in autocommit.
+        hub: with the connections as they are now.
+        rule: which.
+        settings: of it.
+        now: of the look.
+        subject: only this one; None: all.
+    """
+    async with conn.transaction():
+        await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        facts = await rule.read(Look(conn=conn, hub=hub, now=now), settings, subject)
+    return [
+        Proposed(each, proposal)
+        for each in facts
+        if (proposal := _checked(rule, rule.propose(each, settings))) is not None
+    ]
+
+
+async def note_proposals(
+    conn: Conn,
+    rule: Rule,
+    settings: Settings,
+    mode: Mode,
+    found: Sequence[Proposed],
+    now: datetime,
+) -> list[int]:
+    """Keep proposals, and take back open ones that the rule would not make any more.
+
+    Returns:
+        The numbers of the new decisions.
+    """
+    state = State.SHADOW if mode is Mode.SHADOW else State.PROPOSED
+    async with conn.transaction():
+        new = await fetch_rows(
+            conn,
+            _queries.note_decisions,
+            now=now,
+            **_columns(rule, settings, mode, state, found, now),
+        )
+        numbers = [row["decision_id"] for row in new]
+        await note_steps(conn, [(number, "proposed", rule.name, "") for number in numbers], now)
+        await _take_back(conn, rule, {(f.subject, f.episode) for f, _ in found}, now)
+    return numbers
+
+
+async def note_steps(conn: Conn, steps: Sequence[tuple[int, str, str, str]], now: datetime) -> None:
+    """Keep what happened: (decision, what, by whom, why); in the caller's transaction."""
+    if steps:
+        numbers, dids, bys, whys = zip(*steps, strict=True)
+        await conn.execute(
+            _queries.note_steps,
+            {
+                "decision_ids": list(numbers),
+                "dids": list(dids),
+                "bys": list(bys),
+                "whys": list(whys),
+                "now": now,
+            },
+        )
+
+
+async def propose_all(
+    conn: Conn,
+    hub: Hub,
+    rules: Mapping[str, Rule],
+    settings: Mapping[str, Settings],
+    leaves: Leaves,
+    now: datetime,
+) -> dict[str, list[int]]:
+    """Let every rule look that may; returns the new decisions by rule."""
+    found: dict[str, list[int]] = {}
+    for name, rule in rules.items():
+        mode = leaves.mode_of(name)
+        if mode is Mode.OFF:
+            continue
+        proposed = await look(conn, hub, rule, settings[name], now)
+        found[name] = await note_proposals(conn, rule, settings[name], mode, proposed, now)
+    return found
+
+
+async def _take_back(conn: Conn, rule: Rule, standing: set[tuple[str, str]], now: datetime) -> None:
+    rows = await fetch_rows(
+        conn, _queries.open_decisions, states=[State.PROPOSED.value], rule=rule.name, count=10_000
+    )
+    for row in rows:
+        lapsed = row["lapses_at"] <= now
+        if lapsed or (row["subject"], row["episode"]) not in standing:
+            state = State.LAPSED if lapsed else State.WITHDRAWN
+            why = "nobody answered in time" if lapsed else "the facts no longer ask for it"
+            await move(conn, row["decision_id"], (State.PROPOSED,), state, now=now)
+            await note_steps(conn, [(row["decision_id"], state.value, rule.name, why)], now)
+
+
+async def move(
+    conn: Conn,
+    decision_id: int,
+    from_states: Sequence[State],
+    state: State,
+    *,
+    now: datetime,
+    by: str | None = None,
+) -> bool:
+    """Move a decision to another state; False where it is in none of `from_states` any more."""
+    rows = await fetch_rows(
+        conn,
+        _queries.move_decision,
+        decision_id=decision_id,
+        from_states=[each.value for each in from_states],
+        state=state.value,
+        by=by,
+        now=now,
+    )
+    return bool(rows)
+
+
+def _checked(rule: Rule, proposal: Proposal | None) -> Proposal | None:
+    """Refuse a rule that asks for what it may not; that is a bug of the rule."""
+    for action in proposal.actions if proposal is not None else ():
+        kind = action.content.command
+        invariant(kind in rule.kinds, f"the rule {rule.name} may not ask for {kind}")
+    return proposal
+
+
+def _columns(
+    rule: Rule,
+    settings: Settings,
+    mode: Mode,
+    state: State,
+    found: Sequence[Proposed],
+    now: datetime,
+) -> dict[str, list[Any]]:
+    count = len(found)
+    proposals = [proposal for _, proposal in found]
+    return {
+        "rules": [rule.name] * count,
+        "versions": [rule.version] * count,
+        "modes": [mode.value] * count,
+        "subjects": [facts.subject for facts, _ in found],
+        "episodes": [facts.episode for facts, _ in found],
+        "facts": [to_json(facts.values) for facts, _ in found],
+        "digests": [digest_of(rule.name, rule.version, settings, facts) for facts, _ in found],
+        "evidences": [to_json(facts.evidence) for facts, _ in found],
+        "reasons": [each.reason for each in proposals],
+        "actions": [to_json([action_to_json(a) for a in each.actions]) for each in proposals],
+        "effects": [to_json(each.effect) if each.effect else None for each in proposals],
+        "alternatives": [to_json(each.alternatives) for each in proposals],
+        "states": [state.value] * count,
+        "lapses_ats": [now + settings.lapse] * count,
+    }

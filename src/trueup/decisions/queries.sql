@@ -1,0 +1,124 @@
+-- name: note_decisions
+-- Keeps proposals; of one episode of a subject there is one decision, the first.
+-- Parameters: arrays of equal length: rules, versions, modes, subjects, episodes, facts, digests,
+-- evidences (JSON lists), reasons, actions, effects (null: none), alternatives, states, lapses_ats;
+-- now: instant.
+-- Rows: many: decision_id, rule, state, of those that are new.
+-- Index: decision (rule, subject, episode).
+INSERT INTO decisions.decision (rule, version, mode, subject, episode, facts, digest, evidence,
+  reason, actions, effect, alternatives, state, proposed_at, lapses_at)
+SELECT p.rule, p.version, p.mode, p.subject, p.episode, p.facts, p.digest,
+  ARRAY(SELECT jsonb_array_elements_text(p.evidence)), p.reason, p.actions, p.effect,
+  p.alternatives, p.state, %(now)s, p.lapses_at
+FROM unnest(%(rules)s::text[], %(versions)s::int[], %(modes)s::text[], %(subjects)s::text[],
+  %(episodes)s::text[], %(facts)s::jsonb[], %(digests)s::bytea[], %(evidences)s::jsonb[],
+  %(reasons)s::text[], %(actions)s::jsonb[], %(effects)s::jsonb[], %(alternatives)s::jsonb[],
+  %(states)s::text[], %(lapses_ats)s::timestamptz[])
+  AS p (rule, version, mode, subject, episode, facts, digest, evidence, reason, actions, effect,
+    alternatives, state, lapses_at)
+ON CONFLICT (rule, subject, episode) DO NOTHING
+RETURNING decision_id, rule, state;
+
+-- name: note_steps
+-- Keeps what happened to decisions.
+-- Parameters: arrays of equal length: decision_ids, dids, bys, whys; now: instant.
+-- Rows: none.
+-- Index: step primary key.
+INSERT INTO decisions.step (decision_id, at, did, done_by, why)
+SELECT decision_id, %(now)s, did, done_by, why
+FROM unnest(%(decision_ids)s::bigint[], %(dids)s::text[], %(bys)s::text[], %(whys)s::text[])
+  AS s (decision_id, did, done_by, why);
+
+-- name: move_decision
+-- Moves a decision from one of some states to another.
+-- Parameters: decision_id; from_states; state; by: who decided, or null; now: instant.
+-- Rows: one: state; none where it is in no such state any more.
+-- Index: decision primary key.
+UPDATE decisions.decision d
+SET state = %(state)s,
+  decided_at = CASE WHEN %(by)s::text IS NULL THEN d.decided_at ELSE %(now)s END,
+  decided_by = coalesce(%(by)s::text, d.decided_by),
+  ordered_at = CASE WHEN %(state)s = 'ordered' THEN %(now)s ELSE d.ordered_at END,
+  ended_at = CASE WHEN %(state)s IN ('done', 'failed', 'rejected', 'withdrawn', 'lapsed')
+    THEN %(now)s END
+WHERE d.decision_id = %(decision_id)s AND d.state = ANY(%(from_states)s::text[])
+RETURNING d.state;
+
+-- name: open_decisions
+-- Decisions in some states, the oldest first, locked; those that another works on are left out.
+-- Parameters: states; rule: or null; count.
+-- Rows: many.
+-- Index: decision_open.
+SELECT * FROM decisions.decision
+WHERE state = ANY(%(states)s::text[]) AND (%(rule)s::text IS NULL OR rule = %(rule)s)
+ORDER BY decision_id LIMIT %(count)s
+FOR UPDATE SKIP LOCKED;
+
+-- name: carried_out
+-- What rules did without a person since an instant.
+-- Parameters: since: instant.
+-- Rows: many: rule, actions.
+-- Index: decision_of_day.
+SELECT rule, actions FROM decisions.decision
+WHERE decided_by = 'policy' AND (ordered_at >= %(since)s OR state = 'approved');
+
+-- name: find_decision
+-- One decision.
+-- Parameters: decision_id.
+-- Rows: one; none where there is no such decision.
+-- Index: decision primary key.
+SELECT * FROM decisions.decision WHERE decision_id = %(decision_id)s;
+
+-- name: steps_of
+-- What happened to a decision, in order.
+-- Parameters: decision_id.
+-- Rows: many: at, did, done_by, why.
+-- Index: step_of.
+SELECT at, did, done_by, why FROM decisions.step
+WHERE decision_id = %(decision_id)s ORDER BY step_id;
+
+-- name: list_decisions
+-- Decisions, the newest first.
+-- Parameters: state, rule: or null; before: of the last number of the page before, or null; count.
+-- Rows: many.
+-- Index: decision primary key.
+SELECT decision_id, rule, version, mode, subject, episode, state, reason, actions, effect,
+  proposed_at, lapses_at, decided_at, decided_by, ordered_at, ended_at, outcome
+FROM decisions.decision
+WHERE (%(state)s::text IS NULL OR state = %(state)s)
+  AND (%(rule)s::text IS NULL OR rule = %(rule)s)
+  AND (%(before)s::bigint IS NULL OR decision_id < %(before)s)
+ORDER BY decision_id DESC LIMIT %(count)s;
+
+-- name: give_leave
+-- Says how far a rule may go.
+-- Parameters: rule, mode, by, why; now: instant.
+-- Rows: none.
+-- Index: none.
+INSERT INTO decisions.leave (rule, mode, given_at, given_by, why)
+VALUES (%(rule)s, %(mode)s, %(now)s, %(by)s, %(why)s);
+
+-- name: newest_leaves
+-- How far each rule may go by the newest word.
+-- Parameters: none.
+-- Rows: many: rule, mode, given_at, given_by, why.
+-- Index: leave_newest.
+SELECT DISTINCT ON (rule) rule, mode, given_at, given_by, why
+FROM decisions.leave ORDER BY rule, leave_id DESC;
+
+-- name: keep_replay
+-- Keeps what a rule would have done.
+-- Parameters: rule, version, settings, since, until, figures; now: instant.
+-- Rows: none.
+-- Index: none.
+INSERT INTO decisions.replay (rule, version, settings, since, until, figures, played_at)
+VALUES (%(rule)s, %(version)s, %(settings)s::jsonb, %(since)s, %(until)s, %(figures)s::jsonb,
+  %(now)s);
+
+-- name: newest_replays
+-- The newest replay of each rule.
+-- Parameters: none.
+-- Rows: many: rule, version, settings, since, until, figures, played_at.
+-- Index: replay_newest.
+SELECT DISTINCT ON (rule) rule, version, settings, since, until, figures, played_at
+FROM decisions.replay ORDER BY rule, replay_id DESC;

@@ -1,0 +1,47 @@
+"""What others may read of decisions."""
+
+from typing import Any
+
+import psycopg
+
+from trueup.db.queries import load_queries
+from trueup.db.rows import Row, fetch_rows
+from trueup.decisions.model import State
+from trueup.errors import ConfigError
+
+_queries = load_queries("trueup.decisions")
+
+Conn = psycopg.AsyncConnection[Any]
+
+
+async def list_decisions(
+    conn: Conn,
+    *,
+    state: State | None = None,
+    rule: str | None = None,
+    before: int | None = None,
+    count: int = 100,
+) -> list[Row]:
+    """Return decisions without their facts, the newest first."""
+    return await fetch_rows(
+        conn,
+        _queries.list_decisions,
+        state=None if state is None else state.value,
+        rule=rule,
+        before=before,
+        count=count,
+    )
+
+
+async def find_decision(conn: Conn, decision_id: int) -> tuple[Row, list[Row]]:
+    """Return a decision and what happened to it, in order.
+
+    Raises:
+        ConfigError: there is none of that number.
+    """
+    rows = await fetch_rows(conn, _queries.find_decision, decision_id=decision_id)
+    if not rows:
+        raise ConfigError(
+            f"There is no decision {decision_id}; trueup decisions list tells which are."
+        )
+    return rows[0], await fetch_rows(conn, _queries.steps_of, decision_id=decision_id)

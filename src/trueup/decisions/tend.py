@@ -1,0 +1,87 @@
+"""One turn of the decision layer: look, agree where it may, order, write down what came."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+import psycopg
+
+from trueup.db.aside import Aside
+from trueup.decisions.carry import approve_by_policy, carry_out, follow
+from trueup.decisions.leave import read_leaves
+from trueup.decisions.model import State
+from trueup.decisions.propose import propose_all
+from trueup.decisions.rule import Rule, Settings
+from trueup.decisions.rules import find_rules
+from trueup.decisions.settings import read_settings
+from trueup.hub import Hub
+from trueup.kernel.clock import Clock, SystemClock
+
+INTERVAL_S: Final = 60.0
+
+
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """What one turn did.
+
+    Attributes:
+        proposed: new decisions, by rule.
+        approved: those that were agreed to without a person.
+        moved: what became of decisions that were on their way.
+    """
+
+    proposed: dict[str, list[int]]
+    approved: list[int]
+    moved: dict[int, State]
+
+
+async def take_turn(
+    conn: psycopg.AsyncConnection[Any],
+    hub: Hub,
+    rules: Mapping[str, Rule],
+    settings: Mapping[str, Settings],
+    now: datetime,
+) -> Turn:
+    """Take one turn.
+
+    Args:
+        conn: in autocommit.
+        hub: with the connections as they are now.
+        rules: by name.
+        settings: of every rule.
+        now: of the turn.
+    """
+    leaves = await read_leaves(conn, rules, settings)
+    moved = await follow(conn, now)
+    if leaves.stopped:
+        return Turn(proposed={}, approved=[], moved=moved)
+    proposed = await propose_all(conn, hub, rules, settings, leaves, now)
+    approved = await approve_by_policy(conn, settings, leaves, now)
+    moved |= await carry_out(conn, hub, rules, settings, leaves, now)
+    return Turn(proposed=proposed, approved=approved, moved=moved)
+
+
+class Decider:
+    """Takes turns, by the hub's own rules and their part of the configuration.
+
+    Args:
+        hub: with the connections as whoever leads knows them.
+        clock: says when it is.
+
+    Raises:
+        ConfigError: a rule is set to what it can not be.
+    """
+
+    def __init__(self, hub: Hub, clock: Clock | None = None) -> None:
+        self._hub = hub
+        self._clock = clock or SystemClock()
+        self._rules = find_rules()
+        self._settings = read_settings(self._rules, hub.rule_tables)
+
+    def aside(self) -> Aside:
+        """Return it as work beside other work."""
+        return Aside(name="trueup-decider", step=self.step, pause_s=INTERVAL_S)
+
+    async def step(self, conn: psycopg.AsyncConnection[Any]) -> Turn:
+        """Take one turn."""
+        return await take_turn(conn, self._hub, self._rules, self._settings, self._clock.now())

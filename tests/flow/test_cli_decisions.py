@@ -1,0 +1,76 @@
+"""`trueup decisions` as a person would use it, on books without anything to decide."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.flow.command import Commands
+
+
+@pytest.fixture
+def trueup(tmp_path: Path, database_url: str) -> Commands:
+    return Commands(tmp_path, database_url)
+
+
+def test_rules_begin_as_shadows_and_are_played_before_they_ask(trueup: Commands) -> None:
+    [rule] = (trueup.json("decisions", "rules"))["rules"]
+    assert (rule["rule"], rule["mode"], rule["replay"]) == ("reorder", "shadow", None)
+    assert "not played yet" in trueup.run("decisions", "rules")[1]
+    refused = trueup.json("decisions", "mode", "reorder", "ask", status=2)["error"]
+    assert "trueup decisions replay reorder" in refused["message"]
+    found = trueup.json("decisions", "replay", "reorder", "--days", "30")
+    assert found["figures"] == {"proposals": 0.0, "sold_out": 0.0, "said_in_time": 0.0}
+    assert "it would have spoken 0 times" in found["sentence"]
+    told = trueup.json("decisions", "mode", "reorder", "ask", "--by", "ada")
+    assert told == {"rule": "reorder", "mode": "ask"}
+    [rule] = (trueup.json("decisions", "rules"))["rules"]
+    assert (rule["mode"], rule["outdated"], rule["stopped"]) == ("ask", False, False)
+
+
+def test_a_setting_that_changed_makes_it_a_shadow_again(trueup: Commands) -> None:
+    trueup.json("decisions", "replay", "reorder")
+    trueup.json("decisions", "mode", "reorder", "auto")
+    trueup.config.write_text(
+        trueup.config.read_text() + "[decisions.reorder]\nservice_percent = 80\n"
+    )
+    [rule] = (trueup.json("decisions", "rules"))["rules"]
+    assert (rule["mode"], rule["outdated"]) == ("shadow", True)
+    assert "until it is played as it is now" in trueup.run("decisions", "rules")[1]
+
+
+def test_all_rules_are_stopped_and_go_on(trueup: Commands) -> None:
+    assert trueup.json("decisions", "stop", "--why", "stock count") == {"stopped": True}
+    [rule] = (trueup.json("decisions", "rules"))["rules"]
+    assert (rule["mode"], rule["stopped"]) == ("off", True)
+    assert (trueup.json("decisions", "propose"))["proposed"] == {}
+    assert trueup.json("decisions", "resume") == {"stopped": False}
+    turn = trueup.json("decisions", "propose")
+    assert turn == {"proposed": {"reorder": []}, "approved": [], "moved": {}}
+
+
+def test_where_there_is_nothing_it_says_what_to_do(trueup: Commands) -> None:
+    assert trueup.json("decisions", "list") == {"decisions": []}
+    assert "trueup decisions propose --dry-run" in trueup.run("decisions", "list")[1]
+    assert trueup.json("decisions", "propose", "--dry-run") == {"proposals": []}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("explain", 7), "There is no decision 7"),
+        (("approve", 7), "There is no decision 7"),
+        (("reject", 7), "There is no decision 7"),
+        (("mode", "reoder", "off"), "There is no rule 'reoder'"),
+        (("replay", "reoder"), "There is no rule 'reoder'"),
+    ],
+)
+def test_what_does_not_exist_is_named(
+    trueup: Commands, words: tuple[object, ...], said: str
+) -> None:
+    assert said in trueup.json("decisions", *words, status=2)["error"]["message"]
+
+
+def test_a_rule_that_is_set_wrongly_is_refused_with_the_field(trueup: Commands) -> None:
+    trueup.config.write_text(trueup.config.read_text() + "[decisions.reorder]\nservice = 80\n")
+    refused = trueup.json("decisions", "rules", status=2)["error"]
+    assert "there is no field 'service'; did you mean 'service_percent'?" in refused["message"]

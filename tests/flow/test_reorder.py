@@ -1,0 +1,337 @@
+"""Goal: a SKU that will be sold out before its supplier can send more is ordered once, and not else.
+
+Method: a shop sells, an ERP knows the supplier; the rule looks, a person or its limits agree, and
+the ERP drafts the order, over lines that break and by processes that die between the steps.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.support.brand import Brand, open_brand
+from trueup.decisions import carry
+from trueup.decisions.carry import approve, carry_out, left_to_a_person, reject
+from trueup.decisions.explain import explain
+from trueup.decisions.leave import (
+    give_leave,
+    keep_replay,
+    read_leaves,
+    resume_all,
+    stop_all,
+)
+from trueup.decisions.model import Mode, State
+from trueup.decisions.reads import find_decision, list_decisions
+from trueup.decisions.rule import Look, Settings
+from trueup.decisions.rules.reorder import RULE, ReorderSettings
+from trueup.decisions.settings import read_settings
+from trueup.decisions.tend import Turn, take_turn
+from trueup.errors import ConfigError
+from trueup.intake.append import append_events
+from trueup.intake.connections import create_connection, load_accounts
+from trueup.intake.model import NewEvent, Origin
+from trueup.ledger.outlook import refresh_outlooks
+from trueup.sandbox.faults import ApiFault
+from trueup.sandbox.odoo.vendor import API_KEY, DATABASE, Odoo
+from trueup.sandbox.sandbox import Sandbox
+from trueup.sandbox.shopify.catalogue import SkuSeed
+from trueup.sandbox.shopify.checkout import Cart, CartLine
+from trueup.sandbox.shopify.commands import Checkout
+from trueup.sandbox.shopify.shop import ShopSettings
+
+pytestmark = pytest.mark.anyio
+
+DAYS = 20
+RULES = {RULE.name: RULE}
+
+
+class Firm:
+    """A brand with a shop that sells lamps, and an Odoo that knows who makes them."""
+
+    def __init__(self, brand: Brand) -> None:
+        self.brand = brand
+        self.world = Sandbox(brand.clock)
+        settings = ShopSettings(handle="north", currency="EUR", country_code="DE")
+        self.shop = self.world.open_shop(settings)
+        self.world.seed([SkuSeed(sku="LAMP", title="Lamp", price=Decimal("24.90"), available=90)])
+        self.odoo = Odoo(brand.clock)
+        self.supplier = self.odoo.add("res.partner", {"display_name": "Garn KG", "name": "Garn KG"})
+        self.settings: dict[str, Settings] = {RULE.name: ReorderSettings()}
+        self.own = 0
+
+    async def open(self) -> None:
+        """Connect both, and open the books with 50 lamps."""
+        brand = self.brand
+        keys = {"access_token": self.shop.settings.access_token}
+        keys |= {"client_secret": self.shop.settings.client_secret}
+        shop = {"shop_domain": "north.myshopify.com"}
+        await brand.connect("shopify", self.world, settings=shop, secrets=keys, base="/north")
+        books = {"url": "https://odoo.example", "database": DATABASE, "currency": "EUR"}
+        await brand.connect("odoo", self.odoo, settings=books, secrets={"api_key": API_KEY})
+        self.own = await create_connection(
+            brand.conn, brand.hub.vault, name="own", connector="manual", settings={}, secrets={}
+        )
+        accounts = await load_accounts(brand.conn, brand.hub.vault)
+        brand.hub.use_connections(account.connection for account in accounts)
+        await self.move("o", "opening", 50)
+        for name, resource in (("shopify", "orders"), ("odoo", "supplier_items")):
+            await brand.poll(name, resource)  # from now on
+
+    async def move(self, ref: str, movement: str, units: int) -> None:
+        """Tell a movement of our own."""
+        now = self.brand.clock.now()
+        body = {"ref": ref, "movement": movement, "sku": "LAMP", "quantity": units}
+        event = NewEvent(
+            connection_id=self.own,
+            external_id=ref,
+            topic="stock/movement",
+            entity=f"stock_movement/{ref}",
+            origin=Origin.OWN,
+            received_at=datetime.now(UTC),
+            body=msgspec.json.encode(body | {"occurred_at": now.isoformat()}),
+        )
+        await append_events(self.brand.conn, self.brand.hub.vault, [event])
+        await self.brand.apply()
+
+    async def trade(self) -> None:
+        """Sell two lamps a day, hear of it and of the supplier, and work out the outlook."""
+        lamp = self.odoo.add_product("LAMP")
+        offer: dict[str, Any] = {"partner_id": self.supplier, "product_id": lamp}
+        offer |= {"product_tmpl_id": False, "currency_id": self.odoo.euro}
+        offer |= {"delay": 14, "min_qty": Decimal("12.0"), "price": Decimal("3.10")}
+        self.odoo.add("product.supplierinfo", offer)
+        for _ in range(DAYS):
+            cart = Cart(lines=[CartLine(sku="LAMP", quantity=2)])
+            self.world.do("north", Checkout(cart=cart))
+            self.brand.clock.advance(timedelta(days=1).total_seconds())
+            await self.brand.poll("shopify", "orders")
+        await self.brand.poll("odoo", "supplier_items")
+        await self.brand.apply()
+        await self.work_out()
+
+    async def work_out(self) -> None:
+        """Work out the outlook anew."""
+        await self.brand.rows("DELETE FROM ledger.outlook RETURNING 1")
+        await refresh_outlooks(self.brand.conn, now=self.brand.clock.now())
+
+    async def turn(self) -> Turn:
+        """Take one turn."""
+        brand = self.brand
+        return await take_turn(brand.conn, brand.hub, RULES, self.settings, brand.clock.now())
+
+    async def leave(self, mode: Mode, *, played: bool = True) -> None:
+        """Say how far the rule may go, after it was played."""
+        conn, now = self.brand.conn, self.brand.clock.now()
+        settings = self.settings[RULE.name]
+        if played:
+            assert RULE.play is not None
+            look = Look(conn=conn, hub=self.brand.hub, now=now)
+            until = now.date() - timedelta(days=1)
+            found = await RULE.play(look, settings, until - timedelta(days=9), until)
+            await keep_replay(conn, RULE, settings, found, now)
+        await give_leave(conn, RULE, settings, mode, by="ada", why="", now=now)
+
+    async def proposed(self) -> int:
+        """Let the rule propose, and return the decision."""
+        await self.leave(Mode.ASK)
+        turn = await self.turn()
+        [number] = turn.proposed[RULE.name]
+        return number
+
+    async def approve(self, number: int) -> None:
+        await approve(
+            self.brand.conn, number, by="ada", why="we need them", now=self.brand.clock.now()
+        )
+
+    async def state(self, number: int) -> State:
+        row, _ = await find_decision(self.brand.conn, number)
+        return State(row["state"])
+
+    async def sentence(self, number: int) -> str:
+        row, steps = await find_decision(self.brand.conn, number)
+        now = self.brand.clock.now()
+        waits = await left_to_a_person(self.brand.conn, row, self.settings, now)
+        return explain(row, steps, waits=waits)
+
+    def drafts(self) -> list[dict[str, Any]]:
+        """Return the purchase orders at the ERP."""
+        return list(self.odoo.database.tables.get("purchase.order", {}).values())
+
+
+@asynccontextmanager
+async def open_firm(url: str) -> AsyncIterator[Firm]:
+    async with open_brand(url) as brand:
+        firm = Firm(brand)
+        await firm.open()
+        await firm.trade()
+        yield firm
+
+
+async def test_a_shadow_writes_down_and_sends_nothing(database_url: str) -> None:
+    async with open_firm(database_url) as firm:
+        turn = await firm.turn()
+        [number] = turn.proposed[RULE.name]
+        assert await firm.state(number) is State.SHADOW
+        with pytest.raises(ConfigError, match="is shadow; only one that is proposed"):
+            await firm.approve(number)
+        await firm.brand.work("odoo")
+        assert firm.drafts() == []
+        assert (await firm.turn()).proposed[RULE.name] == [], "one episode, one decision"
+
+
+async def test_a_rule_leaves_the_shadow_only_after_it_was_played(database_url: str) -> None:
+    async with open_firm(database_url) as firm:
+        with pytest.raises(ConfigError, match="trueup decisions replay reorder"):
+            await firm.leave(Mode.ASK, played=False)
+        await firm.leave(Mode.ASK)
+        firm.settings[RULE.name] = ReorderSettings(service_percent=80)
+        with pytest.raises(ConfigError, match="with its settings of now"):
+            await firm.leave(Mode.AUTO, played=False)
+        await firm.leave(Mode.SHADOW, played=False)
+
+
+async def test_what_a_person_agrees_to_is_drafted_once(database_url: str) -> None:
+    async with open_firm(database_url) as firm:
+        number = await firm.proposed()
+        await firm.brand.work("odoo")
+        assert firm.drafts() == [], "nobody agreed"
+        await firm.approve(number)
+        assert (await firm.turn()).moved == {number: State.ORDERED}
+        await firm.brand.work("odoo")
+        for _ in range(3):
+            await firm.turn()
+            await firm.brand.work("odoo")
+        assert await firm.state(number) is State.DONE
+        [draft] = firm.drafts()
+        assert draft["state"] == "draft"
+        told = await firm.sentence(number)
+        assert "LAMP will be sold out about" in told
+        assert "So the rule reorder would draft a purchase order of" in told
+        assert "approved by ada: we need them." in told
+        assert told.endswith("It was done.")
+
+
+async def test_what_is_turned_down_is_not_proposed_again(database_url: str) -> None:
+    async with open_firm(database_url) as firm:
+        number = await firm.proposed()
+        now = firm.brand.clock.now()
+        await reject(firm.brand.conn, number, by="ada", why="end of season", now=now)
+        turn = await firm.turn()
+        assert (turn.proposed[RULE.name], await firm.state(number)) == ([], State.REJECTED)
+        with pytest.raises(ConfigError, match="is rejected"):
+            await firm.approve(number)
+        with pytest.raises(ConfigError, match="no decision 999"):
+            await firm.approve(999)
+
+
+async def test_what_is_no_longer_needed_is_taken_back_before_and_after_it_was_agreed_to(
+    database_url: str,
+) -> None:
+    async with open_firm(database_url) as firm:
+        number = await firm.proposed()
+        await firm.approve(number)
+        await firm.move("r", "receipt", 500)  # they came between the answer and the order
+        await firm.work_out()
+        assert (await firm.turn()).moved == {number: State.WITHDRAWN}
+        assert "the facts no longer asked for it" in await firm.sentence(number)
+        firm.brand.clock.advance(60)
+        await firm.move("lost", "adjustment", -500)
+        await firm.work_out()
+        [again] = (await firm.turn()).proposed[RULE.name]
+        await firm.move("r2", "receipt", 500)
+        await firm.work_out()
+        await firm.turn()
+        assert await firm.state(again) is State.WITHDRAWN
+        await firm.brand.work("odoo")
+        assert firm.drafts() == []
+
+
+async def test_a_proposal_that_nobody_answers_lapses(database_url: str) -> None:
+    async with open_firm(database_url) as firm:
+        number = await firm.proposed()
+        firm.brand.clock.advance(timedelta(days=8).total_seconds())
+        await firm.turn()
+        assert await firm.state(number) is State.LAPSED
+
+
+async def test_by_itself_within_its_limits_and_else_a_person(database_url: str) -> None:
+    async with open_firm(database_url) as firm:
+        await firm.leave(Mode.AUTO)
+        turn = await firm.turn()
+        [number] = turn.proposed[RULE.name]
+        assert turn.approved == [], "it may spend nothing by itself"
+        assert "It was left to a person: it may spend no EUR by itself" in await firm.sentence(
+            number
+        )
+        table = {"spend_per_day": {"EUR": "5000"}}
+        firm.settings = read_settings(RULES, {RULE.name: table})
+        turn = await firm.turn()
+        assert turn.approved == [], "with other settings it is a shadow until it was played"
+        await firm.leave(Mode.AUTO)
+        turn = await firm.turn()
+        assert (turn.approved, turn.moved) == ([number], {number: State.ORDERED})
+        assert "approved by policy: within its limits." in await firm.sentence(number)
+
+
+async def test_the_switch_stops_what_was_agreed_to(database_url: str) -> None:
+    async with open_firm(database_url) as firm:
+        number = await firm.proposed()
+        await firm.approve(number)
+        conn, now = firm.brand.conn, firm.brand.clock.now()
+        await stop_all(conn, by="ada", why="stock count", now=now)
+        turn = await firm.turn()
+        assert (turn.proposed, turn.moved) == ({}, {})
+        await resume_all(conn, by="ada", why="", now=now)
+        assert (await firm.turn()).moved == {number: State.ORDERED}
+
+
+async def test_a_crash_between_agreeing_and_ordering_orders_once(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_firm(database_url) as firm:
+        number = await firm.proposed()
+        await firm.approve(number)
+
+        async def dies(*_: object) -> list[str]:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as dying:
+            dying.setattr(carry, "want_commands", dies)
+            with pytest.raises(KeyboardInterrupt):
+                await firm.turn()
+        assert await firm.state(number) is State.APPROVED
+        firm.odoo.strike(ApiFault(kind="reset_after_work", next_calls=2))
+        await firm.turn()
+        assert await firm.brand.settle("odoo", f"decision/{number}/0") == "done"
+        await firm.turn()
+        assert await firm.state(number) is State.DONE
+        assert len(firm.drafts()) == 1
+
+
+async def test_two_at_once_order_once(database_url: str) -> None:
+    async with open_firm(database_url) as firm:
+        number = await firm.proposed()
+        await firm.approve(number)
+        brand = firm.brand
+        leaves = await read_leaves(brand.conn, RULES, firm.settings)
+        given = (brand.hub, RULES, firm.settings, leaves, brand.clock.now())
+        first = await carry_out(brand.conn, *given)
+        second = await carry_out(brand.conn, *given)
+        assert (first, second) == ({number: State.ORDERED}, {})
+        assert len(await list_decisions(brand.conn, state=State.ORDERED)) == 1
+
+
+async def test_what_the_vendor_refuses_has_failed_and_says_so(database_url: str) -> None:
+    async with open_firm(database_url) as firm:
+        number = await firm.proposed()
+        await firm.approve(number)
+        await firm.turn()
+        await firm.brand.rows(
+            "UPDATE outbox.command SET state = 'refused', code = 'odoo.refused' RETURNING 1"
+        )
+        assert (await firm.turn()).moved == {number: State.FAILED}
+        assert "failed by outbox: odoo.refused." in await firm.sentence(number)

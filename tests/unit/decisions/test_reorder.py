@@ -1,0 +1,161 @@
+"""The rule that drafts purchase orders: how much, why, and the same for the same facts."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trueup.canon.command import DraftPurchase
+from trueup.decisions.model import Facts, digest_of, to_json
+from trueup.decisions.rules.reorder import RULE, ReorderSettings, ReorderValues, propose
+from trueup.kernel.chance import chance_over
+from trueup.kernel.money import Money
+from trueup.ledger.demand import Demand, units_lasting
+
+TODAY = date(2026, 3, 2)
+SETTINGS = ReorderSettings()
+
+
+def facts(**values: Any) -> Facts[ReorderValues]:
+    known = {
+        "sku": "TEE",
+        "today": TODAY,
+        "available": 10,
+        "arrivals": (),
+        "demand": Demand(per_day=2.0, dispersion=1.0, days=60, selling_days=50),
+        "sold_out_on": TODAY + timedelta(days=5),
+        "lead_days": 14,
+        "supplier_id": 3,
+        "supplier_ref": "7",
+        "supplier": "Garn KG",
+        "quantity_min": 1,
+        "cost": Money(Decimal("3.145"), "EUR"),
+    }
+    return Facts(
+        subject="sku/TEE",
+        episode="2026-03-01T09:00:00+00:00",
+        values=ReorderValues(**(known | values)),
+    )
+
+
+def units(**values: Any) -> int:
+    found = propose(facts(**values), SETTINGS)
+    assert found is not None
+    [action] = found.actions
+    assert isinstance(action.content, DraftPurchase)
+    [(_, quantity, _)] = action.content.lines
+    return quantity
+
+
+def test_what_is_ordered_lasts_until_the_order_after_this_one() -> None:
+    known = facts().values
+    wanted = units_lasting(known.demand, 21, 0.05)
+    assert wanted > 42, "more than the mean of three weeks"
+    assert units() == wanted - 10
+    assert units(arrivals=((TODAY + timedelta(days=3), 20),)) == wanted - 30
+
+
+def test_what_comes_too_late_does_not_count() -> None:
+    assert units(arrivals=((TODAY + timedelta(days=60), 500),)) == units()
+
+
+def test_where_enough_is_on_its_way_nothing_is_proposed() -> None:
+    assert propose(facts(arrivals=((TODAY + timedelta(days=3), 100),)), SETTINGS) is None
+
+
+def test_not_less_than_the_supplier_sends_and_it_says_so() -> None:
+    assert units(quantity_min=100) == 100
+    found = propose(facts(quantity_min=100), SETTINGS)
+    assert found is not None
+    assert any("sends 100 at least" in each.why_not for each in found.alternatives)
+
+
+def test_not_more_than_is_sold_in_the_days_that_were_set() -> None:
+    found = propose(facts(), ReorderSettings(order_days_max=10))
+    assert found is not None
+    assert "order of 20 TEE" in found.actions[0].what
+    assert any("sold in 10 days" in each.why_not for each in found.alternatives)
+
+
+def test_a_draft_is_exact_and_its_money_is_told() -> None:
+    found = propose(facts(quantity_min=100), SETTINGS)
+    assert found is not None
+    [action] = found.actions
+    assert action.amount == Money(Decimal("314.500"), "EUR")
+    assert action.what == "draft a purchase order of 100 TEE at Garn KG for 314.50 EUR"
+    assert action.content == DraftPurchase(
+        number="TU-TEE-20260301",
+        supplier_ref="7",
+        currency="EUR",
+        lines=(("TEE", 100, Money(Decimal("3.145"), "EUR")),),
+        expected_on=TODAY + timedelta(days=14),
+    )
+
+
+def test_what_is_expected_is_told_and_when_it_can_be_known() -> None:
+    found = propose(facts(), SETTINGS)
+    assert found is not None
+    assert found.effect is not None
+    assert found.effect.without == Decimal("1.00")
+    assert found.effect.within <= Decimal("0.05")
+    assert found.effect.measured_at == datetime(2026, 3, 23, tzinfo=UTC)
+    assert "TEE will be sold out about 2026-03-07: 10 are left and 0 on the way" in found.reason
+
+
+def test_a_cost_that_nobody_told_is_not_made_up() -> None:
+    found = propose(facts(cost=None), SETTINGS)
+    assert found is not None
+    assert found.actions[0].amount is None
+    assert found.actions[0].what.endswith("at Garn KG")
+
+
+@given(
+    available=st.integers(-50, 200),
+    per_day=st.floats(0.01, 20),
+    dispersion=st.floats(1, 20),
+    lead_days=st.integers(1, 90),
+    quantity_min=st.integers(1, 500),
+)
+def test_same_facts_same_proposal_and_enough(
+    available: int, per_day: float, dispersion: float, lead_days: int, quantity_min: int
+) -> None:
+    demand = Demand(per_day=per_day, dispersion=dispersion, days=90, selling_days=50)
+    known = facts(
+        available=available, demand=demand, lead_days=lead_days, quantity_min=quantity_min
+    )
+    generous = ReorderSettings(order_days_max=730)
+    first, second = propose(known, generous), propose(known, generous)
+    assert to_json(first) == to_json(second)
+    if first is None:
+        return
+    content = first.actions[0].content
+    assert isinstance(content, DraftPurchase)
+    [(_, ordered, _)] = content.lines
+    assert ordered >= quantity_min
+    if ordered < round(per_day * 730):
+        days = lead_days + generous.review_days
+        assert units_lasting(demand, days, 0.05) <= max(0, available + ordered)
+
+
+def test_the_digest_is_of_facts_version_and_settings() -> None:
+    one = digest_of(RULE.name, 1, SETTINGS, facts())
+    assert one == digest_of(RULE.name, 1, ReorderSettings(), facts())
+    assert one != digest_of(RULE.name, 2, SETTINGS, facts())
+    assert one != digest_of(RULE.name, 1, ReorderSettings(service_percent=90), facts())
+    assert one != digest_of(RULE.name, 1, SETTINGS, facts(available=11))
+
+
+def test_units_that_last_are_the_fewest() -> None:
+    demand = Demand(per_day=1.5, dispersion=2.0, days=60, selling_days=40)
+    found = units_lasting(demand, 10, 0.1)
+    # Ten days are more uneven than one: the rate is known from about nineteen only.
+    spread = 2.0 * (1 + 10 / 19)
+    assert chance_over(15.0, spread, found - 1) <= 0.1 < chance_over(15.0, spread, found - 2)
+
+
+@pytest.mark.parametrize("lead_days", [1, 30])
+def test_a_supplier_that_takes_longer_is_asked_for_more(lead_days: int) -> None:
+    assert units(lead_days=lead_days + 10) > units(lead_days=lead_days)
