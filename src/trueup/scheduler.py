@@ -7,7 +7,6 @@ and stands as an issue until it works; nothing that fails ends the process.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +16,7 @@ import structlog
 
 from trueup.canon.issue import Issue, Severity
 from trueup.contract.capability import Resource
-from trueup.db.aside import run_beside
+from trueup.db.aside import pause, run_beside
 from trueup.db.pool import connect, translate_errors
 from trueup.decisions.tend import Decider
 from trueup.errors import AuthExpired, DatabaseUnavailable, HubError, RateLimited
@@ -118,7 +117,11 @@ class Scheduler:
         self._budgets = budgets or Budgets(conninfo)
         self._history = history
         self._reservations = Reservations(hub, clock=self._clock)
-        asides = (Tuner(clock=self._clock), Watch(hub, clock=self._clock), Decider(hub, self._clock))
+        asides = (
+            Tuner(clock=self._clock),
+            Watch(hub, clock=self._clock),
+            Decider(hub, self._clock),
+        )
         self._asides = [each.aside() for each in asides]
         self._tending: dict[int, tuple[Account, asyncio.Task[None]]] = {}
 
@@ -127,9 +130,8 @@ class Scheduler:
         while not stop.is_set():
             try:
                 with translate_errors():
-                    async with await connect(
-                        self._conninfo, application_name="trueup-scheduler"
-                    ) as c:
+                    name = "trueup-scheduler"
+                    async with await connect(self._conninfo, application_name=name) as c:
                         if await hold_schedule(c):
                             _log.info("scheduling")
                             await run_beside(self._conninfo, self._lead(c, stop), *self._asides)
@@ -137,8 +139,7 @@ class Scheduler:
                 _log.warning("database_away", reason=error.message)
             finally:
                 await self._end_all()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), _TAKEOVER_INTERVAL_S)
+            await pause(stop, _TAKEOVER_INTERVAL_S)
 
     async def _lead(self, conn: psycopg.AsyncConnection[Any], stop: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
@@ -148,8 +149,7 @@ class Scheduler:
                 refreshed_at = loop.time()
                 await self._refresh(conn, stop)
             await self._do_own(conn)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), _TICK_S)
+            await pause(stop, _TICK_S)
 
     async def _refresh(self, conn: psycopg.AsyncConnection[Any], stop: asyncio.Event) -> None:
         """Tend new accounts, leave those that ended, begin anew with those that changed."""
@@ -280,8 +280,7 @@ class Scheduler:
                 _log.info("not_tended", connection=name, reason=error.message)
             except Exception:  # noqa: BLE001 - one connection's bug must not end the others
                 _log.exception("tending_failed", connection=name)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), _TAKEOVER_INTERVAL_S)
+            await pause(stop, _TAKEOVER_INTERVAL_S)
 
     async def _tend_held(self, access: Access, stop: asyncio.Event) -> None:
         """Do the daily round beside histories and sweeps, over one budget of calls."""
@@ -315,8 +314,7 @@ class Scheduler:
                     # Every other call would be turned away as well.
                     shut_until = self._clock.now() + timedelta(seconds=AUTH_DELAY_S)
             began = True
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), _TICK_S)
+            await pause(stop, _TICK_S)
 
     def _is_due(self, duty: Duty | None, task: _Task, *, at_start: bool) -> bool:
         """Subscriptions, and what failed before, are looked at whenever tending begins anew."""

@@ -24,7 +24,7 @@ def test_rules_begin_as_shadows_and_are_played_before_they_ask(trueup: Commands)
     told = trueup.json("decisions", "mode", "reorder", "ask", "--by", "ada")
     assert told == {"rule": "reorder", "mode": "ask"}
     [rule] = (trueup.json("decisions", "rules"))["rules"]
-    assert (rule["mode"], rule["outdated"], rule["stopped"]) == ("ask", False, False)
+    assert (rule["mode"], rule["stale"], rule["stopped"]) == ("ask", False, False)
 
 
 def test_a_setting_that_changed_makes_it_a_shadow_again(trueup: Commands) -> None:
@@ -34,7 +34,7 @@ def test_a_setting_that_changed_makes_it_a_shadow_again(trueup: Commands) -> Non
         trueup.config.read_text() + "[decisions.reorder]\nservice_percent = 80\n"
     )
     [rule] = (trueup.json("decisions", "rules"))["rules"]
-    assert (rule["mode"], rule["outdated"]) == ("shadow", True)
+    assert (rule["mode"], rule["stale"]) == ("shadow", True)
     assert "until it is played as it is now" in trueup.run("decisions", "rules")[1]
 
 

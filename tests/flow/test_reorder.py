@@ -221,8 +221,8 @@ async def test_what_is_turned_down_is_not_proposed_again(database_url: str) -> N
         now = firm.brand.clock.now()
         await reject(firm.brand.conn, number, by="ada", why="end of season", now=now)
         turn = await firm.turn()
-        assert (turn.proposed[RULE.name], await firm.state(number)) == ([], State.REJECTED)
-        with pytest.raises(ConfigError, match="is rejected"):
+        assert (turn.proposed[RULE.name], await firm.state(number)) == ([], State.REFUSED)
+        with pytest.raises(ConfigError, match="is refused"):
             await firm.approve(number)
         with pytest.raises(ConfigError, match="no decision 999"):
             await firm.approve(999)

@@ -30,6 +30,7 @@ from trueup.contract.signature_scheme import (
     UrlParams,
 )
 from trueup.contract.vendor_signature import VENDOR_SIGNATURES
+from trueup.decisions.rules import find_rules
 
 FOLDER = ROOT / "docs" / "reference"
 
@@ -60,6 +61,12 @@ def write_config() -> str:
         f"| `{name}` | `{ENVIRONMENT_PREFIX}{name.upper().replace('.', '_')}` | {_kind(kind)} "
         f"| {'none' if default is None else f'`{default}`'} |"
         for name, kind, default in fields_of(Config)
+        if name != "decisions"  # each rule has fields of its own
+    ]
+    rows += [
+        f"| `decisions.{rule}.{name}` | | {_kind(kind)} | `{default}` |"
+        for rule, each in find_rules().items()
+        for name, kind, default in fields_of(each.settings)
     ]
     table = ["| field | environment | what it takes | default |", "|---|---|---|---|", *rows]
     return "\n".join(table) + f"\n\n```toml\n{render_default()}```\n"

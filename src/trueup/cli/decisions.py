@@ -133,7 +133,7 @@ def reject(
             await reject_decision(conn, number, by=by, why=why, now=SystemClock().now())
 
     run(work, config_path=config, as_json=as_json)
-    _tell_state(number, State.REJECTED, as_json=as_json)
+    _tell_state(number, State.REFUSED, as_json=as_json)
 
 
 @decisions.command()
@@ -178,7 +178,7 @@ def rules(as_json: JsonOption = False, config: ConfigOption = None) -> None:
                 "rule": name,
                 "title": rule.title,
                 "mode": leaves.mode_of(name),
-                "outdated": name in leaves.outdated,
+                "stale": name in leaves.stale,
                 "stopped": leaves.stopped,
                 "replay": replays[name]["figures"] if name in replays else None,
             }
@@ -192,7 +192,7 @@ def rules(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     table = Table("rule", "mode", "what it does", "in the past")
     for row in rows:
         past = row["replay"]["sentence"] if row["replay"] else "not played yet"
-        again = ", until it is played as it is now" if row["outdated"] else ""
+        again = ", until it is played as it is now" if row["stale"] else ""
         mode = "stopped" if row["stopped"] else row["mode"] + again
         table.add_row(row["rule"], mode, row["title"], past)
     out.print(table)

@@ -66,14 +66,15 @@ async def _repeat(conninfo: str, aside: Aside, stop: asyncio.Event) -> None:
                 ) as conn:
                     while not stop.is_set():
                         await aside.step(conn)
-                        await _pause(stop, aside.pause_s)
+                        await pause(stop, aside.pause_s)
         except DatabaseUnavailable as error:
             _log.warning("database_away", session=aside.name, reason=error.message)
         except Exception:  # noqa: BLE001 - whatever it was, the next step may do better
             _log.exception("aside_failed", session=aside.name)
-        await _pause(stop, _RECONNECT_S)
+        await pause(stop, _RECONNECT_S)
 
 
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
+async def pause(stop: asyncio.Event, seconds: float) -> None:
+    """Wait so long, or until it is to stop."""
     with suppress(TimeoutError):
         await asyncio.wait_for(stop.wait(), seconds)

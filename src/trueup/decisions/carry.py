@@ -50,7 +50,7 @@ async def reject(conn: Conn, decision_id: int, *, by: str, why: str, now: dateti
     Raises:
         ConfigError: as `approve`.
     """
-    await _answer(conn, decision_id, State.REJECTED, by=by, why=why, now=now)
+    await _answer(conn, decision_id, State.REFUSED, by=by, why=why, now=now)
 
 
 async def approve_by_policy(

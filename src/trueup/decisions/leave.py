@@ -30,12 +30,12 @@ class Leaves(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         modes: by rule, each no further than what was shown of it.
-        outdated: rules that might go further once they were played as they are now.
+        stale: rules that might go further once they were played as they are now.
         stopped: all are.
     """
 
     modes: Mapping[str, Mode]
-    outdated: frozenset[str]
+    stale: frozenset[str]
     stopped: bool
 
     def mode_of(self, rule: str) -> Mode:
@@ -49,7 +49,7 @@ async def read_leaves(
     """Return how far each rule may go: of one that changed since it was played, a shadow again."""
     said = {row["rule"]: Mode(row["mode"]) for row in await list_leaves(conn)}
     replays = await list_replays(conn)
-    outdated = frozenset(
+    stale = frozenset(
         name
         for name, mode in said.items()
         if mode in _BEYOND_SHADOW
@@ -57,8 +57,8 @@ async def read_leaves(
         and not _is_played(rules[name], settings[name], replays.get(name))
     )
     return Leaves(
-        modes={name: Mode.SHADOW if name in outdated else mode for name, mode in said.items()},
-        outdated=outdated,
+        modes={name: Mode.SHADOW if name in stale else mode for name, mode in said.items()},
+        stale=stale,
         stopped=said.get(ALL) is Mode.OFF,
     )
 

@@ -33,7 +33,7 @@ class State(StrEnum):
     ORDERED = "ordered"
     DONE = "done"
     FAILED = "failed"
-    REJECTED = "rejected"
+    REFUSED = "refused"
     WITHDRAWN = "withdrawn"
     LAPSED = "lapsed"
 

@@ -39,7 +39,7 @@ SET state = %(state)s,
   decided_at = CASE WHEN %(by)s::text IS NULL THEN d.decided_at ELSE %(now)s END,
   decided_by = coalesce(%(by)s::text, d.decided_by),
   ordered_at = CASE WHEN %(state)s = 'ordered' THEN %(now)s ELSE d.ordered_at END,
-  ended_at = CASE WHEN %(state)s IN ('done', 'failed', 'rejected', 'withdrawn', 'lapsed')
+  ended_at = CASE WHEN %(state)s IN ('done', 'failed', 'refused', 'withdrawn', 'lapsed')
     THEN %(now)s END
 WHERE d.decision_id = %(decision_id)s AND d.state = ANY(%(from_states)s::text[])
 RETURNING d.state;

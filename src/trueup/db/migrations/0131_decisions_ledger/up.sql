@@ -17,7 +17,7 @@ CREATE TABLE decisions.decision (
   effect jsonb,
   alternatives jsonb NOT NULL DEFAULT '[]',
   state text NOT NULL CHECK (state IN
-    ('shadow', 'proposed', 'approved', 'ordered', 'done', 'failed', 'rejected', 'withdrawn', 'lapsed')),
+    ('shadow', 'proposed', 'approved', 'ordered', 'done', 'failed', 'refused', 'withdrawn', 'lapsed')),
   proposed_at timestamptz NOT NULL,
   lapses_at timestamptz NOT NULL,
   decided_at timestamptz,
