@@ -51,7 +51,9 @@ def reconcile(
     ] = None,
     by: Annotated[
         By | None,
-        typer.Option("--by", help="Each hour or day too, where a check has sums.", show_default=False),
+        typer.Option(
+            "--by", help="Each hour or day too, where a check has sums.", show_default=False
+        ),
     ] = None,
     repair: Annotated[
         bool, typer.Option("--repair", help="Parity only: let the outbox mend what differs.")
