@@ -190,6 +190,23 @@ async def test_journals_that_do_not_hold_what_was_booked_are_told(database_url: 
     assert report.discrepancies[0].right_ref == "journal/TU-1"
 
 
+async def test_strange_words_of_a_shop_stop_nothing(database_url: str) -> None:
+    """A rate that is no number, and an order below zero."""
+    told = [
+        at(1, sold("1", line("100.00", vat("19.00", "19 %")), tax="19.00", total="119.00"), SHOP),
+        at(2, sold("2", line("-100.00", vat("-19.00")), tax="-19.00", total="-119.00"), SHOP),
+        at(
+            3,
+            sold("3", line("10.00", vat("1.90", None), quantity=0), tax="1.90", total="1.90"),
+            SHOP,
+        ),
+    ]
+    async with await connect(database_url, application_name="test") as conn:
+        await told_to(conn, told)
+        report = await look(conn)
+    assert (report.left, report.discrepancies) == (3, ())
+
+
 async def test_a_shop_that_tells_no_tax_lines_is_left_out(database_url: str) -> None:
     told = [at(1, sold("1", line("100.00"), tax="19.00", total="119.00"), SHOP)]
     async with await connect(database_url, application_name="test") as conn:

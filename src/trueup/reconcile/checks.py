@@ -89,6 +89,12 @@ _MONEY = {
     Check.FEES: model.Check.FEES,
 }
 
+TOGETHER: Final = (
+    tuple(_MONEY),
+    *((check,) for check in Check if check not in _MONEY),
+)
+"""All checks, those together that are run in one go."""
+
 _Do = Callable[[Conn, Hub, Ask], Awaitable[Report]]
 
 

@@ -12,9 +12,10 @@ from trueup.hub import Hub
 from trueup.intake.duties import HUB, find_duty, write_duty
 from trueup.kernel.clock import Clock, SystemClock
 from trueup.own import learn_connections
-from trueup.reconcile.checks import Ask, run_checks
+from trueup.reconcile.checks import TOGETHER, Ask, Check, run_checks
 from trueup.reconcile.exceptions import Noted, note_reports
 from trueup.reconcile.proposals import book_proven
+from trueup.reconcile.report import Report
 from trueup.warehouse.book import Desk
 
 _log = structlog.get_logger("trueup.reconcile")
@@ -30,13 +31,30 @@ _TICK_S: Final = 5.0
 async def watch_books(conn: psycopg.AsyncConnection[Any], hub: Hub, now: datetime) -> Noted:
     """Run every check once and keep what it found as exceptions.
 
+    A check that fails keeps no other from being run and kept; of it nothing is closed.
+
     Args:
         conn: in autocommit.
         hub: with the connections as they are now.
         now: of the run.
+
+    Raises:
+        Exception: what the first check failed with that did, once the others are kept.
     """
-    reports = await run_checks(conn, hub, Ask(now=now))
-    return await note_reports(conn, {check.value: each for check, each in reports.items()}, now)
+    reports: dict[Check, Report] = {}
+    failed: list[Exception] = []
+    for together in TOGETHER:
+        try:
+            reports |= await run_checks(conn, hub, Ask(now=now), *together)
+        except (DatabaseUnavailable, psycopg.OperationalError):
+            raise
+        except Exception as error:  # noqa: BLE001 - told below, after the others were kept
+            _log.warning("check_failed", checks=[check.value for check in together])
+            failed.append(error)
+    noted = await note_reports(conn, {check.value: each for check, each in reports.items()}, now)
+    if failed:
+        raise failed[0]
+    return noted
 
 
 class Watch:

@@ -19,8 +19,9 @@ WITH back AS (
 )
 SELECT c.name || '/order/' || r.ref || ' ' || (l->>'ref') AS ref,
   c.name || '/order/' || r.ref AS order_ref, c.name AS seller, l->>'sku' AS sku,
-  (l->>'quantity')::int AS quantity, (l->>'quantity_current')::int AS current,
-  coalesce(b.kept_back, 0) AS kept_back, coalesce(b.units, 0) AS refunded,
+  greatest((l->>'quantity')::int, 0) AS quantity,
+  CASE WHEN (l->>'quantity_current')::int >= 0 THEN (l->>'quantity_current')::int END AS current,
+  greatest(b.kept_back, 0) AS kept_back, greatest(b.units, 0) AS refunded,
   coalesce((l->>'requires_shipping')::boolean, true) AND NOT coalesce((l->>'gift_card')::boolean, false)
     AND NOT coalesce((l->>'tip')::boolean, false) AS sent,
   v.body->>'payment_status' IN ('paid', 'partly_refunded') AS paid,
@@ -55,7 +56,7 @@ SELECT c.name || '/shipment/' || r.ref || ' ' || coalesce(l.place, 0) AS ref,
   CASE WHEN r.connection_id = ANY(%(seller_ids)s::int[])
     THEN c.name || '/order/' || (v.body->>'order_ref') END AS order_ref,
   c.name AS teller, l.line->>'line_ref' AS line_ref, l.line->>'sku' AS sku,
-  coalesce((l.line->>'quantity')::int, 0) AS units, v.body->>'state' AS state,
+  greatest((l.line->>'quantity')::int, 0) AS units, v.body->>'state' AS state,
   lower(v.body->>'parcel_code') AS code,
   coalesce(v.body->>'shipped_at', v.body->>'created_at', v.body->>'updated_at') AS sent_at
 FROM records.record r JOIN records.version v USING (record_id, event_id)

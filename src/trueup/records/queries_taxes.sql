@@ -24,7 +24,7 @@ SELECT t.name || '/order/' || t.ref || ' line ' || (l->>'ref') AS ref,
   t.name || '/order/' || t.ref AS order_ref, t.name AS seller, l->>'sku' AS sku,
   (l#>>'{price,booked,amount}')::numeric * (l->>'quantity')::int
     - coalesce((l#>>'{discount,booked,amount}')::numeric, 0) AS base,
-  (l->>'quantity')::int AS quantity, CASE WHEN l->>'quantity_current' IS NULL THEN 0
+  greatest((l->>'quantity')::int, 0) AS quantity, CASE WHEN l->>'quantity_current' IS NULL THEN 0
     ELSE greatest((l->>'quantity')::int - (l->>'quantity_current')::int - coalesce(b.units, 0), 0)
     END AS removed,
   NOT coalesce((l->>'gift_card')::boolean, false) AND NOT coalesce((l->>'tip')::boolean, false) AS plain

@@ -24,8 +24,8 @@ SELECT t.ref, t.order_ref, t.taxable_ref, t.seller, t.title, t.amount, t.currenc
   part_of(x.base, r.rate, 1000000 + if(o.included, 0, r.rates), m.unit) AS other, r.rates
 FROM tax AS t JOIN taxable AS x ON x.ref = t.taxable_ref JOIN orders AS o ON o.ref = t.order_ref
 JOIN minor AS m ON m.currency = t.currency
-JOIN (SELECT ref, CAST(CAST(rate AS DECIMAL(18, 6)) * 1000000 AS HUGEINT) AS rate,
-    sum(CAST(CAST(rate AS DECIMAL(18, 6)) * 1000000 AS HUGEINT)) OVER (PARTITION BY taxable_ref) AS rates
+JOIN (SELECT ref, CAST(TRY_CAST(rate AS DECIMAL(18, 6)) * 1000000 AS HUGEINT) AS rate,
+    sum(CAST(TRY_CAST(rate AS DECIMAL(18, 6)) * 1000000 AS HUGEINT)) OVER (PARTITION BY taxable_ref) AS rates
   FROM tax WHERE taxable_ref IS NOT NULL AND rate IS NOT NULL) AS r ON r.ref = t.ref
 WHERE x.base > 0 AND x.removed = 0 AND r.rate > 0;
 
@@ -68,7 +68,7 @@ SELECT * FROM (
 CREATE TABLE untaxed AS
 WITH usual AS (
   SELECT x.seller, x.sku, count(DISTINCT x.ref) AS lines, count(DISTINCT t.taxable_ref) AS taxed,
-    mode(CAST(CAST(t.rate AS DECIMAL(18, 6)) * 1000000 AS HUGEINT)) AS rate
+    mode(CAST(TRY_CAST(t.rate AS DECIMAL(18, 6)) * 1000000 AS HUGEINT)) AS rate
   FROM taxable AS x LEFT JOIN tax AS t ON t.taxable_ref = x.ref
   WHERE x.sku IS NOT NULL AND x.plain AND x.base > 0 GROUP BY x.seller, x.sku
 )
@@ -264,7 +264,7 @@ FROM taxed;
 -- Parameters: none.
 -- Rows: many: seller, title, rate, currency, lines, sum by rate (of those that name what is taxed), sum.
 -- Index: none.
-SELECT t.seller, t.title, coalesce(rtrim(rtrim(CAST(CAST(t.rate AS DECIMAL(18, 6)) * 100 AS VARCHAR), '0'), '.'), ''),
+SELECT t.seller, t.title, coalesce(rtrim(rtrim(CAST(TRY_CAST(t.rate AS DECIMAL(18, 6)) * 100 AS VARCHAR), '0'), '.'), ''),
   CAST(t.currency AS VARCHAR), count(*), sum(coalesce(r.own, t.amount)), sum(t.amount)
 FROM tax AS t LEFT JOIN rated AS r ON r.ref = t.ref
 WHERE t.order_ref IN (SELECT ref FROM taxed) AND (t.taxable_ref IS NOT NULL OR t.order_ref NOT IN (

@@ -20,10 +20,15 @@ from trueup.reconcile.money.tables import NAMES, ORDERS, PARKED, REFS, Book, Col
 from trueup.reconcile.report import Report
 from trueup.records.books import Carried, copy_carried
 
+_SIGNED = frozenset(("total", "ordered", "tax"))
 SOLD: Final = (
-    *ORDERS,
-    Column("shipping", Kind.UNSIGNED, filled=False),
-    Column("discount", Kind.UNSIGNED, filled=False),
+    # A shop that tells no payments may tell totals below zero: they are held, and not refused.
+    *(
+        msgspec.structs.replace(each, kind=Kind.AMOUNT) if each.name in _SIGNED else each
+        for each in ORDERS
+    ),
+    Column("shipping", Kind.AMOUNT, filled=False),
+    Column("discount", Kind.AMOUNT, filled=False),
     Column("paid", Kind.FLAG, filled=False),
     Column("seller", Kind.TEXT),
 )
