@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 import httpx
+import psycopg
 import pytest
 
 from tests.console.money_world import LONG, NOW, play_money
@@ -205,6 +206,28 @@ def test_a_difference_goes_where_a_person_says(money: Site) -> None:
         nowhere = client.post("/payouts/stripe/po_none", data=forms_of(client.get(KEY).text)[0])
         assert nowhere.status_code == 404
         assert client.post(address, data={"do": "accept"}).status_code == 403
+
+
+def test_what_a_removed_provider_paid_out_is_still_told(money: Site) -> None:
+    with money.reader() as client:
+        send(client, KEY, "accept")
+        with psycopg.connect(money.dsn, autocommit=True) as conn:
+            [(number,)] = conn.execute(
+                "SELECT connection_id FROM intake.connection WHERE name = 'stripe'"
+            ).fetchall()
+            conn.execute(
+                "UPDATE intake.connection SET state = 'removed', name = 'gone' "
+                "WHERE connection_id = %s",
+                (number,),
+            )
+        rows = client.get("/payouts.json").json()["rows"]
+        assert {row["connection"] for row in rows} == {str(number)}
+        for row in rows[:3] + rows[-1:]:
+            address = f"/payouts/{number}/{quote(row['ref'], safe='')}"
+            told = client.get(address)
+            assert told.status_code == 200, address
+        assert "What it is made of" in told.text
+        assert client.get(f"/payouts/{'9' * 30}/po_key").status_code == 404
 
 
 def test_without_payouts_the_page_says_what_to_do(bare_site: Site) -> None:

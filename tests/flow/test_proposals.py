@@ -13,12 +13,13 @@ from tests.flow.test_matches import left, open_paid
 from tests.support.spine import Spine
 from trueup.config import load_config
 from trueup.errors import ConfigError
+from trueup.intake.duties import HUB, find_duty
 from trueup.kernel.clock import ManualClock
 from trueup.ledger.money_book import prove_money
 from trueup.reconcile.bank import look_at_bank
 from trueup.reconcile.matches import list_matches, undo_match
 from trueup.reconcile.proposals import accept_match, book_proven, is_proven
-from trueup.reconcile.watch import Watch
+from trueup.reconcile.watch import DUTY, Watch
 from trueup.session import open_session
 from trueup.warehouse.book import Desk
 
@@ -72,6 +73,22 @@ async def test_the_night_books_what_is_proven_and_nothing_unless_it_was_told_to(
     }
     assert {"po-3", "po-7", "po-8", "l-3", "l-7"} == set(await left(spine)), "a person's"
     assert (await prove_money(spine.conn)).holds
+
+
+async def test_checks_are_run_though_nothing_can_be_booked(
+    spine: Spine, night: tuple[Watch, ManualClock], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: Any, **__: Any) -> list[Any]:
+        raise ValueError("a bug")
+
+    watch, clock = night
+    spine.hub.books_matches = True
+    monkeypatch.setattr("trueup.reconcile.watch.book_proven", broken)
+    assert await watch.step(spine.conn)
+    duty = await find_duty(spine.conn, HUB, DUTY)
+    assert duty is not None
+    assert duty.due_at - clock.now() == timedelta(days=1), "they ran, and not again at once"
+    assert await held(spine) == {}
 
 
 async def test_what_a_person_undid_is_not_booked_again_by_night(

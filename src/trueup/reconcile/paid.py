@@ -35,6 +35,7 @@ Conn = psycopg.AsyncConnection[Any]
 
 ENTRIES_MAX: Final = 100
 CANDIDATES_MAX: Final = 20
+_DIGITS_MAX: Final = 9
 
 
 class Standing(StrEnum):
@@ -162,10 +163,9 @@ async def find_paid(
     conn: Conn, names: Mapping[int, str], connection: str, ref: str, *, today: date
 ) -> PaidWhole | None:
     """Return one payout with all that is told of it; None where nobody tells of it."""
-    numbers = [number for number, name in names.items() if name == connection]
-    if not numbers:
+    connection_id = _number(connection, names)
+    if connection_id is None:
         return None
-    [connection_id] = numbers
     look = await look_at_bank(conn, names)
     rows = list(_rows(look, judge_bank(look, today=today), names))
     name = f"{connection}/payout/{ref}"
@@ -224,7 +224,7 @@ def _booked(match: BankMatch, names: Mapping[int, str]) -> Iterable[PaidRow]:
         name = f"{names.get(row.connection_id, row.connection_id)}/payout/{row.ref}"
         yield PaidRow(
             name=name,
-            connection=names.get(row.connection_id, "removed"),
+            connection=names.get(row.connection_id, str(row.connection_id)),
             ref=row.ref,
             standing=Standing.BOOKED,
             amount=row.amount.amount,
@@ -317,11 +317,10 @@ def _beside(row: PaidRow, rows: Iterable[PaidRow]) -> tuple[PaidRow, ...]:
 async def _lines(
     conn: Conn, names: Mapping[int, str], wanted: Iterable[str], look: BankLook
 ) -> tuple[LineTold, ...]:
-    numbers = {name: number for number, name in names.items()}
     found = []
     for name in wanted:
         connection, _, ref = name.split("/", 2)
-        told = await seek_record(conn, BankLine, numbers.get(connection, 0), ref)
+        told = await seek_record(conn, BankLine, _number(connection, names) or 0, ref)
         found.append(_line(name, told, look.lines.get(name)))
     return tuple(found)
 
@@ -371,3 +370,10 @@ def _entry(row: Mapping[str, Any]) -> Entry:
 
 def _name(each: Cleared, names: Mapping[int, str]) -> str:
     return f"{names.get(each.connection_id, str(each.connection_id))}/payout/{each.item}"
+
+
+def _number(connection: str, names: Mapping[int, str]) -> int | None:
+    """Return the number of a connection; one that was removed is called by its number."""
+    known = next((number for number, name in names.items() if name == connection), None)
+    gone = connection.isascii() and connection.isdecimal() and len(connection) <= _DIGITS_MAX
+    return int(connection) if known is None and gone else known

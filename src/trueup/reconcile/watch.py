@@ -78,9 +78,9 @@ class Watch:
         duty, now = await find_duty(conn, HUB, DUTY), self._clock.now()
         if duty is not None and duty.due_at > now:
             return False
+        if self._hub.books_matches:
+            await self._book(conn, now)
         try:
-            if self._hub.books_matches:
-                await self._book(conn, now)
             noted = await watch_books(conn, self._hub, now)
         except (DatabaseUnavailable, psycopg.OperationalError):
             raise
@@ -94,10 +94,17 @@ class Watch:
         return True
 
     async def _book(self, conn: psycopg.AsyncConnection[Any], now: datetime) -> None:
-        """Book what is proven, before the checks look at what is left."""
-        desk, names = Desk(self._hub, clock=self._clock), await learn_connections(conn, self._hub)
-        booked = await book_proven(conn, desk, names, today=now.date())
-        _log.info("matches_booked", matches=len(booked))
+        """Book what is proven, before the checks look at what is left; they go on without it."""
+        try:
+            desk = Desk(self._hub, clock=self._clock)
+            names = await learn_connections(conn, self._hub)
+            booked = await book_proven(conn, desk, names, today=now.date())
+        except (DatabaseUnavailable, psycopg.OperationalError):
+            raise
+        except Exception:  # noqa: BLE001 - the next night is another
+            _log.exception("matches_not_booked")
+        else:
+            _log.info("matches_booked", matches=len(booked))
 
 
 def _next_night(now: datetime) -> datetime:
