@@ -183,7 +183,7 @@ async def test_deliveries_of_an_erp_are_held_by_the_orders_number(database_url: 
             at(5, ordered("3", ("A", 1)), WOO),
             at(6, sent("d3", None, ("x", 9, "A")), BOOKS),
         ],
-        *(("order", "1", 1, 2), ("order", "2", 3, 4)),
+        *(("order", "1", 1, 2), ("order", "2", 3, 4), ("order", "two", 3), ("tracking", "1Z", 4)),
     )
     assert causes(report) == [("unshipped", "-1", None)]
     assert (report.left, report.matched) == (3, 2), "two lines of one SKU are one item"

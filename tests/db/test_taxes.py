@@ -191,9 +191,14 @@ async def test_journals_that_do_not_hold_what_was_booked_are_told(database_url: 
 
 
 async def test_strange_words_of_a_shop_stop_nothing(database_url: str) -> None:
-    """A rate that is no number, and an order below zero."""
+    """A rate that is none, an order below zero, two lines of one ref, two names of one order."""
     told = [
         at(1, sold("1", line("100.00", vat("19.00", "19 %")), tax="19.00", total="119.00"), SHOP),
+        at(
+            4,
+            sold("4", *[line("1.00", vat("0.19"))] * 2, tax="0.38", total="2.38"),
+            SHOP,
+        ),
         at(2, sold("2", line("-100.00", vat("-19.00")), tax="-19.00", total="-119.00"), SHOP),
         at(
             3,
@@ -202,9 +207,9 @@ async def test_strange_words_of_a_shop_stop_nothing(database_url: str) -> None:
         ),
     ]
     async with await connect(database_url, application_name="test") as conn:
-        await told_to(conn, told)
+        await told_to(conn, told, ("order", "#1", 1), ("order", "no 1", 1))
         report = await look(conn)
-    assert (report.left, report.discrepancies) == (3, ())
+    assert (report.left, report.discrepancies) == (4, ())
 
 
 async def test_a_shop_that_tells_no_tax_lines_is_left_out(database_url: str) -> None:

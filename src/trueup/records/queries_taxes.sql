@@ -20,7 +20,7 @@ WITH back AS (
     USING (connection_id)
   WHERE r.kind = 'order' AND NOT r.deleted
 )
-SELECT t.name || '/order/' || t.ref || ' line ' || (l->>'ref') AS ref,
+SELECT t.name || '/order/' || t.ref || ' line ' || o.place AS ref,
   t.name || '/order/' || t.ref AS order_ref, t.name AS seller, l->>'sku' AS sku,
   (l#>>'{price,booked,amount}')::numeric * (l->>'quantity')::int
     - coalesce((l#>>'{discount,booked,amount}')::numeric, 0) AS base,
@@ -28,7 +28,7 @@ SELECT t.name || '/order/' || t.ref || ' line ' || (l->>'ref') AS ref,
     ELSE greatest((l->>'quantity')::int - (l->>'quantity_current')::int - coalesce(b.units, 0), 0)
     END AS removed,
   NOT coalesce((l->>'gift_card')::boolean, false) AND NOT coalesce((l->>'tip')::boolean, false) AS plain
-FROM told t CROSS JOIN LATERAL jsonb_array_elements(t.body->'lines') l
+FROM told t CROSS JOIN LATERAL jsonb_array_elements(t.body->'lines') WITH ORDINALITY o (l, place)
 LEFT JOIN back b ON b.connection_id = t.connection_id AND b.ref = t.ref AND b.line_ref = l->>'ref'
 UNION ALL
 SELECT t.name || '/order/' || t.ref || ' shipping ' || s.place, t.name || '/order/' || t.ref, t.name, NULL,
@@ -49,8 +49,8 @@ WITH told AS (
     USING (connection_id)
   WHERE r.kind = 'order' AND NOT r.deleted
 ), taxed AS (
-  SELECT t.name, t.ref, ' line ' || (l->>'ref') AS part, l->'taxes' AS taxes
-  FROM told t CROSS JOIN LATERAL jsonb_array_elements(t.body->'lines') l
+  SELECT t.name, t.ref, ' line ' || o.place AS part, o.l->'taxes' AS taxes
+  FROM told t CROSS JOIN LATERAL jsonb_array_elements(t.body->'lines') WITH ORDINALITY o (l, place)
   UNION ALL
   SELECT t.name, t.ref, ' shipping ' || s.place, s.way->'taxes'
   FROM told t CROSS JOIN LATERAL jsonb_array_elements(t.body->'shipping') WITH ORDINALITY s (way, place)

@@ -79,11 +79,11 @@ def _compare(sent: Sent, parked: Path, hub: Hub, rules: Rules) -> Report:
     with open_engine(rules) as engine:
         engine.load(
             (
-                Book("ordered", sent.ordered, ORDERED),
+                Book("ordered", sent.ordered, ORDERED, repeats=True),
                 Book("aside", sent.aside, REFS),
                 Book("sent", sent.sent, _SENT),
                 Book("delivered", sent.delivered, _DELIVERED),
-                Book("name", sent.names, NAMES),
+                Book("name", sent.names, NAMES, repeats=True),
                 Book("sku", sent.skus, REFS),
                 Book("teller", listed(sent.tellers), REFS),
                 Book("kit", listed(sorted(hub.kits.now())), REFS),

@@ -92,11 +92,11 @@ def _compare(carried: Carried, parked: Path, hub: Hub, rules: Rules) -> Report:
         engine.load(
             (
                 Book("orders", carried.orders, SOLD),
-                Book("ordered", carried.ordered, ORDERED),
+                Book("ordered", carried.ordered, ORDERED, repeats=True),
                 Book("aside", carried.aside, REFS),
                 Book("document", carried.documents, DOCUMENTS),
                 Book("document_line", carried.lines, _LINES),
-                Book("name", carried.names, NAMES),
+                Book("name", carried.names, NAMES, repeats=True),
                 Book("seller", listed(carried.sellers), REFS),
                 Book("kit", listed(sorted(hub.kits.now())), REFS),
                 Book("parked", parked, PARKED),

@@ -139,11 +139,15 @@ _FIXES = {
 
 
 class Book(NamedTuple):
-    """One book: the table it becomes, where it comes from (None: empty), and its columns."""
+    """One book: the table it becomes, where it comes from (None: empty), and its columns.
+
+    `repeats`: several rows may have one ref, such as the names of one thing.
+    """
 
     name: str
     source: Source | None
     columns: Sequence[Column]
+    repeats: bool = False
 
 
 def listed(refs: Sequence[str]) -> Source:
@@ -174,27 +178,28 @@ def load_books(conn: duckdb.DuckDBPyConnection, books: Sequence[Book]) -> tuple[
     issues: list[Issue] = []
     sources = []
     currencies: set[str] = set()
-    for name, source, columns in books:
-        if source is None:
+    for book in books:
+        if book.source is None:
             continue
-        with _telling(name, source, issues):
-            relation = _open(conn, source)
-            wrong = list(_shape_issues(name, relation, columns))
+        with _telling(book.name, book.source, issues):
+            relation = _open(conn, book.source)
+            wrong = list(_shape_issues(book.name, relation, book.columns))
             issues += wrong
-            if not wrong and any(each.kind is Kind.CURRENCY for each in columns):
+            if not wrong and any(each.kind is Kind.CURRENCY for each in book.columns):
                 currencies |= _currencies(relation)
-            sources.append((name, source, relation, columns))
+            sources.append((book, book.source, relation))
     if issues:
         return tuple(issues)
     _make_codes(conn, sorted(currencies) or ["XXX"])
-    for name, source, relation, columns in sources:
-        with _telling(name, source, issues):
-            _read(relation, columns).create(name)
-            issues += _row_issues(conn, name, relation, columns)
-    for name, given, columns in books:
-        if given is None:
-            nothing = conn.sql("SELECT " + ", ".join(f"NULL AS {each.name}" for each in columns))
-            _read(nothing.filter("false"), columns).create(name)
+    for book, source, relation in sources:
+        with _telling(book.name, source, issues):
+            _read(relation, book.columns).create(book.name)
+            issues += _row_issues(conn, book, relation)
+    for book in books:
+        if book.source is None:
+            empty = ", ".join(f"NULL AS {each.name}" for each in book.columns)
+            nothing = conn.sql(f"SELECT {empty}")
+            _read(nothing.filter("false"), book.columns).create(book.name)
     return tuple(issues)
 
 
@@ -299,12 +304,10 @@ def _is_short(kind: str) -> bool:
 
 
 def _row_issues(
-    conn: duckdb.DuckDBPyConnection,
-    name: str,
-    source: duckdb.DuckDBPyRelation,
-    columns: Sequence[Column],
+    conn: duckdb.DuckDBPyConnection, book: Book, source: duckdb.DuckDBPyRelation
 ) -> Iterator[Issue]:
     """Find rows whose value could not be read: nothing stands where something must."""
+    name, columns = book.name, book.columns
     table = conn.table(name)
     counts = ", ".join(f"count({column.name})" for column in columns)
     rows, *filled = table.aggregate(f"count(*), {counts}").fetchall()[0]
@@ -320,7 +323,7 @@ def _row_issues(
         for ref, empty in rest.order("1").limit(1).fetchall():
             kind = "nothing" if empty else f"{_kind_of(source, column)} that is none"
             yield _issue("money.value_unfit", name, column, found=kind, ref=ref)
-    for ref, count in _repeated(table):
+    for ref, count in () if book.repeats else _repeated(table):
         yield _issue("money.ref_repeated", name, columns[0], found=f"{count} rows of it", ref=ref)
 
 

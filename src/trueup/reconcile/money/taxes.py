@@ -114,7 +114,7 @@ def _compare(books: _Books, rules: Rules) -> Report:
                 Book("orders", carried.orders, _ORDERS),
                 Book("aside", carried.aside, REFS),
                 Book("document", carried.documents, DOCUMENTS),
-                Book("name", carried.names, NAMES),
+                Book("name", carried.names, NAMES, repeats=True),
                 Book("seller", listed(carried.sellers), REFS),
                 Book("taxable", taxed.taxables, _TAXABLES),
                 Book("tax", taxed.taxes, _TAXES),
