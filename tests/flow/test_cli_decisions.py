@@ -15,6 +15,7 @@ def trueup(tmp_path: Path, database_url: str) -> Commands:
 def test_rules_begin_as_shadows_and_are_played_before_they_ask(trueup: Commands) -> None:
     [rule] = (trueup.json("decisions", "rules"))["rules"]
     assert (rule["rule"], rule["mode"], rule["replay"]) == ("reorder", "shadow", None)
+    assert rule["came"] == []
     assert "not played yet" in trueup.run("decisions", "rules")[1]
     refused = trueup.json("decisions", "mode", "reorder", "ask", status=2)["error"]
     assert "trueup decisions replay reorder" in refused["message"]

@@ -24,6 +24,7 @@ from trueup.decisions.leave import (
     resume_all,
     stop_all,
 )
+from trueup.decisions.measure import read_calibration
 from trueup.decisions.model import Mode, State
 from trueup.decisions.reads import find_decision, list_decisions
 from trueup.decisions.rule import Look, Settings
@@ -275,6 +276,26 @@ async def test_by_itself_within_its_limits_and_else_a_person(database_url: str) 
         turn = await firm.turn()
         assert (turn.approved, turn.moved) == ([number], {number: State.ORDERED})
         assert "approved by policy: within its limits." in await firm.sentence(number)
+
+
+@pytest.mark.parametrize("came", [True, False])
+async def test_what_came_is_measured_once_it_can_be_known(database_url: str, *, came: bool) -> None:
+    async with open_firm(database_url) as firm:
+        number = await firm.proposed()
+        firm.brand.clock.advance(timedelta(days=2).total_seconds())
+        if came:
+            await firm.move("sold", "adjustment", -10)
+        firm.brand.clock.advance(timedelta(days=2).total_seconds())
+        await firm.move("late", "receipt", 60)
+        firm.brand.clock.advance(timedelta(days=22).total_seconds())
+        await firm.turn()
+        row, _ = await find_decision(firm.brand.conn, number)
+        assert (row["outcome"], row["state"]) == (Decimal(came), "lapsed")
+        said = "Since then it was sold out." if came else "Since then it was never sold out."
+        assert (await firm.sentence(number)).endswith(said)
+        [found] = await read_calibration(firm.brand.conn)
+        assert (found["done"], found["decisions"], found["came"]) == (False, 1, Decimal(came))
+        assert found["expected"] == Decimal(row["effect"]["without"])
 
 
 async def test_the_switch_stops_what_was_agreed_to(database_url: str) -> None:

@@ -21,6 +21,7 @@ from trueup.decisions.leave import (
     resume_all,
     stop_all,
 )
+from trueup.decisions.measure import read_calibration
 from trueup.decisions.model import Mode, State, action_to_json
 from trueup.decisions.propose import look
 from trueup.decisions.reads import find_decision, list_decisions
@@ -173,6 +174,7 @@ def rules(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         async with session.connection() as conn:
             leaves = await read_leaves(conn, known, settings)
             replays = await list_replays(conn)
+            measured = await read_calibration(conn)
         return [
             {
                 "rule": name,
@@ -181,6 +183,7 @@ def rules(as_json: JsonOption = False, config: ConfigOption = None) -> None:
                 "stale": name in leaves.stale,
                 "stopped": leaves.stopped,
                 "replay": replays[name]["figures"] if name in replays else None,
+                "came": [row for row in measured if row["rule"] == name],
             }
             for name, rule in known.items()
         ]
@@ -189,12 +192,13 @@ def rules(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     if as_json:
         print_json({"rules": rows})
         return
-    table = Table("rule", "mode", "what it does", "in the past")
+    table = Table("rule", "mode", "what it does", "in the past", "what came")
     for row in rows:
         past = row["replay"]["sentence"] if row["replay"] else "not played yet"
         again = ", until it is played as it is now" if row["stale"] else ""
         mode = "stopped" if row["stopped"] else row["mode"] + again
-        table.add_row(row["rule"], mode, row["title"], past)
+        came = "\n".join(_came(each) for each in row["came"]) or "not known yet"
+        table.add_row(row["rule"], mode, row["title"], past, came)
     out.print(table)
 
 
@@ -282,6 +286,12 @@ def resume(
 
     run(work, config_path=config, as_json=as_json)
     _tell_stopped(stopped=False, as_json=as_json)
+
+
+def _came(row: dict[str, Any]) -> str:
+    done = "done" if row["done"] else "not done"
+    expected, came = (f"{row[name] * 100:.0f} %" for name in ("expected", "came"))
+    return f"{row['decisions']} {done}: {expected} expected, {came} came"
 
 
 def _show_proposals(*, as_json: bool, config: Any) -> None:  # noqa: ANN401 - typer's own option

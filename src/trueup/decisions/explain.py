@@ -11,6 +11,11 @@ from trueup.decisions.model import State
 _MEASURES: Mapping[str, str] = {
     "chance_sold_out": "the chance that it is sold out",
 }
+_CAME: Mapping[str, tuple[str, str]] = {
+    "chance_sold_out": ("Since then it was never sold out.", "Since then it was sold out."),
+}
+"""What came of each measure: where it did not happen, and where it did."""
+
 _ENDS: Mapping[str, str] = {
     State.SHADOW: "It is a shadow: it was written down, and nothing is sent.",
     State.PROPOSED: "It waits for an answer.",
@@ -39,6 +44,8 @@ def explain(row: Row, steps: Sequence[Row], *, waits: str | None = None) -> str:
         parts.append(f"It was left to a person: {waits}.")
     if row["state"] in _ENDS:
         parts.append(_ENDS[row["state"]])
+    if row["outcome"] is not None:
+        parts.append(_CAME[row["effect"]["measure"]][bool(row["outcome"])])
     return " ".join(parts)
 
 

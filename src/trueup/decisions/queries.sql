@@ -122,3 +122,36 @@ VALUES (%(rule)s, %(version)s, %(settings)s::jsonb, %(since)s, %(until)s, %(figu
 -- Index: replay_newest.
 SELECT DISTINCT ON (rule) rule, version, settings, since, until, figures, played_at
 FROM decisions.replay ORDER BY rule, replay_id DESC;
+
+-- name: due_outcomes
+-- Decisions of a rule of which it can be known by now what came.
+-- Parameters: rule, now: instant, count.
+-- Rows: many, the oldest first: decision_id, subject, proposed_at, until.
+-- Index: decision_unmeasured.
+SELECT decision_id, subject, proposed_at, (effect ->> 'measured_at')::timestamptz AS until
+FROM decisions.decision
+WHERE rule = %(rule)s AND measured_at IS NULL AND effect IS NOT NULL
+  AND (effect ->> 'measured_at')::timestamptz <= %(now)s
+ORDER BY decision_id LIMIT %(count)s;
+
+-- name: note_outcomes
+-- Keeps what came of decisions; null: it can not be known.
+-- Parameters: arrays of equal length: decision_ids, outcomes; now: instant.
+-- Rows: none.
+-- Index: decision primary key.
+UPDATE decisions.decision d SET outcome = o.outcome, measured_at = %(now)s
+FROM unnest(%(decision_ids)s::bigint[], %(outcomes)s::numeric[]) AS o (decision_id, outcome)
+WHERE d.decision_id = o.decision_id;
+
+-- name: calibration
+-- What rules expected beside what came, apart for what was done and what was not.
+-- Parameters: none.
+-- Rows: many: rule, done, decisions, expected, came (means).
+-- Index: none; one row a measured decision.
+SELECT rule, state = 'done' AS done, count(*) AS decisions,
+  round(avg((effect ->> CASE WHEN state = 'done' THEN 'within' ELSE 'without' END)::numeric), 4)
+    AS expected,
+  round(avg(outcome), 4) AS came
+FROM decisions.decision
+WHERE outcome IS NOT NULL
+GROUP BY 1, 2 ORDER BY 1, 2;

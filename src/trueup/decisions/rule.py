@@ -2,7 +2,8 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any
+from decimal import Decimal
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 import psycopg
@@ -63,6 +64,14 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
 
 
+class Waited(NamedTuple):
+    """A proposal of which it can be known by now what came."""
+
+    subject: str
+    since: datetime
+    until: datetime
+
+
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """A rule.
 
@@ -75,6 +84,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         read: the facts of one subject, or of all that may need something.
         propose: what to do about them; pure, and None where nothing is to be done.
         play: what it would have done in the past; without one a rule stays a shadow.
+        measure: what came of the measure that a proposal's effect is about, from the proposal on:
+            of several, by (subject, since, until).
     """
 
     name: str
@@ -85,3 +96,4 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     read: Callable[[Look, Any, str | None], Awaitable[Sequence[Facts[Any]]]]
     propose: Callable[[Facts[Any], Any], Proposal | None]
     play: Callable[[Look, Any, date, date], Awaitable[Replay]] | None = None
+    measure: Callable[[Look, Sequence[Waited]], Awaitable[Sequence[Decimal | None]]] | None = None

@@ -10,6 +10,7 @@ import psycopg
 from trueup.db.aside import Aside
 from trueup.decisions.carry import approve_by_policy, carry_out, follow
 from trueup.decisions.leave import read_leaves
+from trueup.decisions.measure import measure_outcomes
 from trueup.decisions.model import State
 from trueup.decisions.propose import propose_all
 from trueup.decisions.rule import Rule, Settings
@@ -51,6 +52,7 @@ async def take_turn(
         settings: of every rule.
         now: of the turn.
     """
+    await measure_outcomes(conn, hub, rules, now)
     leaves = await read_leaves(conn, rules, settings)
     moved = await follow(conn, now)
     if leaves.stopped:

@@ -17,7 +17,7 @@ from trueup.canon.command import DraftPurchase
 from trueup.canon.purchase import SupplierItem
 from trueup.db.rows import Row
 from trueup.decisions.model import Action, Alternative, Effect, Facts, Proposal, Values
-from trueup.decisions.rule import Look, Replay, Rule, Settings
+from trueup.decisions.rule import Look, Replay, Rule, Settings, Waited
 from trueup.kernel.money import Money
 from trueup.ledger.demand import (
     Arrival,
@@ -293,6 +293,24 @@ def _played(past: Sequence[Day], lead_days: int, since: date) -> tuple[list[date
     return told, empty
 
 
+async def measure(look: Look, waited: Sequence[Waited]) -> list[Decimal | None]:
+    """Return 1 where a SKU was sold out on an evening since it was proposed, else 0.
+
+    None where its days are too long ago to be known.
+    """
+    until = max(each.until for each in waited).astimezone(UTC).date()
+    skus = sorted({each.subject.removeprefix("sku/") for each in waited})
+    days = await days_before(look.conn, skus, until + timedelta(days=1))
+    found: list[Decimal | None] = []
+    for each in waited:
+        first, last = each.since.astimezone(UTC).date(), each.until.astimezone(UTC).date()
+        past = days.get(each.subject.removeprefix("sku/"), [])
+        known = [day for day in past if first < day.on <= last]
+        ran_out = any(day.left <= 0 for day in known)
+        found.append(Decimal(ran_out) if known else None)
+    return found
+
+
 RULE = Rule(
     name="reorder",
     version=1,
@@ -302,4 +320,5 @@ RULE = Rule(
     read=read,
     propose=propose,
     play=play,
+    measure=measure,
 )

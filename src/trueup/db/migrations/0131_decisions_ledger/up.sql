@@ -32,6 +32,8 @@ CREATE TABLE decisions.decision (
 CREATE INDEX decision_open ON decisions.decision (state, decision_id)
   WHERE state IN ('proposed', 'approved', 'ordered');
 CREATE INDEX decision_of_day ON decisions.decision (rule, ordered_at) WHERE ordered_at IS NOT NULL;
+CREATE INDEX decision_unmeasured ON decisions.decision (rule, decision_id)
+  WHERE measured_at IS NULL AND effect IS NOT NULL;
 CREATE INDEX decision_newest ON decisions.decision (rule, decision_id);
 
 -- What happened to each, and why: append-only.
