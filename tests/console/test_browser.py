@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.console.browser import chromium, opened
+from tests.console.browser import chromium, opened, violations
 from tests.console.site import MASTER_KEY, Site, serving
 from tests.console.world import play
 from trueup.db.pool import connect
@@ -127,6 +127,17 @@ def test_no_page_scrolls_sideways_or_complains(
             wide = page.evaluate("document.documentElement.scrollWidth")
             assert wide <= width, (link, wide)
         assert not wrong
+
+
+def test_every_page_is_read_otherwise(browser: Browser, site: Site) -> None:
+    """Axe finds nothing wrong: landmarks, names, contrast, order of headings."""
+    with opened(browser, site.link(), color_scheme="dark") as (page, _):
+        firsts = (f'[data-part="{part}"] tbody a' for part in ("orders", "stock", "feed"))
+        found = [page.locator(first).first.get_attribute("href") for first in firsts]
+        links = ("/", "/dock", "/serials", "/parked", "/parity", "/phantoms", "/returns")
+        for link in (*links, "/margin?by=skus", "/low-stock", *found):
+            page.goto(f"{site.url}{link}")
+            assert violations(page) == [], link
 
 
 def test_the_keyboard_reaches_everything_in_order(browser: Browser, site: Site) -> None:
