@@ -292,6 +292,11 @@ def test_the_schema_tells_every_route(client: httpx.Client) -> None:
         "/api/v1/counts/{ref}/entries",
         "/api/v1/counts/{ref}/close",
         "/api/v1/counts/{ref}/decide",
+        "/api/v1/decisions",
+        "/api/v1/decisions/{decision_id}",
+        "/api/v1/decisions/{decision_id}/approve",
+        "/api/v1/decisions/{decision_id}/refuse",
+        "/api/v1/decision-rules",
     }
     assert not [path for path in paths if path.startswith(("/enter", "/live", "/skus"))]
 

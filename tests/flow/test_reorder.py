@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.brand import Brand, open_brand
 from trueup.decisions import carry
-from trueup.decisions.carry import approve, carry_out, left_to_a_person, reject
+from trueup.decisions.carry import approve, carry_out, left_to_a_person, refuse
 from trueup.decisions.explain import explain
 from trueup.decisions.leave import (
     give_leave,
@@ -220,7 +220,7 @@ async def test_what_is_turned_down_is_not_proposed_again(database_url: str) -> N
     async with open_firm(database_url) as firm:
         number = await firm.proposed()
         now = firm.brand.clock.now()
-        await reject(firm.brand.conn, number, by="ada", why="end of season", now=now)
+        await refuse(firm.brand.conn, number, by="ada", why="end of season", now=now)
         turn = await firm.turn()
         assert (turn.proposed[RULE.name], await firm.state(number)) == ([], State.REFUSED)
         with pytest.raises(ConfigError, match="is refused"):

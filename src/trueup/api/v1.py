@@ -13,6 +13,7 @@ from trueup.api.cursor import cursor_at, cursor_number, cursor_of, cursor_text
 from trueup.api.v1_brakes import brake_routes
 from trueup.api.v1_checks import check_routes
 from trueup.api.v1_counts import count_routes
+from trueup.api.v1_decisions import decision_routes
 from trueup.api.v1_dock import dock_routes
 from trueup.api.v1_journals import journal_routes
 from trueup.api.v1_margin import margin_routes
@@ -250,6 +251,7 @@ def v1_routes() -> ControllerRouterHandler:
             *return_routes(),
             *check_routes(),
             *margin_routes(),
+            *decision_routes(),
         ],
         tags=["v1"],
     )

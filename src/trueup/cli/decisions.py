@@ -11,7 +11,7 @@ from trueup.cli.options import ConfigOption, CountOption, JsonOption, SaidByOpti
 from trueup.cli.session import DONE, FOUND_PROBLEMS, out, print_json, run
 from trueup.decisions.carry import approve as approve_decision
 from trueup.decisions.carry import left_to_a_person
-from trueup.decisions.carry import reject as reject_decision
+from trueup.decisions.carry import refuse as refuse_decision
 from trueup.decisions.explain import explain as tell
 from trueup.decisions.leave import (
     give_leave,
@@ -131,7 +131,7 @@ def reject(
 
     async def work(session: Session) -> None:
         async with session.connection() as conn:
-            await reject_decision(conn, number, by=by, why=why, now=SystemClock().now())
+            await refuse_decision(conn, number, by=by, why=why, now=SystemClock().now())
 
     run(work, config_path=config, as_json=as_json)
     _tell_state(number, State.REFUSED, as_json=as_json)

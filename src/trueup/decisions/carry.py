@@ -44,7 +44,7 @@ async def approve(conn: Conn, decision_id: int, *, by: str, why: str, now: datet
     await _answer(conn, decision_id, State.APPROVED, by=by, why=why, now=now)
 
 
-async def reject(conn: Conn, decision_id: int, *, by: str, why: str, now: datetime) -> None:
+async def refuse(conn: Conn, decision_id: int, *, by: str, why: str, now: datetime) -> None:
     """Turn a proposal down; the same is not proposed again.
 
     Raises:

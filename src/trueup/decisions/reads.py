@@ -33,15 +33,23 @@ async def list_decisions(
     )
 
 
+async def seek_decision(conn: Conn, decision_id: int) -> tuple[Row, list[Row]] | None:
+    """Return a decision and what happened to it, in order; None where there is none."""
+    rows = await fetch_rows(conn, _queries.find_decision, decision_id=decision_id)
+    if not rows:
+        return None
+    return rows[0], await fetch_rows(conn, _queries.steps_of, decision_id=decision_id)
+
+
 async def find_decision(conn: Conn, decision_id: int) -> tuple[Row, list[Row]]:
     """Return a decision and what happened to it, in order.
 
     Raises:
         ConfigError: there is none of that number.
     """
-    rows = await fetch_rows(conn, _queries.find_decision, decision_id=decision_id)
-    if not rows:
+    found = await seek_decision(conn, decision_id)
+    if found is None:
         raise ConfigError(
             f"There is no decision {decision_id}; trueup decisions list tells which are."
         )
-    return rows[0], await fetch_rows(conn, _queries.steps_of, decision_id=decision_id)
+    return found
