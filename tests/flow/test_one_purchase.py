@@ -367,12 +367,12 @@ async def test_the_payout_is_what_the_charge_and_the_refund_left(calm: End) -> N
 
 async def test_the_charge_at_the_shop_and_at_its_provider_are_one_payment(calm: End) -> None:
     """They share the charge's id; that one unit's price went back, the shop has not told."""
-    told = calm.collected
+    told = calm.payments
     assert (told["left"], told["right"]) == (1, 2)
     [difference] = told["discrepancies"]
-    assert (difference["cause"], difference["amount"]) == ("missing_refund", f"-{PRICE}")
-    assert difference["left_ref"].startswith("shopify/payment/")
-    assert difference["right_ref"] == f"stripe/entry/{calm.purchase.charge}"
+    assert (difference["cause"], difference["amount"]) == ("unlinked_refund", f"-{PRICE}")
+    assert difference["left_ref"] is None, "no payment at the shop says so"
+    assert difference["right_ref"].startswith("stripe/balance_entry/")
 
 
 async def test_what_the_customers_owed_was_paid(calm: End) -> None:
@@ -382,8 +382,8 @@ async def test_what_the_customers_owed_was_paid(calm: End) -> None:
     assert calm.money["receivable", "amazon"] == 0
     fees = {name: row["fees"] for name, row in calm.margins.items()}
     assert Decimal(fees["amazon"]["amount"]) == calm.money["fees", "amazon"]
-    # No entry of the provider has a name of the shop's payment: nobody guesses.
-    assert [fees[n]["certainty"] for n in ("amazon", "shopify")] == ["told", "unknown"]
+    # The provider's entry reaches the order over the charge that both name.
+    assert [fees[n]["certainty"] for n in ("amazon", "shopify")] == ["told", "told"]
     total, tax = (Decimal(order["totals"][name]["booked"]["amount"]) for name in ("total", "tax"))
     sold = ("sales", "taxes", "shipping")
     assert -sum(calm.money[account, "shopify"] for account in sold) == total
@@ -444,8 +444,8 @@ async def test_the_end_is_the_same_whatever_is_lost_repeated_or_late(
     assert end.proof.holds
     assert end.payouts == calm.payouts
     assert differences(end) == differences(calm)
-    assert [bare_difference(each) for each in end.collected["discrepancies"]] == [
-        bare_difference(each) for each in calm.collected["discrepancies"]
+    assert [bare_difference(each) for each in end.payments["discrepancies"]] == [
+        bare_difference(each) for each in calm.payments["discrepancies"]
     ]
     assert end.money == calm.money
     assert end.commands == calm.commands

@@ -37,7 +37,7 @@ class End(msgspec.Struct, frozen=True, kw_only=True):
     balance: dict[str, Any]
     reconciled: dict[str, Any]
     payouts: dict[str, Any]
-    collected: dict[str, Any]
+    payments: dict[str, Any]
     checks: dict[str, dict[str, Any]]
     money: dict[tuple[str, str], Decimal]
     margins: dict[str, dict[str, Any]]
@@ -70,7 +70,7 @@ async def look(purchase: Purchase, folder: Path) -> End:
         balance={name: balance[name] for name in ("available", "on_hand", "reserved", "customer")},
         reconciled=await trueup.in_thread("reconcile", "stock"),
         payouts=await trueup.in_thread("reconcile", "payouts"),
-        collected=await trueup.in_thread("reconcile", "collected", status=1),
+        payments=await trueup.in_thread("reconcile", "payments", status=1),
         checks={
             report["check"]: report
             for report in (await trueup.in_thread("reconcile", "all", status=1))["checks"]
