@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from trueup.config import Config, MappedAccount, load_config, render_default
+from trueup.decisions.rules import find_rules
 from trueup.errors import ConfigError
 
 
@@ -192,6 +193,11 @@ def test_rendered_default_is_the_default_and_names_every_field(tmp_path: Path) -
     assert set(tolerances) == set(config.reconcile.tolerances.__struct_fields__)
     assert tolerances["orders"] == {"EUR": "0.02", "JPY": "1"}
     assert reconcile == {"ship_days": 5, "carry_days": 2, "book_matches": False}
+    # Nor may a rule spend anything by itself until somebody says how much.
+    for rule, table in shown.pop("decisions").items():
+        assert table.pop("spend_per_day") == {"EUR": "5000"}
+        usual = msgspec.structs.asdict(find_rules()[rule].settings())
+        assert table == {name: value for name, value in usual.items() if name != "spend_per_day"}
     for name, value in shown.items():
         part = getattr(config, name)
         expected = (
@@ -200,7 +206,7 @@ def test_rendered_default_is_the_default_and_names_every_field(tmp_path: Path) -
             else str(part)
         )
         assert expected == value
-    assert set(shown) | {"master_key_file", "stock", "journals", "reconcile"} == set(
+    assert set(shown) | {"master_key_file", "stock", "journals", "reconcile", "decisions"} == set(
         Config.__struct_fields__
     )
 
