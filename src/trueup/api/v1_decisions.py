@@ -1,5 +1,6 @@
 """`/api/v1/decisions` and `/decision-rules`: what was proposed and why, and what people answer."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
@@ -152,10 +153,7 @@ async def approve_made(
     request: Request[Any, Any, Any], decision_id: _Id, data: JSONBody[Answer]
 ) -> DecisionDetail:
     """Agree to a proposal; it is ordered within a minute, if its facts still ask for it."""
-    async with write_session(request.app.state) as session:
-        now = SystemClock().now()
-        await approve(session, decision_id, by=data.by, why=data.why, now=now)
-        return await _detail(request, session, decision_id)
+    return await _answer(request, approve, decision_id, data)
 
 
 @post("/decisions/{decision_id:int}/refuse", status_code=200, exclude_from_csrf=True)
@@ -163,10 +161,7 @@ async def refuse_made(
     request: Request[Any, Any, Any], decision_id: _Id, data: JSONBody[Answer]
 ) -> DecisionDetail:
     """Turn a proposal down; the same is not proposed again."""
-    async with write_session(request.app.state) as session:
-        now = SystemClock().now()
-        await refuse(session, decision_id, by=data.by, why=data.why, now=now)
-        return await _detail(request, session, decision_id)
+    return await _answer(request, refuse, decision_id, data)
 
 
 @get("/decision-rules")
@@ -192,6 +187,17 @@ async def list_rules(
         )
         for name, rule in rules.items()
     ]
+
+
+async def _answer(
+    request: Request[Any, Any, Any],
+    act: Callable[..., Awaitable[None]],
+    decision_id: int,
+    said: Answer,
+) -> DecisionDetail:
+    async with write_session(request.app.state) as session:
+        await act(session, decision_id, by=said.by, why=said.why, now=SystemClock().now())
+        return await _detail(request, session, decision_id)
 
 
 async def _detail(

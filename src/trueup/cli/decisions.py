@@ -1,6 +1,8 @@
 """`trueup decisions`: what the hub proposes and why, who agrees, and how far each rule may go."""
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -110,13 +112,7 @@ def approve(
     config: ConfigOption = None,
 ) -> None:
     """Agree to a proposal; it is ordered within a minute, if its facts still ask for it."""
-
-    async def work(session: Session) -> None:
-        async with session.connection() as conn:
-            await approve_decision(conn, number, by=by, why=why, now=SystemClock().now())
-
-    run(work, config_path=config, as_json=as_json)
-    _tell_state(number, State.APPROVED, as_json=as_json)
+    _answer(approve_decision, State.APPROVED, number, (by, why), as_json=as_json, config=config)
 
 
 @decisions.command()
@@ -128,13 +124,7 @@ def reject(
     config: ConfigOption = None,
 ) -> None:
     """Turn a proposal down; the same is not proposed again."""
-
-    async def work(session: Session) -> None:
-        async with session.connection() as conn:
-            await refuse_decision(conn, number, by=by, why=why, now=SystemClock().now())
-
-    run(work, config_path=config, as_json=as_json)
-    _tell_state(number, State.REFUSED, as_json=as_json)
+    _answer(refuse_decision, State.REFUSED, number, (by, why), as_json=as_json, config=config)
 
 
 @decisions.command()
@@ -262,13 +252,7 @@ def stop(
     config: ConfigOption = None,
 ) -> None:
     """Stop all rules: nothing is proposed, agreed to or ordered until they may go on."""
-
-    async def work(session: Session) -> None:
-        async with session.connection() as conn:
-            await stop_all(conn, by=by, why=why, now=SystemClock().now())
-
-    run(work, config_path=config, as_json=as_json)
-    _tell_stopped(stopped=True, as_json=as_json)
+    _switch(stop_all, (by, why), stopped=True, as_json=as_json, config=config)
 
 
 @decisions.command()
@@ -279,13 +263,7 @@ def resume(
     config: ConfigOption = None,
 ) -> None:
     """Let the rules go on, each as far as it might before."""
-
-    async def work(session: Session) -> None:
-        async with session.connection() as conn:
-            await resume_all(conn, by=by, why=why, now=SystemClock().now())
-
-    run(work, config_path=config, as_json=as_json)
-    _tell_stopped(stopped=False, as_json=as_json)
+    _switch(resume_all, (by, why), stopped=False, as_json=as_json, config=config)
 
 
 def _came(row: dict[str, Any]) -> str:
@@ -294,7 +272,7 @@ def _came(row: dict[str, Any]) -> str:
     return f"{row['decisions']} {done}: {expected} expected, {came} came"
 
 
-def _show_proposals(*, as_json: bool, config: Any) -> None:  # noqa: ANN401 - typer's own option
+def _show_proposals(*, as_json: bool, config: Path | None) -> None:
     async def work(session: Session) -> list[dict[str, Any]]:
         settings = read_settings(find_rules(), session.hub.rule_tables)
         found = []
@@ -326,14 +304,45 @@ def _find(session: Session, name: str) -> tuple[Rule, Settings]:
     return known[name], read_settings(known, session.hub.rule_tables)[name]
 
 
-def _tell_state(number: int, state: State, *, as_json: bool) -> None:
+def _answer(
+    act: Callable[..., Awaitable[None]],
+    state: State,
+    number: int,
+    said: tuple[str, str],
+    *,
+    as_json: bool,
+    config: Path | None,
+) -> None:
+    """Answer a proposal, by whom and why."""
+    by, why = said
+
+    async def work(session: Session) -> None:
+        async with session.connection() as conn:
+            await act(conn, number, by=by, why=why, now=SystemClock().now())
+
+    run(work, config_path=config, as_json=as_json)
     if as_json:
         print_json({"decision_id": number, "state": state})
     else:
         out.print(f"{number} is {state}.")
 
 
-def _tell_stopped(*, stopped: bool, as_json: bool) -> None:
+def _switch(
+    act: Callable[..., Awaitable[None]],
+    said: tuple[str, str],
+    *,
+    stopped: bool,
+    as_json: bool,
+    config: Path | None,
+) -> None:
+    """Stop all rules or let them go on, by whom and why."""
+    by, why = said
+
+    async def work(session: Session) -> None:
+        async with session.connection() as conn:
+            await act(conn, by=by, why=why, now=SystemClock().now())
+
+    run(work, config_path=config, as_json=as_json)
     if as_json:
         print_json({"stopped": stopped})
     else:
