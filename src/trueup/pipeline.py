@@ -149,8 +149,7 @@ class Applier:
             others = await batch.bridge.prepare(self._conn, batch.good)
             codes |= others | batch.kits.beside(others, batch.good)
         numbers = await self._skus.number(self._conn, codes)
-        # A pipeline: what is only written waits for no answer before the next is sent.
-        async with self._conn.pipeline(), self._conn.transaction():
+        async with self._conn.transaction():
             kits = batch.kits
             newer = await newer_kits(self._conn, kits.known, alone=kits.arriving(batch.good))
             if newer is None:
