@@ -149,6 +149,7 @@ class Applier:
             others = await batch.bridge.prepare(self._conn, batch.good)
             codes |= others | batch.kits.beside(others, batch.good)
         numbers = await self._skus.number(self._conn, codes)
+        # No pipeline: in one nothing bounds how long a process that hangs may hold its locks.
         async with self._conn.transaction():
             kits = batch.kits
             newer = await newer_kits(self._conn, kits.known, alone=kits.arriving(batch.good))

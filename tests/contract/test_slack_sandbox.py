@@ -32,7 +32,7 @@ HUB = "http://hub.test/hooks/slack"
 @asynccontextmanager
 async def calling(space: Workspace, token: str = TOKEN) -> AsyncIterator[Caller]:
     async with space.serve(deliver=False) as url:
-        settings = {"api_base": url, "call_timeout_s": "0.5"}
+        settings = {"api_base": url}
         connection = Connection(
             connection_id=1, name="slack", connector="slack", settings=settings, state="active"
         )

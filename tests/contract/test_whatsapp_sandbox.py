@@ -34,7 +34,7 @@ HUB = "http://hub.test/hooks/whatsapp"
 @asynccontextmanager
 async def calling(number: Number, token: str = TOKEN) -> AsyncIterator[Caller]:
     async with number.serve(deliver=False) as url:
-        settings = {"api_base": url, "phone_number_id": NUMBER_ID, "call_timeout_s": "0.5"}
+        settings = {"api_base": url, "phone_number_id": NUMBER_ID}
         connection = Connection(
             connection_id=1, name="wa", connector="whatsapp", settings=settings, state="active"
         )
