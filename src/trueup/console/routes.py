@@ -17,6 +17,7 @@ from litestar.static_files import create_static_files_router
 from litestar.types import ControllerRouterHandler
 
 from trueup.config import JournalsConfig
+from trueup.console.decisions_page import decision_handlers
 from trueup.console.dock import dock_handlers
 from trueup.console.draw import draw_page, draw_png, draw_svg, draw_trade_page
 from trueup.console.event_page import read_event
@@ -113,6 +114,7 @@ def console_routes(journals: JournalsConfig | None = None) -> list[ControllerRou
             *(show_parked, retry_parked, decide_brake, show_parity, show_low),
             *dock_handlers(),
             *exception_handlers(),
+            *decision_handlers(),
             *payout_handlers(),
             *journal_handlers(),
             *phantom_handlers(),

@@ -1,0 +1,303 @@
+"""The pages of decisions: what is proposed and why, what is expected of it, and who answers."""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Final
+
+import msgspec
+import structlog
+from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.exceptions import NotFoundException, ValidationException
+from litestar.params import FromPath, QueryParameter, URLEncodedBody
+from litestar.response import Redirect
+from litestar.types import ControllerRouterHandler
+
+from trueup.api.reading import write_session
+from trueup.console.forms import (
+    COMMENT_CHARS_MAX,
+    NAME_CHARS_MAX,
+    comment_of,
+    name_of_person,
+    person_in,
+    read_form,
+    remember_person,
+    whole,
+)
+from trueup.console.readings import Session
+from trueup.console.render import answer
+from trueup.decisions.carry import approve, left_to_a_person, refuse
+from trueup.decisions.explain import explain
+from trueup.decisions.leave import list_replays, read_leaves
+from trueup.decisions.measure import read_calibration
+from trueup.decisions.model import Mode, State
+from trueup.decisions.reads import list_decisions, seek_decision
+from trueup.decisions.rules import find_rules
+from trueup.decisions.settings import read_settings
+from trueup.errors import ConfigError
+from trueup.kernel.clock import SystemClock
+
+_log = structlog.get_logger("trueup.console")
+
+Req = Request[Any, Any, Any]
+
+ROWS_MAX: Final = 100
+_LONGEST: Final = {"why": COMMENT_CHARS_MAX, "by": NAME_CHARS_MAX}
+_ANSWERS: Final = {
+    "approve": (approve, State.APPROVED),
+    "refuse": (refuse, State.REFUSED),
+}
+_DONE: Final = {
+    "approve": "It is ordered within a minute, if its facts still ask for it.",
+    "refuse": "It is turned down, and not proposed again.",
+}
+
+_Text = Annotated[str, QueryParameter(max_length=60, pattern="^[^\\x00]*$", required=False)]
+
+
+class DecisionRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One decision in a list; `whats` says what it would do, action by action."""
+
+    decision_id: int
+    rule: str
+    subject: str
+    state: State
+    reason: str
+    whats: list[str]
+    proposed_at: datetime
+
+
+class RuleRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule: how far it may go, what it would have done, what came of what it said.
+
+    Attributes:
+        stale: it might go further once it was played on the past as it is now.
+    """
+
+    rule: str
+    title: str
+    mode: Mode
+    stale: bool
+    past: str | None
+    came: list[dict[str, Any]]
+
+
+class DecisionsPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Decisions that were asked for, the newest first, and the rules that made them."""
+
+    state: State | None
+    rule: str | None
+    rows: tuple[DecisionRow, ...]
+    following: int | None
+    rules: tuple[RuleRow, ...]
+    stopped: bool
+
+
+class StepRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened to a decision."""
+
+    at: datetime
+    did: str
+    done_by: str
+    why: str
+
+
+class DecisionPage(msgspec.Struct, frozen=True, kw_only=True):
+    """One decision: what was known, why, what is expected, and what came of it.
+
+    Attributes:
+        sentence: all that follows its reason, as a person would tell it.
+        known: what was known, name by name.
+        told: what came of the reader's last wish; `refused` why nothing did.
+    """
+
+    row: DecisionRow
+    version: int
+    sentence: str
+    effect: dict[str, Any] | None
+    outcome: Decimal | None
+    known: tuple[tuple[str, str], ...]
+    evidence: list[str]
+    alternatives: list[dict[str, str]]
+    steps: tuple[StepRow, ...]
+    lapses_at: datetime
+    told: str = ""
+    refused: str = ""
+
+
+@get(["/decisions", "/decisions.json"])
+async def show_decisions(
+    request: Req,
+    session: NamedDependency[Session],
+    standing: Annotated[str, QueryParameter(name="state", max_length=20, required=False)] = "",
+    rule: _Text = "",
+    before: Annotated[int | None, QueryParameter(ge=1, le=2**63 - 1, required=False)] = None,
+) -> Response[Any]:
+    """Show what was proposed, the newest first, and how far each rule may go."""
+    try:
+        state = State(standing) if standing else None
+    except ValueError as error:
+        raise ValidationException(str(error)) from error
+    found = await list_decisions(
+        session, state=state, rule=rule or None, before=before, count=ROWS_MAX + 1
+    )
+    shown = found[:ROWS_MAX]
+    rules, stopped = await _rules(request, session)
+    page = DecisionsPage(
+        state=state,
+        rule=rule or None,
+        rows=tuple(_row(row) for row in shown),
+        following=shown[-1]["decision_id"] if len(found) > ROWS_MAX else None,
+        rules=rules,
+        stopped=stopped,
+    )
+    twin = f"/decisions.json?{request.url.query}".removesuffix("?")
+    return answer(request, "decisions.html", page, states=[each.value for each in State], twin=twin)
+
+
+@get("/decisions/{number:str}")
+async def show_decision(
+    request: Req, session: NamedDependency[Session], number: FromPath[str], done: _Text = ""
+) -> Response[Any]:
+    """Show one decision, and the form that answers it."""
+    decision_id = whole(number.removesuffix(".json"))
+    page = await _find(request, session, decision_id, told=_DONE.get(done, ""))
+    return _answer(request, page, {})
+
+
+@post("/decisions/{number:str}", status_code=303)
+async def answer_decision(
+    request: Req, number: FromPath[str], data: URLEncodedBody[dict[str, Any]]
+) -> Response[Any]:
+    """Agree to a proposal or turn it down; the same answer again changes nothing."""
+    form = read_form(data, _LONGEST)
+    decision_id, do = whole(number), form.get("do", "")
+    async with write_session(request.app.state) as session:
+        page = await _find(request, session, decision_id)
+        number_of = page.row.decision_id
+        try:
+            by = person_in(form)
+            act, wanted = _chosen(do)
+            if not _is_answered(page, wanted, by):
+                now = SystemClock().now()
+                await act(session, number_of, by=by, why=comment_of(form, "why"), now=now)
+        except ConfigError as error:
+            page = await _find(request, session, number_of, refused=error.message)
+            return _answer(request, page, form, status=409)
+    _log.info("decision_answered", decision_id=number_of, do=do)
+    response = Redirect(f"/decisions/{number_of}?done={do}", status_code=303)
+    remember_person(response, by)
+    return response
+
+
+def decision_handlers() -> list[ControllerRouterHandler]:
+    """Return the handlers of the pages of decisions."""
+    return [show_decisions, show_decision, answer_decision]
+
+
+def _chosen(do: str) -> tuple[Callable[..., Awaitable[None]], State]:
+    """Return how an answer is given, and what a proposal is after it.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if do not in _ANSWERS:
+        raise ConfigError("Say what shall be done.", field="do")
+    return _ANSWERS[do]
+
+
+def _is_answered(page: DecisionPage, wanted: State, by: str) -> bool:
+    """Whether somebody gave this very answer already: a form that was sent twice."""
+    return page.row.state is wanted and any(
+        step.did == wanted.value and step.done_by == by for step in page.steps
+    )
+
+
+def _answer(
+    request: Req, page: DecisionPage, form: Mapping[str, str], *, status: int = 200
+) -> Response[Any]:
+    by = form.get("by", "") or name_of_person(request)
+    why = form.get("why", "")
+    return answer(request, "decision.html", page, status=status, by=by, why=why)
+
+
+async def _rules(request: Req, session: Session) -> tuple[tuple[RuleRow, ...], bool]:
+    rules = find_rules()
+    leaves = await read_leaves(session, rules, _settings(request))
+    replays = await list_replays(session)
+    measured = await read_calibration(session)
+    rows = tuple(
+        RuleRow(
+            rule=name,
+            title=rule.title,
+            mode=leaves.mode_of(name),
+            stale=name in leaves.stale,
+            past=replays[name]["figures"]["sentence"] if name in replays else None,
+            came=[row for row in measured if row["rule"] == name],
+        )
+        for name, rule in rules.items()
+    )
+    return rows, leaves.stopped
+
+
+async def _find(
+    request: Req,
+    session: Session,
+    decision_id: int | None,
+    *,
+    told: str = "",
+    refused: str = "",
+) -> DecisionPage:
+    found = await seek_decision(session, decision_id or 0)
+    if found is None:
+        raise NotFoundException("There is no such decision.")
+    row, steps = found
+    now = SystemClock().now()
+    waits = await left_to_a_person(session, row, _settings(request), now)
+    return DecisionPage(
+        row=_row(row),
+        version=row["version"],
+        sentence=explain(row, steps, waits=waits).removeprefix(row["reason"]).strip(),
+        effect=row["effect"],
+        outcome=row["outcome"],
+        known=tuple(_named("", row["facts"])),
+        evidence=row["evidence"],
+        alternatives=row["alternatives"],
+        steps=tuple(msgspec.convert(step, StepRow) for step in steps),
+        lapses_at=row["lapses_at"],
+        told=told,
+        refused=refused,
+    )
+
+
+def _named(name: str, value: object) -> Iterator[tuple[str, str]]:
+    """Return what was known, name by name, as people read it."""
+    if isinstance(value, dict) and value.keys() == {"amount", "currency"}:
+        yield name, f"{value['amount']} {value['currency']}"
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            yield from _named(f"{name} {key.replace('_', ' ')}".strip(), each)
+    elif isinstance(value, list):
+        shown = [
+            " ".join(map(str, each)) if isinstance(each, list) else str(each) for each in value
+        ]
+        yield name, ", ".join(shown) or "none"
+    else:
+        yield name, "unknown" if value is None else str(value)
+
+
+def _settings(request: Req) -> Any:  # noqa: ANN401 - each rule has settings of its own
+    return read_settings(find_rules(), request.app.state.hub.rule_tables)
+
+
+def _row(row: Mapping[str, Any]) -> DecisionRow:
+    return DecisionRow(
+        decision_id=row["decision_id"],
+        rule=row["rule"],
+        subject=row["subject"],
+        state=State(row["state"]),
+        reason=row["reason"],
+        whats=[action["what"] for action in row["actions"]],
+        proposed_at=row["proposed_at"],
+    )
