@@ -103,8 +103,12 @@ def test_it_works_without_javascript(browser: Browser, site: Site) -> None:
         expect(page.get_by_role("link", name="Refresh")).to_be_visible()
         before = int(page.locator(f'[data-live="stock.{sku}.available"]').inner_text())
         _sell(site, sku, "seen-plainly")
-        page.get_by_role("link", name="Refresh").click()
         available = page.locator(f'[data-live="stock.{sku}.available"]')
+        for _ in range(20):
+            page.get_by_role("link", name="Refresh").click()
+            if available.inner_text() == str(before - 1):
+                break  # a page that was being read during the sale may be shown once more
+            page.wait_for_timeout(250)
         expect(available).to_have_text(str(before - 1))
         page.get_by_label("SKU").select_option(sku)
         page.get_by_role("button", name="Show").click()

@@ -67,7 +67,7 @@ def test_a_phone_without_javascript_takes_an_exception(browser: Browser, site: S
         expect(page.get_by_role("status")).to_have_text("It is yours.")
         said = page.locator(".timeline .said")
         expect(said).to_have_text("first\n  second")
-        assert said.evaluate("e => getComputedStyle(e).whiteSpace") == "pre-wrap"
+        expect(said).to_have_css("white-space", "pre-wrap")  # once its style is there
         box = said.bounding_box()
         assert box is not None
         assert box["height"] > 1.5 * 15, "two lines are two lines"
