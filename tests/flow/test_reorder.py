@@ -195,6 +195,43 @@ async def test_a_rule_leaves_the_shadow_only_after_it_was_played(database_url: s
         await firm.leave(Mode.SHADOW, played=False)
 
 
+async def test_a_shadow_is_proposed_once_its_rule_may_ask(database_url: str) -> None:
+    async with open_firm(database_url) as firm:
+        [number] = (await firm.turn()).proposed[RULE.name]
+        assert await firm.proposed() == number
+        assert await firm.state(number) is State.PROPOSED
+
+
+async def test_what_was_withdrawn_is_proposed_again_where_it_is_needed_again(
+    database_url: str,
+) -> None:
+    async with open_firm(database_url) as firm:
+        number = await firm.proposed()
+        await firm.brand.rows("UPDATE ledger.outlook SET available = 500 RETURNING 1")
+        assert (await firm.turn()).proposed[RULE.name] == []
+        assert await firm.state(number) is State.WITHDRAWN
+        await firm.brand.rows("UPDATE ledger.outlook SET available = 8 RETURNING 1")
+        assert (await firm.turn()).proposed[RULE.name] == [number]
+        assert await firm.state(number) is State.PROPOSED
+
+
+async def test_what_was_agreed_to_of_a_rule_that_is_off_is_not_ordered(database_url: str) -> None:
+    async with open_firm(database_url) as firm:
+        number = await firm.proposed()
+        await firm.approve(number)
+        await firm.leave(Mode.OFF, played=False)
+        assert (await firm.turn()).moved == {number: State.WITHDRAWN}
+        assert "its rule was switched off" in await firm.sentence(number)
+
+
+async def test_every_sku_that_is_low_is_read_however_many(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_firm(database_url) as firm:
+        monkeypatch.setattr("trueup.decisions.rules.reorder.PAGE_SKUS", 1)
+        assert len((await firm.turn()).proposed[RULE.name]) == 1
+
+
 async def test_what_a_person_agrees_to_is_drafted_once(database_url: str) -> None:
     async with open_firm(database_url) as firm:
         number = await firm.proposed()

@@ -25,7 +25,7 @@ from trueup.decisions.leave import (
 )
 from trueup.decisions.measure import read_calibration
 from trueup.decisions.model import Mode, State, action_to_json
-from trueup.decisions.propose import look
+from trueup.decisions.propose import look, snapshot
 from trueup.decisions.reads import find_decision, list_decisions
 from trueup.decisions.rule import Look, Replay, Rule, Settings
 from trueup.decisions.rules import find_rules
@@ -209,7 +209,9 @@ def replay(
         until = now.date() - timedelta(days=1)
         async with session.connection() as conn:
             around = Look(conn=conn, hub=session.hub, now=now)
-            found = await chosen.play(around, settings, until - timedelta(days=days - 1), until)
+            since = until - timedelta(days=days - 1)
+            async with snapshot(conn):
+                found = await chosen.play(around, settings, since, until)
             await keep_replay(conn, chosen, settings, found, now)
         return found
 

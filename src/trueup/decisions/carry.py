@@ -72,7 +72,8 @@ async def approve_by_policy(
             count=COUNT_MAX,
         )
         for row in rows:
-            if row["mode"] != Mode.AUTO.value or leaves.mode_of(row["rule"]) is not Mode.AUTO:
+            may_act = row["rule"] in settings and leaves.mode_of(row["rule"]) is Mode.AUTO
+            if row["mode"] != Mode.AUTO.value or not may_act:
                 continue
             amounts = amounts_of(row)
             if why_not(settings[row["rule"]], spent[row["rule"]], amounts) is not None:
@@ -89,7 +90,8 @@ async def left_to_a_person(
     conn: Conn, row: Row, settings: Mapping[str, Settings], now: datetime
 ) -> str | None:
     """Return why a proposal of a rule that may act by itself waits for a person."""
-    if row["mode"] != Mode.AUTO.value or row["state"] != State.PROPOSED.value:
+    waits = row["mode"] == Mode.AUTO.value and row["state"] == State.PROPOSED.value
+    if not waits or row["rule"] not in settings:
         return None
     spent = await _spent_today(conn, now)
     return why_not(settings[row["rule"]], spent[row["rule"]], amounts_of(row))
@@ -116,9 +118,12 @@ async def carry_out(
         rule = rules.get(row["rule"])
         if rule is None:
             continue
-        standing = await look(conn, hub, rule, settings[rule.name], now, row["subject"])
-        holds = any(facts.episode == row["episode"] for facts, _ in standing)
-        state = await _order(conn, hub, row, now) if holds else await _withdraw(conn, row, now)
+        if leaves.mode_of(rule.name) is Mode.OFF:
+            state = await _withdraw(conn, row, "its rule was switched off", now)
+        elif await _holds(conn, hub, rule, settings[rule.name], row, now):
+            state = await _order(conn, hub, row, now)
+        else:
+            state = await _withdraw(conn, row, "the facts no longer asked for it", now)
         if state is not None:
             found[row["decision_id"]] = state
     return found
@@ -152,12 +157,12 @@ def refs_of(row: Row) -> list[str]:
     return [f"decision/{row['decision_id']}/{n}" for n in range(len(row["actions"]))]
 
 
-def amounts_of(row: Row) -> list[Money]:
-    """Return the money that a decision's actions move or commit."""
+def amounts_of(row: Row) -> list[Money | None]:
+    """Return the money that a decision's actions move or commit; None where nobody told it."""
     return [
-        msgspec.convert(each["amount"], Money, strict=False)
+        msgspec.convert(each["amount"], Money | None, strict=False)
         for each in row["actions"]
-        if each["amount"] is not None
+        if each["amount"] is not None or each["commits"]
     ]
 
 
@@ -199,12 +204,20 @@ async def _approved(conn: Conn) -> Sequence[Row]:
     )
 
 
-async def _withdraw(conn: Conn, row: Row, now: datetime) -> State | None:
+async def _holds(
+    conn: Conn, hub: Hub, rule: Rule, settings: Settings, row: Row, now: datetime
+) -> bool:
+    """Whether the facts still ask for what was agreed to."""
+    standing = await look(conn, hub, rule, settings, now, row["subject"])
+    return any(facts.episode == row["episode"] for facts, _ in standing)
+
+
+async def _withdraw(conn: Conn, row: Row, reason: str, now: datetime) -> State | None:
     number = row["decision_id"]
     async with conn.transaction():
         if not await move(conn, number, (State.APPROVED,), State.WITHDRAWN, now=now):
             return None
-        why = "the facts no longer asked for it when it was to be ordered"
+        why = f"{reason} when it was to be ordered"
         await note_steps(conn, [(number, "withdrawn", row["rule"], why)], now)
     return State.WITHDRAWN
 

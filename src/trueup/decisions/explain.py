@@ -8,14 +8,6 @@ from typing import Any
 from trueup.db.rows import Row
 from trueup.decisions.model import State
 
-_MEASURES: Mapping[str, str] = {
-    "chance_sold_out": "the chance that it is sold out",
-}
-_CAME: Mapping[str, tuple[str, str]] = {
-    "chance_sold_out": ("Since then it was never sold out.", "Since then it was sold out."),
-}
-"""What came of each measure: where it did not happen, and where it did."""
-
 _ENDS: Mapping[str, str] = {
     State.SHADOW: "It is a shadow: it was written down, and nothing is sent.",
     State.PROPOSED: "It waits for an answer.",
@@ -45,15 +37,14 @@ def explain(row: Row, steps: Sequence[Row], *, waits: str | None = None) -> str:
     if row["state"] in _ENDS:
         parts.append(_ENDS[row["state"]])
     if row["outcome"] is not None:
-        parts.append(_CAME[row["effect"]["measure"]][bool(row["outcome"])])
+        parts.append(f"Since then {row['effect']['came'][bool(row['outcome'])]}.")
     return " ".join(parts)
 
 
 def _effect(effect: Mapping[str, Any]) -> str:
-    measure = _MEASURES.get(effect["measure"], effect["measure"])
     day = datetime.fromisoformat(effect["measured_at"]).date()
     without, within = (_percent(effect[name]) for name in ("without", "within"))
-    return f"By {day} {measure} is {without} without it and {within} with it."
+    return f"By {day} {effect['says']} is {without} without it and {within} with it."
 
 
 def _percent(share: str) -> str:

@@ -16,26 +16,29 @@ class Spent(msgspec.Struct, kw_only=True):
     decisions: int = 0
     money: Counter[str] = msgspec.field(default_factory=Counter)
 
-    def take(self, amounts: Sequence[Money]) -> None:
+    def take(self, amounts: Sequence[Money | None]) -> None:
         """Count one more decision."""
         self.decisions += 1
         for each in amounts:
-            self.money[each.currency] += each.amount  # type: ignore[assignment]
+            if each is not None:
+                self.money[each.currency] += each.amount  # type: ignore[assignment]
 
 
-def why_not(settings: Settings, spent: Spent, amounts: Sequence[Money]) -> str | None:
+def why_not(settings: Settings, spent: Spent, amounts: Sequence[Money | None]) -> str | None:
     """Return why a decision is left to a person; None where a rule may take it by itself.
 
     Args:
         settings: of the rule.
         spent: what it did today.
-        amounts: of money that the decision moves or commits.
+        amounts: of money that the decision moves or commits; None: nobody told how much.
     """
     if spent.decisions >= settings.per_day_max:
         return f"{spent.decisions} were carried out today, at most {settings.per_day_max} may be"
     limits: Mapping[str, Decimal] = dict(settings.spend_per_day)
     wanted: dict[str, Decimal] = {}
     for each in amounts:
+        if each is None:
+            return "it commits money, and nobody told how much"
         wanted[each.currency] = wanted.get(each.currency, Decimal(0)) + each.amount
     for currency, amount in sorted(wanted.items()):
         if currency not in limits:

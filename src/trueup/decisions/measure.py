@@ -8,6 +8,7 @@ import psycopg
 
 from trueup.db.queries import load_queries
 from trueup.db.rows import Row, fetch_rows
+from trueup.decisions.propose import snapshot
 from trueup.decisions.rule import Look, Rule, Waited
 from trueup.hub import Hub
 
@@ -33,7 +34,8 @@ async def measure_outcomes(
         if not rows:
             continue
         waited = [Waited(row["subject"], row["proposed_at"], row["until"]) for row in rows]
-        found = await rule.measure(Look(conn=conn, hub=hub, now=now), waited)
+        async with snapshot(conn):
+            found = await rule.measure(Look(conn=conn, hub=hub, now=now), waited)
         await conn.execute(
             _queries.note_outcomes,
             {

@@ -67,7 +67,8 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         key: what is done to one key is done in turn.
         what: in words, as a person would say it before doing it.
-        amount: of money that it moves or commits; None: none.
+        amount: of money that it moves or commits; None: none, or nobody told how much.
+        commits: it moves or commits money, also where nobody told how much.
     """
 
     connection_id: int
@@ -75,6 +76,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     content: CommandContent
     what: str
     amount: Money | None = None
+    commits: bool = False
 
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,11 +84,15 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         measure: of what: "chance_sold_out".
+        says: the same in words.
+        came: in words, what came where the measure is zero at last, and where it is not.
         without, within: the measure if nothing is done, and if it is.
         measured_at: when it can be known what came.
     """
 
     measure: str
+    says: str
+    came: tuple[str, str]
     without: Decimal
     within: Decimal
     measured_at: datetime
@@ -127,5 +133,6 @@ def action_to_json(action: Action) -> Mapping[str, Any]:
         "key": action.key,
         "what": action.what,
         "amount": action.amount,
+        "commits": action.commits,
         "content": action.content,
     }

@@ -1,6 +1,7 @@
 """Let rules look, and keep what they propose. One snapshot a rule; nothing is sent."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -34,6 +35,14 @@ class Proposed(NamedTuple):
     proposal: Proposal
 
 
+@asynccontextmanager
+async def snapshot(conn: Conn) -> AsyncIterator[None]:
+    """Read all of what follows as of one moment; nothing can be written."""
+    async with conn.transaction():
+        await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
+
+
 async def look(
     conn: Conn, hub: Hub, rule: Rule, settings: Settings, now: datetime, subject: str | None = None
 ) -> list[Proposed]:
@@ -47,8 +56,7 @@ async def look(
         now: of the look.
         subject: only this one; None: all.
     """
-    async with conn.transaction():
-        await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    async with snapshot(conn):
         facts = await rule.read(Look(conn=conn, hub=hub, now=now), settings, subject)
     return [
         Proposed(each, proposal)

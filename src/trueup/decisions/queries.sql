@@ -1,11 +1,12 @@
 -- name: note_decisions
--- Keeps proposals; of one episode of a subject there is one decision, the first.
+-- Keeps proposals; of one episode of a subject there is one decision. A shadow becomes a proposal
+-- once its rule may ask, and what was withdrawn is proposed again where its facts ask for it again.
 -- Parameters: arrays of equal length: rules, versions, modes, subjects, episodes, facts, digests,
 -- evidences (JSON lists), reasons, actions, effects (null: none), alternatives, states, lapses_ats;
 -- now: instant.
--- Rows: many: decision_id, rule, state, of those that are new.
+-- Rows: many: decision_id, rule, state, of those that are new or proposed again.
 -- Index: decision (rule, subject, episode).
-INSERT INTO decisions.decision (rule, version, mode, subject, episode, facts, digest, evidence,
+INSERT INTO decisions.decision AS d (rule, version, mode, subject, episode, facts, digest, evidence,
   reason, actions, effect, alternatives, state, proposed_at, lapses_at)
 SELECT p.rule, p.version, p.mode, p.subject, p.episode, p.facts, p.digest,
   ARRAY(SELECT jsonb_array_elements_text(p.evidence)), p.reason, p.actions, p.effect,
@@ -16,7 +17,13 @@ FROM unnest(%(rules)s::text[], %(versions)s::int[], %(modes)s::text[], %(subject
   %(states)s::text[], %(lapses_ats)s::timestamptz[])
   AS p (rule, version, mode, subject, episode, facts, digest, evidence, reason, actions, effect,
     alternatives, state, lapses_at)
-ON CONFLICT (rule, subject, episode) DO NOTHING
+ON CONFLICT (rule, subject, episode) DO UPDATE
+SET version = excluded.version, mode = excluded.mode, facts = excluded.facts,
+  digest = excluded.digest, evidence = excluded.evidence, reason = excluded.reason,
+  actions = excluded.actions, effect = excluded.effect, alternatives = excluded.alternatives,
+  state = excluded.state, proposed_at = excluded.proposed_at, lapses_at = excluded.lapses_at,
+  decided_at = NULL, decided_by = NULL, ended_at = NULL, outcome = NULL, measured_at = NULL
+WHERE d.state IN ('shadow', 'withdrawn') AND excluded.state = 'proposed'
 RETURNING decision_id, rule, state;
 
 -- name: note_steps

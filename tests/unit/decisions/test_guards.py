@@ -38,3 +38,8 @@ def test_nothing_of_a_currency_that_is_not_named() -> None:
     )
     assert why_not(Settings(), Spent(), [euros("1")]) is not None
     assert why_not(Settings(), Spent(), []) is None
+
+
+def test_money_of_which_nobody_told_how_much_is_a_persons() -> None:
+    settings = Settings(spend_per_day=LIMITS)
+    assert why_not(settings, Spent(), [None]) == "it commits money, and nobody told how much"

@@ -108,7 +108,7 @@ def test_what_is_expected_is_told_and_when_it_can_be_known() -> None:
 def test_a_cost_that_nobody_told_is_not_made_up() -> None:
     found = propose(facts(cost=None), SETTINGS)
     assert found is not None
-    assert found.actions[0].amount is None
+    assert (found.actions[0].amount, found.actions[0].commits) == (None, True)
     assert found.actions[0].what.endswith("at Garn KG")
 
 

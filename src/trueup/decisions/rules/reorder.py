@@ -32,7 +32,7 @@ from trueup.records.expected import incoming_of
 from trueup.records.reads import supplier_items_of
 
 KIND = DraftPurchase.command
-SKUS_MAX = 1000
+PAGE_SKUS = 1000
 _CENT = Decimal("0.01")
 
 
@@ -79,7 +79,7 @@ async def read(
     """Return the SKUs that are low and that a supplier sends, by the outlook last worked out."""
     del settings
     if subject is None:
-        rows = await low_outlooks(look.conn, count=SKUS_MAX)
+        rows = await _all_low(look)
     else:
         rows = [
             row
@@ -98,6 +98,20 @@ async def read(
         for row in rows
         if row["sku"] in items
     ]
+
+
+async def _all_low(look: Look) -> list[Row]:
+    """Return every SKU that is low; one that were left out would be taken back."""
+    found: list[Row] = []
+    page = await low_outlooks(look.conn, count=PAGE_SKUS)
+    while page:
+        found += page
+        last = page[-1]
+        if last["expected_on"] is None:
+            break  # those without a day come last, and a page of them has no next
+        after = (last["expected_on"], last["sku"])
+        page = await low_outlooks(look.conn, count=PAGE_SKUS, after=after)
+    return found
 
 
 async def _items(look: Look, skus: Sequence[str] | None) -> dict[str, tuple[int, SupplierItem]]:
@@ -173,6 +187,8 @@ def propose(facts: Facts[ReorderValues], settings: ReorderSettings) -> Proposal 
         actions=(_draft(known, facts.episode, units),),
         effect=Effect(
             measure="chance_sold_out",
+            says="the chance that it is sold out",
+            came=("it was never sold out", "it was sold out"),
             without=_chance(known, arrivals, days),
             within=_chance(known, more, days),
             measured_at=datetime.combine(until, time(), UTC),
@@ -207,6 +223,7 @@ def _draft(known: ReorderValues, episode: str, units: int) -> Action:
         ),
         what=f"draft a purchase order of {units} {known.sku} at {known.supplier}{said}",
         amount=total,
+        commits=True,
     )
 
 
@@ -252,7 +269,8 @@ async def play(look: Look, settings: ReorderSettings, since: date, until: date) 
     days = await days_before(look.conn, sorted(items), until + timedelta(days=1))
     said = ran_out = in_time = 0
     for sku, past in days.items():
-        lead_days = items[sku][1].lead_days or look.hub.lead_days
+        told_days = items[sku][1].lead_days
+        lead_days = look.hub.lead_days if told_days is None else told_days
         told, empty = _played(past, lead_days, since)
         said += len(told)
         ran_out += len(empty)
