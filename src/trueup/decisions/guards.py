@@ -1,6 +1,5 @@
 """What keeps a rule that may act by itself within what it was given. Pure."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
@@ -14,14 +13,18 @@ class Spent(msgspec.Struct, kw_only=True):
     """What a rule did today without a person: how often, and with how much money by currency."""
 
     decisions: int = 0
-    money: Counter[str] = msgspec.field(default_factory=Counter)
+    money: dict[str, Decimal] = msgspec.field(default_factory=dict)
 
     def take(self, amounts: Sequence[Money | None]) -> None:
         """Count one more decision."""
         self.decisions += 1
         for each in amounts:
             if each is not None:
-                self.money[each.currency] += each.amount  # type: ignore[assignment]
+                self.money[each.currency] = self.of(each.currency) + each.amount
+
+    def of(self, currency: str) -> Decimal:
+        """Return how much of a currency it was."""
+        return self.money.get(currency, Decimal(0))
 
 
 def why_not(settings: Settings, spent: Spent, amounts: Sequence[Money | None]) -> str | None:
@@ -43,7 +46,7 @@ def why_not(settings: Settings, spent: Spent, amounts: Sequence[Money | None]) -
     for currency, amount in sorted(wanted.items()):
         if currency not in limits:
             return f"it may spend no {currency} by itself (spend_per_day)"
-        if spent.money[currency] + amount > limits[currency]:
-            left = limits[currency] - spent.money[currency]
+        if spent.of(currency) + amount > limits[currency]:
+            left = limits[currency] - spent.of(currency)
             return f"it would spend {amount} {currency}, and {left} are left of today's limit"
     return None
