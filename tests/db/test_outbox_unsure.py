@@ -11,6 +11,7 @@ from trueup.contract.connector import Receipt, ReceiptState
 from trueup.intake.duties import write_duty
 from trueup.outbox.dispatch import _by_level
 from trueup.outbox.receipt import CHECK_DELAY_S, Verdict, forgive_unexplained, settle_call
+from trueup.outbox.submitted import settle_submitted, submitted_calls
 
 pytestmark = pytest.mark.anyio
 
@@ -437,3 +438,40 @@ async def test_what_an_old_sale_may_explain_is_waited_for_and_nobody_else_is_nam
         assert (after["dropped"], after["value"], after["state"]) == (0, 8, "due")
         assert await spine.open_issues() == []
         assert await spine.rows("SELECT 1 FROM outbox.forgiven") == []
+
+
+@pytest.mark.parametrize("minutes", [3, 30])
+async def test_what_was_said_is_no_proof_where_a_sale_should_have_moved_it(
+    database_url: str, minutes: int
+) -> None:
+    """Seed 79655: the vendor never applied 9 for 10; a sale made it 9, and that was taken for it."""
+    async with open_spine(database_url) as spine:
+        await listed(spine, units=9, believed=10)
+        await settle(spine, await claim(spine), ReceiptState.SUBMITTED)
+        await spine.take(sold(spine, 1, datetime.now(UTC) + timedelta(minutes=2)))
+        before = await intent(spine)
+        assert (before["state"], before["believed"]) == ("settled", 8)
+
+        north, far = spine.numbers["north"], datetime.now(UTC) + timedelta(days=1)
+        [(call, started_at)] = await submitted_calls(spine.conn, north, far)
+        now = started_at + timedelta(minutes=minutes)
+        await settle_submitted(spine.conn, call, [9], started_at=started_at, now=now)
+
+        after = await intent(spine)
+        [(state,)] = await spine.rows("SELECT state FROM outbox.call")
+        if minutes == 3:
+            assert (state, after) == ("submitted", before)
+        else:  # so long nothing takes: what stands there is another number, and it is told again
+            assert (state, after["state"]) == ("done", "due")
+            assert (after["believed"], after["value"], after["risen"]) == (9, 8, 1)
+
+
+async def test_what_was_said_is_proof_where_nothing_moved_it_since(database_url: str) -> None:
+    async with open_spine(database_url) as spine:
+        await listed(spine, units=9, believed=10)
+        await settle(spine, await claim(spine), ReceiptState.SUBMITTED)
+        north, far = spine.numbers["north"], datetime.now(UTC) + timedelta(days=1)
+        [(call, started_at)] = await submitted_calls(spine.conn, north, far)
+        now = started_at + timedelta(minutes=3)
+        await settle_submitted(spine.conn, call, [9], started_at=started_at, now=now)
+        assert await spine.rows("SELECT state FROM outbox.call") == [("done",)]

@@ -205,6 +205,19 @@ FROM locked l
 WHERE i.connection_id = l.connection_id AND i.kind = l.kind AND i.key = l.key
 RETURNING i.key, i.state;
 
+-- name: moved_since
+-- Which numbers are believed to be others by now than what stands at a vendor: the channel's own
+-- sales and restocks moved them after a call, and no newer number was said.
+-- Parameters: connection_id, kind; arrays of equal length: keys, sequences (of the call), observed.
+-- Rows: many: key.
+-- Index: intent primary key.
+SELECT i.key
+FROM unnest(%(keys)s::text[], %(sequences)s::bigint[], %(observed)s::int[])
+  AS r (key, sequence, observed)
+JOIN outbox.intent i ON i.key = r.key
+WHERE i.connection_id = %(connection_id)s AND i.kind = %(kind)s
+  AND i.confirmed_sequence = r.sequence AND i.believed <> r.observed;
+
 -- name: unapplied_intents
 -- Takes note of what stands at a vendor where it took another value in. Where a newer one was said
 -- since, that one counts, once the vendor has had a minute for it. A lower level may be a sale that

@@ -112,7 +112,8 @@ async def settle_submitted(
     Once the patience is over, a number that is higher there than was said is said again. A lower
     one may be a sale that nobody has read yet: it counts as unexplained, as anywhere else, and is
     raised only when that patience is over too. A newer number said since goes before all of it;
-    where a batch wrote over such a one, that is noticed at once.
+    where a batch wrote over such a one, that is noticed at once. To find what was said is no proof
+    where the channel's own sales or restocks moved it since: it may never have been applied.
 
     Args:
         conn: in autocommit.
@@ -123,15 +124,20 @@ async def settle_submitted(
         now: by the caller's clock.
     """
     pairs = [(c, n) for c, n in zip(call.claimed, levels, strict=True) if n is not None]
-    missing = [(c, n) for c, n in pairs if n != c.intent.value and not c.overtaken]
     late = now - started_at > APPLY_PATIENCE
-    lost = {c.intent.key for c, _ in missing}
-    applied = sorted({c.intent.key for c in call.claimed} - lost)
-    wrong = (missing if late else []) + [(c, n) for c, n in pairs if c.overtaken]
-    again_at = now + _AGAIN if missing and not late else None
-    if missing and unread:
-        again_at = now  # those that were not read are not believed any more
     async with conn.transaction():
+        moved = await _moved_since(conn, call, pairs)
+        missing = [
+            (c, n)
+            for c, n in pairs
+            if not c.overtaken and (n != c.intent.value or c.intent.key in moved)
+        ]
+        lost = {c.intent.key for c, _ in missing}
+        applied = sorted({c.intent.key for c in call.claimed} - lost)
+        wrong = (missing if late else []) + [(c, n) for c, n in pairs if c.overtaken]
+        again_at = now + _AGAIN if missing and not late else None
+        if missing and unread:
+            again_at = now  # those that were not read are not believed any more
         later = {"check_at": again_at, "vendor_ref": READ_ALL if missing and unread else None}
         await conn.execute(_queries.check_call_later, later | {"call_id": call.call_id})
         await _note(conn, call, applied, ReceiptState.DONE, [None] * len(applied))
@@ -140,21 +146,26 @@ async def settle_submitted(
             await _say_again(conn, call, wrong, now)
 
 
+async def _moved_since(conn: Conn, call: Call, pairs: Sequence[tuple[Claimed, int]]) -> set[str]:
+    cursor = await conn.execute(_queries.moved_since, _seen(call, pairs))
+    return {key for (key,) in await cursor.fetchall()}
+
+
+def _seen(call: Call, pairs: Sequence[tuple[Claimed, int]]) -> dict[str, Any]:
+    return {
+        "connection_id": call.connection_id,
+        "kind": call.kind,
+        "keys": [c.intent.key for c, _ in pairs],
+        "sequences": [c.sequence for c, _ in pairs],
+        "observed": [level for _, level in pairs],
+    }
+
+
 async def _say_again(
     conn: Conn, call: Call, wrong: Sequence[tuple[Claimed, int]], now: datetime
 ) -> None:
     """Take note of what stands there instead, and tell of those that are said again."""
-    cursor = await conn.execute(
-        _queries.unapplied_intents,
-        {
-            "connection_id": call.connection_id,
-            "kind": call.kind,
-            "keys": [c.intent.key for c, _ in wrong],
-            "sequences": [c.sequence for c, _ in wrong],
-            "observed": [level for _, level in wrong],
-            "now": now,
-        },
-    )
+    cursor = await conn.execute(_queries.unapplied_intents, {**_seen(call, wrong), "now": now})
     again = {key for key, state in await cursor.fetchall() if state == "due"}
     issues = [
         (None, call.connection_id, _not_applied(call.connection_id, c.intent.key, level, c))

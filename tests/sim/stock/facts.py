@@ -108,6 +108,10 @@ class Books:
             self._placed[order] = places_of(self._orders.get(order, set()), self.kits)
             self.places.update(self._placed[order])
 
+    def known(self) -> frozenset[Fact]:
+        """Return the facts that moved something; a refund of an order not told of moves nothing."""
+        return frozenset(f for f in self.facts if isinstance(f, Moved) or f.order in self._seen)
+
     def move(self, sku: str, moves: Iterable[tuple[str, str, int]]) -> None:
         """Move units at once."""
         for place, site, units in moves:

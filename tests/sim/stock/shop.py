@@ -5,7 +5,9 @@ how a number is written differs by vendor, and that stands in `protocols.py`.
 """
 
 import random
+from collections import Counter
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,6 +27,7 @@ from tests.sim.stock.facts import (
 
 SITE_OF = {"1": "main", "2": "store"}
 LOCATION_OF = {site: location for location, site in SITE_OF.items()}
+_ASKED_BEFORE = timedelta(microseconds=1)
 
 
 class Delivery(msgspec.Struct, kw_only=True):
@@ -71,7 +74,7 @@ class Item(msgspec.Struct, kw_only=True):
     stands: int
     tainted: bool = False
     told: int = -1
-    effects: dict[Fact, int] = {}
+    effects: dict[OrderFact, int] = {}
     before: frozenset[Fact] | None = None
     read: int = 0
     hides: int = 0
@@ -147,6 +150,16 @@ class Order(msgspec.Struct, kw_only=True):
 
     def returnable(self, line: Line) -> int:
         return self.shipped(line) - self.refunded(line, "return")
+
+
+def unread(item: Item, known: AbstractSet[Fact]) -> list[int]:
+    """Return what moved an item's number and is not known: of an order not told of, its sum."""
+    orders = {fact.order for fact in known if not isinstance(fact, Moved)}
+    sums: Counter[object] = Counter()
+    for fact, units in item.effects.items():
+        if fact not in known and fact not in (item.before or frozenset()):
+            sums[fact if fact.order in orders else fact.order] += units
+    return [units for units in sums.values() if units]
 
 
 class Shop:
@@ -322,7 +335,10 @@ class Shop:
                 self.items[key].tampered = True
 
     def poll(self) -> list[Delivery]:
-        """Return every order that changed since the last poll, as it stands now."""
+        """Return every order that changed since the last poll, as it stands now.
+
+        As at a real vendor it was asked before it was read, and what changes afterwards is later.
+        """
         self.polled_at = self.now
         found = []
         for order in self.orders.values():
@@ -337,7 +353,7 @@ class Shop:
             topic=topic,
             external_id=f"poll:{order.number}:{order.version}",
             body=msgspec.json.encode(body),
-            raised_at=self.now,
+            raised_at=self.now - _ASKED_BEFORE,
             facts=frozenset(order.facts),
             order=order.number,
             due_at=self.now,

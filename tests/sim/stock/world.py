@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Callable
-from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -13,7 +12,7 @@ from tests.sim.stock.facts import Books, Fact, Moved
 from tests.sim.stock.hub import BEGINNING, KINDS, SETTINGS, WorldHub
 from tests.sim.stock.network import Line
 from tests.sim.stock.protocols import Desk
-from tests.sim.stock.shop import Delivery, Item, Shop, just_overwritten, turned_back
+from tests.sim.stock.shop import Delivery, Item, Shop, just_overwritten, turned_back, unread
 from trueup.contract.loader import ConnectorFolder
 from trueup.intake.duties import write_duty
 from trueup.outbox.claim import open_calls
@@ -165,19 +164,17 @@ class World:
                 item.before = frozenset(item.effects)
             item.read = item.stands
             call = self.lines[shop.name].desk.current
-            read: AbstractSet[Fact] = self.books.facts
-            if call is not None:
-                read = self.known.get(call.call_id, read)
-            unread = [n for fact, n in item.effects.items() if fact not in read | item.before]
+            known = self.known.get(call.call_id) if call is not None else None
+            left = unread(item, self.books.known() if known is None else known)
             item.hides = 0
             if (
-                unread
-                and max(unread) < 0
+                left
+                and max(left) < 0
                 and not item.tainted
                 and not turned_back(item)
                 and not just_overwritten(item)
             ):
-                item.hides = -sum(unread)
+                item.hides = -sum(left)
 
         return look_at
 
@@ -445,7 +442,7 @@ class World:
             number = self.hub.numbers[shop.name]
             here = (i for i in state.intents if i["connection_id"] == number)
             found = (i["available"] + i["ahead"] for i in here if shop.item(i["target"]) is item)
-            self.known.setdefault(call.call_id, frozenset(self.books.facts))
+            self.known.setdefault(call.call_id, self.books.known())
             self.claimed.setdefault((call.call_id, item.key), next(found, 0))
         self._claimed.clear()
         self._tell_intents(state)
