@@ -36,7 +36,7 @@ help: ## Explain every target (this text)
 setup: $(LOCKED) ## Install everything, as locked, into .venv (needs Python 3.11+ and a package index)
 
 $(LOCKED): uv.lock pyproject.toml $(UV)
-	@$(UV) sync --locked --python "$(PYTHON)"
+	@$(UV) sync --locked --all-extras --python "$(PYTHON)"
 	@touch $@
 
 # uv comes from the package index into a folder of its own, so that no other folder and no system

@@ -155,6 +155,15 @@ class ReconcileConfig(_Section, frozen=True, kw_only=True):
     tolerances: TolerancesConfig = TolerancesConfig()
 
 
+class ModelsConfig(_Section, frozen=True, kw_only=True):
+    """Whether and when models are trained, and which are not; see `trueup.models`."""
+
+    train: bool = True
+    train_hour: Annotated[int, msgspec.Meta(ge=0, le=23)] = 2
+    drift_share: Annotated[float, msgspec.Meta(gt=0, le=10)] = 0.25
+    off: tuple[Annotated[str, msgspec.Meta(min_length=1)], ...] = ()
+
+
 class LogConfig(_Section, frozen=True, kw_only=True):
     """What is written to the log, and how."""
 
@@ -175,6 +184,7 @@ class Config(_Section, frozen=True, kw_only=True):
     stock: StockConfig = StockConfig()
     journals: JournalsConfig = JournalsConfig()
     reconcile: ReconcileConfig = ReconcileConfig()
+    models: ModelsConfig = ModelsConfig()
     decisions: dict[str, Any] = {}
     log: LogConfig = LogConfig()
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
+from trueup.config import ModelsConfig
 from trueup.contract.loader import ConnectorFolder
 from trueup.contract.reader_line import reader_line
 from trueup.govern.vault import Vault
@@ -72,6 +73,7 @@ class Hub:
     Attributes:
         leeway: what checks let pass.
         rule_tables: of the configuration, what each rule of decisions is set to.
+        models: of the configuration, whether and when models are trained.
         lead_days: how long more of a SKU takes to come, where no supplier says.
         books_matches: proven matches of payouts and lines of the bank are booked every night.
         sell_sites: from which sites a channel sells, for those that do not sell from all.
@@ -93,6 +95,7 @@ class Hub:
         self.books_matches = False
         self.leeway = Leeway()
         self.rule_tables: Mapping[str, object] = {}
+        self.models = ModelsConfig()
         self._named_masters = tuple(masters)
         self.masters = Masters()
         self.limits = limits or Limits()

@@ -27,8 +27,9 @@ from trueup.intake.duties import HUB, Duty, find_duty, list_duties, write_duty
 from trueup.intake.issues import close_issues, raise_issue
 from trueup.intake.partitions import hold_schedule
 from trueup.intake.refuse import trim_refusals
-from trueup.kernel.clock import Clock, SystemClock
+from trueup.kernel.clock import Clock, SystemClock, next_hour
 from trueup.ledger.proof import prove_ledger
+from trueup.models.tend import Trainer
 from trueup.outbox.ahead import tend_ahead
 from trueup.outbox.budget import Budgets
 from trueup.outbox.enqueue import hasten
@@ -121,6 +122,7 @@ class Scheduler:
             Tuner(clock=self._clock),
             Watch(hub, clock=self._clock),
             Decider(hub, self._clock),
+            Trainer(hub, self._clock),
         )
         self._asides = [each.aside() for each in asides]
         self._tending: dict[int, tuple[Account, asyncio.Task[None]]] = {}
@@ -229,7 +231,7 @@ class Scheduler:
                 ref="ledger/stock",
             )
             await raise_issue(conn, None, issue)
-        return _next_night(self._clock.now())
+        return next_hour(self._clock.now(), PROOF_HOUR)
 
     async def _trim(self, conn: psycopg.AsyncConnection[Any]) -> datetime:
         await trim_refusals(conn)
@@ -488,11 +490,6 @@ def _retry_delay_s(duty: Duty | None, error: Exception) -> float:
         return AUTH_DELAY_S
     failures = 0 if duty is None else duty.failures
     return RETRY_DELAYS_S[min(failures, len(RETRY_DELAYS_S) - 1)]
-
-
-def _next_night(now: datetime) -> datetime:
-    tonight = now.replace(hour=PROOF_HOUR, minute=0, second=0, microsecond=0)
-    return tonight if tonight > now else tonight + timedelta(days=1)
 
 
 async def _end(task: "asyncio.Task[None]") -> None:

@@ -68,6 +68,7 @@ async def open_session(config: Config, conninfo: str) -> Session:
     hub.books_matches = config.reconcile.book_matches
     hub.leeway = _leeway(config.reconcile)
     hub.rule_tables = config.decisions
+    hub.models = config.models
     async with await connect(conninfo, application_name="trueup-cli") as conn:
         accounts = await load_accounts(conn, vault)
     hub.use_connections(account.connection for account in accounts)

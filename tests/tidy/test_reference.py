@@ -30,7 +30,9 @@ def test_a_stale_part_is_noticed() -> None:
 
 def test_every_dependency_has_its_paragraph() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    names = {re.split(r"[\[>=<;~! ]", line, maxsplit=1)[0] for line in project["dependencies"]}
+    extras = [line for extra in project["optional-dependencies"].values() for line in extra]
+    lines = [*project["dependencies"], *extras]
+    names = {re.split(r"[\[>=<;~! ]", line, maxsplit=1)[0] for line in lines}
     text = (ROOT / "docs" / "reference" / "dependencies.md").read_text(encoding="utf-8")
     sections = dict(
         re.findall(r"^## ([\w-]+)\n\n(.+?)(?=\n## |\Z)", text, re.MULTILINE | re.DOTALL)

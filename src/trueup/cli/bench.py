@@ -2,16 +2,20 @@
 
 from collections.abc import Callable, Coroutine
 from enum import StrEnum
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 import typer
 import uvloop
+from rich.markup import escape
 from rich.table import Table
 
 from trueup.bench import apply, intake, propagate, reconcile
+from trueup.bench.models import measure_models, report_of
 from trueup.bench.report import Report
 from trueup.bench.stage import Stage, open_stage
 from trueup.cli.session import DONE, FOUND_PROBLEMS, err, out, print_json, telling_failures
+from trueup.models.measured import Measured
 
 Bench = Callable[[Stage], Coroutine[Any, Any, Report]]
 
@@ -24,6 +28,7 @@ class Name(StrEnum):
     PROPAGATE = "propagate"
     HOTSKU = "hotsku"
     RECONCILE = "reconcile"
+    MODELS = "models"
     ALL = "all"
 
 
@@ -40,9 +45,19 @@ def bench(
     name: Name = typer.Argument(Name.ALL, help="What to measure."),
     *,
     url: str | None = typer.Option(None, help="An empty PostgreSQL database instead of our own."),
+    data: Path | None = typer.Option(
+        None, help="Of models: the folder of the data sets; what is not there is left out."
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON document."),
 ) -> None:
-    """Measure on a fresh database; nothing of yours is touched."""
+    """Measure on a fresh database; nothing of yours is touched.
+
+    Models are measured beside published figures, on data sets; they are no part of all.
+    """
+    if data is not None and (name is not Name.MODELS or not data.is_dir()):
+        raise typer.BadParameter("--data names the folder of the data sets of: bench models.")
+    if name is Name.MODELS:
+        _measure_models(data, as_json=as_json)
     wanted = list(_BENCHES) if name is Name.ALL else [name]
     reports = []
     with telling_failures(as_json=as_json):
@@ -56,6 +71,28 @@ def bench(
     else:
         out.print(_table(reports))
     raise typer.Exit(DONE if all(report.passed for report in reports) else FOUND_PROBLEMS)
+
+
+def _measure_models(data: Path | None, *, as_json: bool) -> NoReturn:
+    measured: list[Measured] = []
+    with telling_failures(as_json=as_json):
+        for each in measure_models(data):
+            measured.append(each)
+            if not as_json:
+                err.print(f"Measured {each.part}." if not each.left_out else f"{each.part}: no.")
+    report = report_of(measured)
+    if as_json:
+        print_json(report)
+    else:
+        table = Table("part", "figure", "ours", "anchor", "")
+        for each in measured:
+            for figure in each.figures:
+                told = (figure.name, f"{figure.ours:.6g}", f"{figure.how} {figure.anchor:.6g}")
+                table.add_row(each.part, *told, "" if figure.holds else "[red]missed[/]")
+        out.print(table)
+        for part, why in report.left_out.items():
+            out.print(f"Left out: {escape(part)}: {escape(why)}", soft_wrap=True)
+    raise typer.Exit(DONE if report.passed else FOUND_PROBLEMS)
 
 
 def _table(reports: list[Report]) -> Table:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from trueup.cli.options import ConfigOption, CountOption, JsonOption, SaidByOption
 from trueup.cli.session import DONE, FOUND_PROBLEMS, out, print_json, run
+from trueup.db.rows import snapshot
 from trueup.decisions.carry import approve as approve_decision
 from trueup.decisions.carry import left_to_a_person
 from trueup.decisions.carry import refuse as refuse_decision
@@ -25,7 +26,7 @@ from trueup.decisions.leave import (
 )
 from trueup.decisions.measure import read_calibration
 from trueup.decisions.model import Mode, State, action_to_json
-from trueup.decisions.propose import look, snapshot
+from trueup.decisions.propose import look
 from trueup.decisions.reads import find_decision, list_decisions
 from trueup.decisions.rule import Look, Replay, Rule, Settings
 from trueup.decisions.rules import find_rules

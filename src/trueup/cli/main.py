@@ -60,6 +60,7 @@ _COMMANDS = {
     "margin": _Command("margin", "margin", _LOOK),
     "reconcile": _Command("reconcile", "reconcile", _KEEP),
     "exceptions": _Command("exceptions", "exceptions", _KEEP),
+    "train": _Command("training", "train", _KEEP),
     "decisions": _Command("decisions", "decisions", _KEEP),
     "replay": _Command("replay", "replay", _KEEP),
     "doctor": _Command("doctor", "doctor", _KEEP),

@@ -1,5 +1,7 @@
 """Rows as dictionaries, for reads that are shown rather than worked with, and as files."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -8,6 +10,14 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 Row = dict[str, Any]
+
+
+@asynccontextmanager
+async def snapshot(conn: psycopg.AsyncConnection[Any]) -> AsyncIterator[None]:
+    """Read all of what follows as of one moment; nothing can be written."""
+    async with conn.transaction():
+        await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
 
 
 async def fetch_rows(

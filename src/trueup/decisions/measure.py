@@ -7,8 +7,7 @@ from typing import Any
 import psycopg
 
 from trueup.db.queries import load_queries
-from trueup.db.rows import Row, fetch_rows
-from trueup.decisions.propose import snapshot
+from trueup.db.rows import Row, fetch_rows, snapshot
 from trueup.decisions.rule import Look, Rule, Waited
 from trueup.hub import Hub
 

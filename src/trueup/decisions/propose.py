@@ -1,14 +1,13 @@
 """Let rules look, and keep what they propose. One snapshot a rule; nothing is sent."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import psycopg
 
 from trueup.db.queries import load_queries
-from trueup.db.rows import fetch_rows
+from trueup.db.rows import fetch_rows, snapshot
 from trueup.decisions.leave import Leaves
 from trueup.decisions.model import (
     Facts,
@@ -33,14 +32,6 @@ class Proposed(NamedTuple):
 
     facts: Facts[Any]
     proposal: Proposal
-
-
-@asynccontextmanager
-async def snapshot(conn: Conn) -> AsyncIterator[None]:
-    """Read all of what follows as of one moment; nothing can be written."""
-    async with conn.transaction():
-        await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        yield
 
 
 async def look(

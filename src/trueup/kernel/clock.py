@@ -40,3 +40,9 @@ def aware_utc(instant: datetime) -> datetime:
     if instant.tzinfo is None:
         raise ValueError(f"expected an instant with a zone, found {instant.isoformat()}")
     return instant.astimezone(UTC)
+
+
+def next_hour(now: datetime, hour: int) -> datetime:
+    """Return the next instant at which it is a full hour of the day (UTC)."""
+    today = now.replace(hour=hour, minute=0, second=0, microsecond=0)
+    return today if today > now else today + timedelta(days=1)

@@ -10,7 +10,7 @@ from trueup.db.aside import Aside
 from trueup.errors import DatabaseUnavailable
 from trueup.hub import Hub
 from trueup.intake.duties import HUB, find_duty, write_duty
-from trueup.kernel.clock import Clock, SystemClock
+from trueup.kernel.clock import Clock, SystemClock, next_hour
 from trueup.own import learn_connections
 from trueup.reconcile.checks import TOGETHER, Ask, Check, run_checks
 from trueup.reconcile.exceptions import Noted, note_reports
@@ -90,7 +90,7 @@ class Watch:
             await write_duty(conn, HUB, DUTY, at=now, due_at=due_at, reason=reason)
         else:
             _log.info("books_checked", standing=noted.standing, closed=noted.closed)
-            await write_duty(conn, HUB, DUTY, at=now, due_at=_next_night(now))
+            await write_duty(conn, HUB, DUTY, at=now, due_at=next_hour(now, HOUR))
         return True
 
     async def _book(self, conn: psycopg.AsyncConnection[Any], now: datetime) -> None:
@@ -105,8 +105,3 @@ class Watch:
             _log.exception("matches_not_booked")
         else:
             _log.info("matches_booked", matches=len(booked))
-
-
-def _next_night(now: datetime) -> datetime:
-    tonight = now.replace(hour=HOUR, minute=0, second=0, microsecond=0)
-    return tonight if tonight > now else tonight + timedelta(days=1)

@@ -1,0 +1,1 @@
+"""Models: what is learned from the brand's own past, each held beside the rule below it."""
