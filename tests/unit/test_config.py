@@ -193,6 +193,9 @@ def test_rendered_default_is_the_default_and_names_every_field(tmp_path: Path) -
     assert set(tolerances) == set(config.reconcile.tolerances.__struct_fields__)
     assert tolerances["orders"] == {"EUR": "0.02", "JPY": "1"}
     assert reconcile == {"ship_days": 5, "carry_days": 2, "book_matches": False}
+    models = shown.pop("models")
+    assert set(models) == set(config.models.__struct_fields__)
+    assert msgspec.convert(models, type(config.models)) == config.models
     # Nor may a rule spend anything by itself until somebody says how much.
     for rule, table in shown.pop("decisions").items():
         assert table.pop("spend_per_day") == {"EUR": "5000"}
@@ -201,18 +204,19 @@ def test_rendered_default_is_the_default_and_names_every_field(tmp_path: Path) -
     for name, value in shown.items():
         part = getattr(config, name)
         expected = (
-            {
-                field: list(kept) if isinstance(kept, tuple) else kept
-                for field, kept in msgspec.structs.asdict(part).items()
-                if field != "url"
-            }
+            {field: getattr(part, field) for field in part.__struct_fields__ if field != "url"}
             if isinstance(value, dict)
             else str(part)
         )
         assert expected == value
-    assert set(shown) | {"master_key_file", "stock", "journals", "reconcile", "decisions"} == set(
-        Config.__struct_fields__
-    )
+    assert set(shown) | {
+        "master_key_file",
+        "stock",
+        "journals",
+        "reconcile",
+        "decisions",
+        "models",
+    } == set(Config.__struct_fields__)
 
 
 def test_masters_and_brakes_are_read(tmp_path: Path) -> None:
