@@ -339,6 +339,17 @@ WHERE r.kind = %(kind)s
       AND (r.occurred_at, r.record_id) < (%(before_at)s::timestamptz, %(before_id)s::bigint)))
 ORDER BY r.occurred_at DESC, r.record_id DESC LIMIT %(count)s;
 
+-- name: records_named
+-- Records of one kind by who told them and their refs.
+-- Parameters: kind; connection_ids, refs: arrays of equal length.
+-- Rows: many, as `page_records`.
+-- Index: record (connection_id, kind, ref), version primary key.
+SELECT r.record_id, r.connection_id, r.kind, r.ref, r.entity, r.number, r.updated_at,
+  r.occurred_at, r.event_id, r.versions, r.stale, r.deleted, v.body::text AS body
+FROM unnest(%(connection_ids)s::int[], %(refs)s::text[]) AS n (connection_id, ref)
+JOIN records.record r ON r.connection_id = n.connection_id AND r.kind = %(kind)s AND r.ref = n.ref
+JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id;
+
 -- name: version_events
 -- Which events made versions of some records.
 -- Parameters: record_ids, count.

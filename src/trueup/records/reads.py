@@ -143,6 +143,19 @@ async def find_reservation(
     return None
 
 
+async def records_named(
+    conn: psycopg.AsyncConnection[Any], kind: str, places: Collection[tuple[int, str]]
+) -> list[Row]:
+    """Return records of one kind by (connection_id, ref), without what is personal."""
+    return await fetch_rows(
+        conn,
+        _queries.records_named,
+        kind=kind,
+        connection_ids=[number for number, _ in places],
+        refs=[ref for _, ref in places],
+    )
+
+
 async def records_of_entity(
     conn: psycopg.AsyncConnection[Any], connection_id: int, entity: str
 ) -> list[Row]:
