@@ -1,10 +1,15 @@
 """`trueup decisions` as a person would use it, on books without anything to decide."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from tests.flow.command import Commands
+from tests.flow.shop import KEY
+from trueup.db.pool import connect
+from trueup.govern.vault import Vault
+from trueup.intake.connections import create_connection
 
 
 @pytest.fixture
@@ -75,3 +80,64 @@ def test_a_rule_that_is_set_wrongly_is_refused_with_the_field(trueup: Commands) 
     trueup.config.write_text(trueup.config.read_text() + "[decisions.reorder]\nservice = 80\n")
     refused = trueup.json("decisions", "rules", status=2)["error"]
     assert "there is no field 'service'; did you mean 'service_percent'?" in refused["message"]
+
+
+WRITTEN = """\
+name = "big_refunds"
+title = "Tells the team of refunds above 100 euros."
+kind = "refund"
+deed = "tell_team"
+connection = "team"
+[[if]]
+field = "refunded"
+op = "more_than"
+value = "100 EUR"
+[inputs]
+to = "#care"
+text = "Refund {ref} of {refunded}."
+"""
+
+
+async def connected(database_url: str) -> None:
+    async with await connect(database_url, application_name="test") as conn:
+        await create_connection(
+            conn, Vault(KEY), name="team", connector="slack", settings={}, secrets={}
+        )
+
+
+def test_a_rule_is_written_shown_kept_and_taken_away(
+    trueup: Commands, database_url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "rule.toml"
+    file.write_text(WRITTEN)
+    refused = trueup.json("decisions", "written", "keep", file, status=2)["error"]
+    assert "there is no connection 'team'; there are: none" in refused["message"]
+    asyncio.run(connected(database_url))
+    file.write_text(WRITTEN.replace("more_than", "more"))
+    refused = trueup.json("decisions", "written", "preview", file, status=2)["error"]
+    assert "Invalid enum value 'more'" in refused["message"]
+    file.write_text(WRITTEN.replace('"100 EUR"', '"100"'))
+    refused = trueup.json("decisions", "written", "preview", file, status=2)["error"]
+    assert 'an amount and its currency, such as "500 EUR"' in refused["message"]
+    file.write_text(WRITTEN + 'speed = "3"\n')
+    refused = trueup.json("decisions", "written", "keep", file, status=2)["error"]
+    assert "tell_team takes no 'speed'" in refused["message"]
+    file.write_text(WRITTEN)
+    assert trueup.json("decisions", "written", "preview", file) == {"count": 0, "would": []}
+    told = trueup.json("decisions", "written", "keep", file, "--by", "ada")
+    assert told == {"rule": "big_refunds", "version": 1}
+    [shown] = trueup.json("decisions", "written", "list")["written"]
+    assert (shown["connection"], shown["if"][0]["value"]) == ("team", "100 EUR")
+    names = [rule["rule"] for rule in trueup.json("decisions", "rules")["rules"]]
+    assert names[-1] == "big_refunds"
+    trueup.json("decisions", "replay", "big_refunds")
+    assert trueup.json("decisions", "mode", "big_refunds", "ask")["mode"] == "ask"
+    assert trueup.json("decisions", "written", "remove", "big_refunds")["removed"]
+    assert trueup.json("decisions", "written", "list") == {"written": []}
+
+
+def test_the_fields_of_a_kind_are_shown(trueup: Commands) -> None:
+    found = trueup.json("decisions", "written", "fields", "ticket")
+    assert {"field": "status", "kind": "choice"}.items() <= found["fields"][4].items()
+    assert "tag_ticket (tag)" in trueup.run("decisions", "written", "fields", "ticket")[1]
+    assert trueup.run("decisions", "written", "fields", "unheard")[0] == 2

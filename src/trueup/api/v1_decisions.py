@@ -1,6 +1,6 @@
 """`/api/v1/decisions` and `/decision-rules`: what was proposed and why, and what people answer."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
@@ -18,12 +18,10 @@ from trueup.api.reading import write_session
 from trueup.api.v1_model import After, Count, Page
 from trueup.decisions.carry import approve, left_to_a_person, refuse
 from trueup.decisions.explain import explain
-from trueup.decisions.leave import list_replays, read_leaves
-from trueup.decisions.measure import read_calibration
 from trueup.decisions.model import Mode, State
 from trueup.decisions.reads import list_decisions, seek_decision
-from trueup.decisions.rules import find_rules
-from trueup.decisions.settings import read_settings
+from trueup.decisions.standing import RuleStanding, rule_standings
+from trueup.decisions.written.store import read_rulebook
 from trueup.kernel.clock import SystemClock
 
 Session = psycopg.AsyncConnection[Any]
@@ -101,22 +99,6 @@ class DecisionDetail(DecisionView, frozen=True, kw_only=True):
     sentence: str
 
 
-class RuleView(msgspec.Struct, frozen=True, kw_only=True):
-    """One rule: how far it may go now, what it would have done, and what came of what it said.
-
-    `stale`: it might go further once it was played on the past as it is now. `stopped`: all are.
-    """
-
-    rule: str
-    title: str
-    version: int
-    mode: Mode
-    stale: bool
-    stopped: bool
-    replay: dict[str, Any] | None
-    came: list[dict[str, Any]]
-
-
 class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who answers a proposal, and why."""
 
@@ -167,26 +149,9 @@ async def refuse_made(
 @get("/decision-rules")
 async def list_rules(
     request: Request[Any, Any, Any], session: NamedDependency[Session]
-) -> list[RuleView]:
+) -> list[RuleStanding]:
     """List the rules, how far each may go, and how right each was."""
-    rules = find_rules()
-    settings = read_settings(rules, request.app.state.hub.rule_tables)
-    leaves = await read_leaves(session, rules, settings)
-    replays = await list_replays(session)
-    measured = await read_calibration(session)
-    return [
-        RuleView(
-            rule=name,
-            title=rule.title,
-            version=rule.version,
-            mode=leaves.mode_of(name),
-            stale=name in leaves.stale,
-            stopped=leaves.stopped,
-            replay=replays[name]["figures"] if name in replays else None,
-            came=[row for row in measured if row["rule"] == name],
-        )
-        for name, rule in rules.items()
-    ]
+    return await rule_standings(session, await read_rulebook(session, _tables(request)))
 
 
 async def _answer(
@@ -207,12 +172,17 @@ async def _detail(
     if found is None:
         raise NotFoundException(f"There is no decision {decision_id}.")
     row, steps = found
-    settings = read_settings(find_rules(), request.app.state.hub.rule_tables)
-    waits = await left_to_a_person(session, row, settings, SystemClock().now())
+    book = await read_rulebook(session, _tables(request))
+    waits = await left_to_a_person(session, row, book.settings, SystemClock().now())
     more = {"digest": row["digest"].hex(), "steps": steps}
     return msgspec.convert(
         row | more | {"sentence": explain(row, steps, waits=waits)}, DecisionDetail
     )
+
+
+def _tables(request: Request[Any, Any, Any]) -> Mapping[str, object]:
+    tables: Mapping[str, object] = request.app.state.hub.rule_tables
+    return tables
 
 
 def decision_routes() -> list[ControllerRouterHandler]:

@@ -5,36 +5,32 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
+import psycopg
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from trueup.cli.options import ConfigOption, CountOption, JsonOption, SaidByOption
 from trueup.cli.session import DONE, FOUND_PROBLEMS, out, print_json, run
+from trueup.cli.written import written
 from trueup.db.rows import snapshot
 from trueup.decisions.carry import approve as approve_decision
 from trueup.decisions.carry import left_to_a_person
 from trueup.decisions.carry import refuse as refuse_decision
 from trueup.decisions.explain import explain as tell
-from trueup.decisions.leave import (
-    give_leave,
-    keep_replay,
-    list_replays,
-    read_leaves,
-    resume_all,
-    stop_all,
-)
-from trueup.decisions.measure import read_calibration
+from trueup.decisions.leave import give_leave, keep_replay, resume_all, stop_all
 from trueup.decisions.model import Mode, State, action_to_json
 from trueup.decisions.propose import look
 from trueup.decisions.reads import find_decision, list_decisions
 from trueup.decisions.rule import Look, Replay, Rule, Settings
-from trueup.decisions.rules import find_rules
-from trueup.decisions.settings import read_settings
+from trueup.decisions.standing import RuleStanding, rule_standings
 from trueup.decisions.tend import Decider, Turn
+from trueup.decisions.written.store import RuleBook, read_rulebook
 from trueup.errors import ConfigError
 from trueup.kernel.clock import SystemClock
 from trueup.session import Session
+
+Conn = psycopg.AsyncConnection[Any]
 
 decisions = typer.Typer(
     add_completion=False,
@@ -42,6 +38,8 @@ decisions = typer.Typer(
     pretty_exceptions_show_locals=False,
     help="What the hub proposes to do, why, and what came of it.",
 )
+
+decisions.add_typer(written, name="written")
 
 _NumberArgument = Annotated[int, typer.Argument(help="Its number: trueup decisions list.")]
 _RuleArgument = Annotated[str, typer.Argument(help="Its name: trueup decisions rules.")]
@@ -89,10 +87,10 @@ def explain(
     """Say what was known, why it was chosen, what is expected, and what came of it."""
 
     async def work(session: Session) -> dict[str, Any]:
-        settings = read_settings(find_rules(), session.hub.rule_tables)
         async with session.connection() as conn:
+            book = await read_rulebook(conn, session.hub.rule_tables)
             row, steps = await find_decision(conn, number)
-            waits = await left_to_a_person(conn, row, settings, SystemClock().now())
+            waits = await left_to_a_person(conn, row, book.settings, SystemClock().now())
         return {**row, "steps": steps, "sentence": tell(row, steps, waits=waits)}
 
     row = run(work, config_path=config, as_json=as_json)
@@ -159,38 +157,25 @@ def propose(
 def rules(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """List the rules, how far each may go, and what each would have done in the past."""
 
-    async def work(session: Session) -> list[dict[str, Any]]:
-        known = find_rules()
-        settings = read_settings(known, session.hub.rule_tables)
+    async def work(session: Session) -> tuple[list[RuleStanding], RuleBook]:
         async with session.connection() as conn:
-            leaves = await read_leaves(conn, known, settings)
-            replays = await list_replays(conn)
-            measured = await read_calibration(conn)
-        return [
-            {
-                "rule": name,
-                "title": rule.title,
-                "mode": leaves.mode_of(name),
-                "stale": name in leaves.stale,
-                "stopped": leaves.stopped,
-                "replay": replays[name]["figures"] if name in replays else None,
-                "came": [row for row in measured if row["rule"] == name],
-            }
-            for name, rule in known.items()
-        ]
+            book = await read_rulebook(conn, session.hub.rule_tables)
+            return await rule_standings(conn, book), book
 
-    rows = run(work, config_path=config, as_json=as_json)
+    rows, book = run(work, config_path=config, as_json=as_json)
     if as_json:
-        print_json({"rules": rows})
+        print_json({"rules": rows, "broken": book.broken})
         return
     table = Table("rule", "mode", "what it does", "in the past", "what came")
     for row in rows:
-        past = row["replay"]["sentence"] if row["replay"] else "not played yet"
-        again = ", until it is played as it is now" if row["stale"] else ""
-        mode = "stopped" if row["stopped"] else row["mode"] + again
-        came = "\n".join(_came(each) for each in row["came"]) or "not known yet"
-        table.add_row(row["rule"], mode, row["title"], past, came)
+        past = row.replay["sentence"] if row.replay else "not played yet"
+        again = ", until it is played as it is now" if row.stale else ""
+        mode = "stopped" if row.stopped else row.mode + again
+        came = "\n".join(_came(each) for each in row.came) or "not known yet"
+        table.add_row(row.rule, mode, escape(row.title), past, came)
     out.print(table)
+    for name, reason in book.broken.items():
+        out.print(escape(f"{name} is left out, it can not be understood any more: {reason}"))
 
 
 @decisions.command()
@@ -203,12 +188,12 @@ def replay(
     """Play a rule on your own past; it may ask or act only after that."""
 
     async def work(session: Session) -> Replay:
-        chosen, settings = _find(session, rule)
-        if chosen.play is None:
-            raise ConfigError(f"The rule {rule} can not be played on the past.")
         now = SystemClock().now()
         until = now.date() - timedelta(days=1)
         async with session.connection() as conn:
+            chosen, settings = await _find(session, conn, rule)
+            if chosen.play is None:
+                raise ConfigError(f"The rule {rule} can not be played on the past.")
             around = Look(conn=conn, hub=session.hub, now=now)
             since = until - timedelta(days=days - 1)
             async with snapshot(conn):
@@ -235,9 +220,9 @@ def mode(
     """Say how far a rule may go: off, shadow (nothing is sent), ask (a person agrees), auto."""
 
     async def work(session: Session) -> None:
-        chosen, settings = _find(session, rule)
         now = SystemClock().now()
         async with session.connection() as conn:
+            chosen, settings = await _find(session, conn, rule)
             await give_leave(conn, chosen, settings, mode, by=by, why=why, now=now)
 
     run(work, config_path=config, as_json=as_json)
@@ -277,12 +262,12 @@ def _came(row: dict[str, Any]) -> str:
 
 def _show_proposals(*, as_json: bool, config: Path | None) -> None:
     async def work(session: Session) -> list[dict[str, Any]]:
-        settings = read_settings(find_rules(), session.hub.rule_tables)
         found = []
         async with session.connection() as conn:
-            for name, rule in find_rules().items():
-                now = SystemClock().now()
-                for facts, proposal in await look(conn, session.hub, rule, settings[name], now):
+            book = await read_rulebook(conn, session.hub.rule_tables)
+            for name, rule in book.rules.items():
+                now, settings = SystemClock().now(), book.settings[name]
+                for facts, proposal in await look(conn, session.hub, rule, settings, now):
                     actions = [action_to_json(each) for each in proposal.actions]
                     shown = {"rule": name, "subject": facts.subject, "reason": proposal.reason}
                     found.append({**shown, "actions": actions})
@@ -300,11 +285,11 @@ def _show_proposals(*, as_json: bool, config: Path | None) -> None:
     raise typer.Exit(FOUND_PROBLEMS if rows else DONE)
 
 
-def _find(session: Session, name: str) -> tuple[Rule, Settings]:
-    known = find_rules()
-    if name not in known:
-        raise ConfigError(f"There is no rule {name!r}; there are: {', '.join(known)}.")
-    return known[name], read_settings(known, session.hub.rule_tables)[name]
+async def _find(session: Session, conn: Conn, name: str) -> tuple[Rule, Settings]:
+    book = await read_rulebook(conn, session.hub.rule_tables)
+    if name not in book.rules:
+        raise ConfigError(f"There is no rule {name!r}; there are: {', '.join(book.rules)}.")
+    return book.rules[name], book.settings[name]
 
 
 def _answer(

@@ -29,12 +29,10 @@ from trueup.console.readings import Session
 from trueup.console.render import answer
 from trueup.decisions.carry import approve, left_to_a_person, refuse
 from trueup.decisions.explain import explain
-from trueup.decisions.leave import list_replays, read_leaves
-from trueup.decisions.measure import read_calibration
-from trueup.decisions.model import Mode, State
+from trueup.decisions.model import State
 from trueup.decisions.reads import list_decisions, seek_decision
-from trueup.decisions.rules import find_rules
-from trueup.decisions.settings import read_settings
+from trueup.decisions.standing import RuleStanding, rule_standings
+from trueup.decisions.written.store import RuleBook, read_rulebook
 from trueup.errors import ConfigError
 from trueup.kernel.clock import SystemClock
 
@@ -68,21 +66,6 @@ class DecisionRow(msgspec.Struct, frozen=True, kw_only=True):
     proposed_at: datetime
 
 
-class RuleRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One rule: how far it may go, what it would have done, what came of what it said.
-
-    Attributes:
-        stale: it might go further once it was played on the past as it is now.
-    """
-
-    rule: str
-    title: str
-    mode: Mode
-    stale: bool
-    past: str | None
-    came: list[dict[str, Any]]
-
-
 class DecisionsPage(msgspec.Struct, frozen=True, kw_only=True):
     """Decisions that were asked for, the newest first, and the rules that made them."""
 
@@ -90,7 +73,7 @@ class DecisionsPage(msgspec.Struct, frozen=True, kw_only=True):
     rule: str | None
     rows: tuple[DecisionRow, ...]
     following: int | None
-    rules: tuple[RuleRow, ...]
+    rules: tuple[RuleStanding, ...]
     stopped: bool
 
 
@@ -143,14 +126,14 @@ async def show_decisions(
         session, state=state, rule=rule or None, before=before, count=ROWS_MAX + 1
     )
     shown = found[:ROWS_MAX]
-    rules, stopped = await _rules(request, session)
+    rules = await rule_standings(session, await _book(request, session))
     page = DecisionsPage(
         state=state,
         rule=rule or None,
         rows=tuple(_row(row) for row in shown),
         following=shown[-1]["decision_id"] if len(found) > ROWS_MAX else None,
-        rules=rules,
-        stopped=stopped,
+        rules=tuple(rules),
+        stopped=any(each.stopped for each in rules),
     )
     twin = f"/decisions.json?{request.url.query}".removesuffix("?")
     return answer(request, "decisions.html", page, states=[each.value for each in State], twin=twin)
@@ -222,23 +205,8 @@ def _answer(
     return answer(request, "decision.html", page, status=status, by=by, why=why)
 
 
-async def _rules(request: Req, session: Session) -> tuple[tuple[RuleRow, ...], bool]:
-    rules = find_rules()
-    leaves = await read_leaves(session, rules, _settings(request))
-    replays = await list_replays(session)
-    measured = await read_calibration(session)
-    rows = tuple(
-        RuleRow(
-            rule=name,
-            title=rule.title,
-            mode=leaves.mode_of(name),
-            stale=name in leaves.stale,
-            past=replays[name]["figures"]["sentence"] if name in replays else None,
-            came=[row for row in measured if row["rule"] == name],
-        )
-        for name, rule in rules.items()
-    )
-    return rows, leaves.stopped
+async def _book(request: Req, session: Session) -> RuleBook:
+    return await read_rulebook(session, request.app.state.hub.rule_tables)
 
 
 async def _find(
@@ -254,7 +222,8 @@ async def _find(
         raise NotFoundException("There is no such decision.")
     row, steps = found
     now = SystemClock().now()
-    waits = await left_to_a_person(session, row, _settings(request), now)
+    book = await _book(request, session)
+    waits = await left_to_a_person(session, row, book.settings, now)
     return DecisionPage(
         row=_row(row),
         version=row["version"],
@@ -285,10 +254,6 @@ def _named(name: str, value: object) -> Iterator[tuple[str, str]]:
         yield name, ", ".join(shown) or "none"
     else:
         yield name, "unknown" if value is None else str(value)
-
-
-def _settings(request: Req) -> Any:  # noqa: ANN401 - each rule has settings of its own
-    return read_settings(find_rules(), request.app.state.hub.rule_tables)
 
 
 def _row(row: Mapping[str, Any]) -> DecisionRow:

@@ -16,6 +16,7 @@ from trueup.decisions.propose import propose_all
 from trueup.decisions.rule import Rule, Settings
 from trueup.decisions.rules import find_rules
 from trueup.decisions.settings import read_settings
+from trueup.decisions.written.store import read_rulebook
 from trueup.hub import Hub
 from trueup.kernel.clock import Clock, SystemClock
 
@@ -64,7 +65,7 @@ async def take_turn(
 
 
 class Decider:
-    """Takes turns, by the hub's own rules and their part of the configuration.
+    """Takes turns, by the rules as they stand at each; what people write counts at once.
 
     Args:
         hub: with the connections as whoever leads knows them.
@@ -77,8 +78,7 @@ class Decider:
     def __init__(self, hub: Hub, clock: Clock | None = None) -> None:
         self._hub = hub
         self._clock = clock or SystemClock()
-        self._rules = find_rules()
-        self._settings = read_settings(self._rules, hub.rule_tables)
+        read_settings(find_rules(), hub.rule_tables)  # a mistake is told at the start
 
     def aside(self) -> Aside:
         """Return it as work beside other work."""
@@ -86,4 +86,5 @@ class Decider:
 
     async def step(self, conn: psycopg.AsyncConnection[Any]) -> Turn:
         """Take one turn."""
-        return await take_turn(conn, self._hub, self._rules, self._settings, self._clock.now())
+        book = await read_rulebook(conn, self._hub.rule_tables)
+        return await take_turn(conn, self._hub, book.rules, book.settings, self._clock.now())

@@ -83,10 +83,9 @@ def _walk(info: inspect.Type, path: tuple[str, ...], *, many: bool) -> Iterator[
     if isinstance(info, inspect.VarTupleType):
         yield from _walk(info.item_type, path, many=True)
     elif isinstance(info, inspect.StructType) and info.cls not in {Price, Money}:
-        if len(path) < DEPTH_MAX:
-            for each in info.fields:
-                if each.name not in _APART:
-                    yield from _walk(each.type, (*path, each.name), many=many)
+        inner = [each for each in info.fields if each.name not in _APART]
+        for each in inner if len(path) < DEPTH_MAX else ():
+            yield from _walk(each.type, (*path, each.name), many=many)
     elif (kind := _kind(info)) is not None:
         words = info.cls if isinstance(info, inspect.EnumType) else ()
         choices = tuple(str(each.value) for each in words)
