@@ -34,7 +34,12 @@ class Play(msgspec.Struct, frozen=True, kw_only=True):
     happen: Callable[[Any, int], None] = lambda twin, _: twin.happen(1)
     order: Callable[[Any, int], Contents] = lambda twin, _: twin.contents()
     done: Callable[[Any, str], int] = lambda twin, kind: twin.done(kind)
-    once: frozenset[str] = frozenset(("ticket.change", "profile.change", "listing.flag"))
+    once: frozenset[str] = frozenset(
+        (
+            *("ticket.change", "profile.change", "listing.flag"),
+            *("order.hold", "order.release"),
+        )
+    )
     levels: Callable[[Any], Mapping[str, int]] = lambda _: {}
     settings: Callable[[Any], Mapping[str, str]] = lambda _: {}
     secrets: Callable[[Any], Mapping[str, str]] = lambda _: {}

@@ -3,8 +3,9 @@
 A content may be personal (an address, a text), so the outbox keeps it sealed.
 """
 
+import re
 from datetime import date, datetime
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 import msgspec
 
@@ -199,12 +200,47 @@ class DraftPurchase(CommandContent, frozen=True, kw_only=True):
     expected_on: date | None = None
 
 
+HOLD_NAME: Final = "trueup"
+_HOLD_NAME = re.compile(r"[a-z][a-z0-9_.-]{0,39}")
+
+
+class HoldOrder(CommandContent, frozen=True, kw_only=True):
+    """An order that shall not be sent until the hold of this name is released.
+
+    Attributes:
+        name: of the hold; an order can be held for several reasons, each under its own name.
+        note: what the team of the shop reads beside it.
+    """
+
+    command: ClassVar[str] = "order.hold"
+
+    order_ref: str
+    reason: Literal["payment", "fraud", "address", "stock", "other"] = "other"
+    name: str = HOLD_NAME
+    note: str | None = None
+
+    def __post_init__(self) -> None:
+        invariant(_HOLD_NAME.fullmatch(self.name), "a hold's name is small letters and digits")
+
+
+class ReleaseOrder(CommandContent, frozen=True, kw_only=True):
+    """The hold of this name shall stand no longer; what others hold stays held."""
+
+    command: ClassVar[str] = "order.release"
+
+    order_ref: str
+    name: str = HOLD_NAME
+
+    def __post_init__(self) -> None:
+        invariant(_HOLD_NAME.fullmatch(self.name), "a hold's name is small letters and digits")
+
+
 _CONTENTS: dict[str, type[CommandContent]] = {
     each.command: each
     for each in (
         *(SendMessage, ReplyToTicket, ChangeTicket, CreateTicket, PostJournal),
         *(ChangeProfile, NoteActivity, ConfirmShipment, RefundPayment, DraftPurchase),
-        *(FlagListing,),
+        *(FlagListing, HoldOrder, ReleaseOrder),
     )
 }
 _ENCODER = msgspec.json.Encoder(decimal_format="string")

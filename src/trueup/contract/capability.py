@@ -118,8 +118,9 @@ class Action(Section, frozen=True, kw_only=True):
     Attributes:
         name: the intent's name, such as `stock.set`.
         idempotency: what keeps a repeat from acting twice: `key`: the vendor keeps a key that we
-            send; `absolute`: the call sets a value; `compare`: the vendor compares before it
-            writes; `lookup`: we must look before we repeat; `none`: a repeat acts again.
+            send; `absolute`: the call sets a value, or its steps look first and write only what
+            does not stand there; `compare`: the vendor compares before it writes; `lookup`: we
+            must look before we repeat; `none`: a repeat acts again.
         looked_for: what nobody knows is looked for before it is asked again under its key: a vendor
             keeps keys for a while, and a call may stay open for longer.
         reversible: a later action can undo it.
@@ -133,7 +134,9 @@ class Action(Section, frozen=True, kw_only=True):
         confirmed_by: webhook topics that report the change back.
         form: `level`: an absolute value that a newer one replaces (`actions.py`); `command`: a
             thing that is done once (`commands.py`).
-        steps: one carrying out takes several calls; `actions.next_request` gives the later ones.
+        steps: one carrying out takes several calls; `next_request` of `actions` or `commands` gives
+            the later ones. A command with steps is begun anew after whatever broke, so it is one
+            that sets a value.
         lowers: where comparing fails again and again, units can be taken off without it, once
             under the call's key.
         per_location: a level stands at one of the vendor's locations.
@@ -176,6 +179,10 @@ class Action(Section, frozen=True, kw_only=True):
         check(
             not self.looked_for or (self.idempotency == "key" and self.form == "command"),
             "looked_for is for a command that has a key; one without is looked for by `lookup`",
+        )
+        check(
+            not (self.steps and self.form == "command") or self.idempotency == "absolute",
+            "a command with steps is begun anew after whatever broke: it is `absolute`",
         )
         check(
             self.default_mode != "auto" or (self.reversible and self.risk != "high"),

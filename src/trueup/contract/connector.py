@@ -181,8 +181,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         request: what must be asked next to know it.
-        receipts: one per intent, once the vendor is done: SUBMITTED was accepted and is to be read
-            back. None while it is at it.
+        receipts: one per intent once it is done, None before; SUBMITTED is to be read back.
     """
 
     request: Request | None = None
@@ -289,8 +288,7 @@ class WebhookModule(Protocol):
     ) -> str | None:
         """Return what proves the address to the vendor; None where this is no challenge.
 
-        Only where the manifest's webhook has a challenge. `secrets` holds the settings too; the
-        body of a POST was verified before.
+        `secrets` holds the settings too; the body of a POST was verified before.
         """
 
 
@@ -330,11 +328,10 @@ class ApiModule(Protocol):
 class AuthModule(Protocol):
     """How a person lets us in, and how tokens are had. Pure; `trueup.contract.oauth` has parts.
 
-    Only where the manifest's schemes name "oauth2" or "oauth2_client". The loader asks for
-    `authorise_url` and `callback_code` where they name "oauth2". An address of a sandbox (the
-    setting `api_base`) replaces the vendor's, also here. A vendor whose callback tells a setting,
-    such as the number of the company, has a function `callback_settings(query)` as well, which
-    returns them; the room calls it after `callback_code`.
+    Only where the manifest's schemes name "oauth2" or "oauth2_client"; `authorise_url` and
+    `callback_code` where they name "oauth2". An address of a sandbox (the setting `api_base`)
+    replaces the vendor's, also here. A vendor whose callback tells a setting, such as the company's
+    number, has `callback_settings(query)` as well, called after `callback_code`.
     """
 
     def authorise_url(
@@ -451,20 +448,24 @@ class ActionsModule(Protocol):
 class CommandsModule(Protocol):
     """Commands to requests, replies to receipts. Pure.
 
-    The loader asks for the later functions only where an action needs them: `find_request` and
-    `found` where its idempotency is "lookup" or it is `looked_for`, `confirm_request` and
-    `confirmed` where it is submitted first and confirmed by asking.
+    The loader asks for functions only where an action needs them: `find_request` and `found` for
+    "lookup" and `looked_for`, `confirm_request`, `confirmed` for "ask", `next_request` for steps.
     """
 
     def command_request(self, command: Command, idempotency_key: str) -> Request:
         """Return the call that carries a command out; the key is the same in every repeat.
 
         Raises:
-            Refused: the content can not be said to this vendor; names what and how to mend it.
+            Refused: it can not be said to this vendor; names what and how to mend it.
         """
 
+    def next_request(
+        self, command: Command, idempotency_key: str, replies: Sequence[Reply]
+    ) -> Request | None:
+        """Return the next call of a command with steps, after these replies; None when done."""
+
     def command_receipt(self, command: Command, reply: Reply) -> Receipt:
-        """Return what came of it; `vendor_ref` is the vendor's id of what was made."""
+        """Return what came of it, from the (last) reply; `vendor_ref`: what was made or changed."""
 
     def find_request(self, command: Command, idempotency_key: str) -> Request:
         """Return the call that looks whether the vendor carried it out already."""

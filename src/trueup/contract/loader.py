@@ -252,11 +252,12 @@ def _wanted_functions(name: str, manifest: Manifest) -> frozenset[str]:
         for function, value in vars(_PROTOCOLS[name]).items()
         if inspect.isfunction(value) and not function.startswith("_")
     }
-    return frozenset(functions - _unneeded_functions(manifest))
+    return frozenset(functions - _unneeded_functions(name, manifest))
 
 
-def _unneeded_functions(manifest: Manifest) -> set[str]:
+def _unneeded_functions(name: str, manifest: Manifest) -> set[str]:
     commands = [action for action in manifest.actions if action.form == "command"]
+    levels = [action for action in manifest.actions if action.form == "level"]
     webhook, pull = manifest.webhook, vars(connector.PullModule)
     needed = {
         ("answer_challenge",): webhook is not None and webhook.challenge != "none",
@@ -270,11 +271,13 @@ def _unneeded_functions(manifest: Manifest) -> set[str]:
         ("begin",): any(resource.begin_setting for resource in manifest.pull),
         ("authorise_url", "callback_code"): "oauth2" in manifest.auth.schemes,
         ("read_table",): any(form.columns for form in manifest.files),
-        ("next_request",): any(action.steps for action in manifest.actions),
+        ("next_request",): any(
+            action.steps for action in (commands if name == "commands" else levels)
+        ),
         ("batch_progress",): any(action.batch_confirm == "ask" for action in manifest.actions),
         ("find_request", "found"): any(
             action.idempotency == "lookup" or action.looked_for for action in commands
         ),
         ("confirm_request", "confirmed"): any(action.confirm == "ask" for action in commands),
     }
-    return {name for names, is_needed in needed.items() if not is_needed for name in names}
+    return {each for names, is_needed in needed.items() if not is_needed for each in names}

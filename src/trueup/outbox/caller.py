@@ -1,10 +1,10 @@
 """One call to a vendor: wait for the budget, authorise, send, learn from the reply, judge it."""
 
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Self, TypeVar
+from typing import Final, Self, TypeVar
 
 import msgspec
 import structlog
@@ -18,6 +18,7 @@ from trueup.contract.throttle import read_retry_after, retry_delay_s, status_fat
 from trueup.errors import (
     AuthExpired,
     ConnectorError,
+    ContractBroken,
     DatabaseUnavailable,
     OutcomeUnknown,
     RateLimited,
@@ -34,6 +35,9 @@ _log = structlog.get_logger("trueup.outbox")
 _Token = TypeVar("_Token", bound=str | None)
 
 _LIMITED = 429
+STEPS_MAX: Final = 10
+"""Calls that one carrying out takes at most, after its first."""
+
 CALL_TIMEOUT_S = 10.0
 """How long a vendor may take for one call; a number that waits longer is no longer true."""
 
@@ -110,6 +114,30 @@ class Caller:
         reply = await self._send(request, self._secrets(another), patient=patient)
         self._tokens.helped()
         return reply
+
+    async def send_steps(
+        self, first: Request, following: Callable[[Sequence[Reply]], Request | None]
+    ) -> Reply:
+        """Send a request and, one after the other, what follows from the replies so far.
+
+        Args:
+            first: the first request.
+            following: gives the next one; None when there is none.
+
+        Returns:
+            The last reply.
+
+        Raises:
+            ConnectorError: the last call that was made did nothing; those before it count.
+            OutcomeUnknown: nobody knows what came of the last call.
+        """
+        replies = [await self.send(first)]
+        while len(replies) <= STEPS_MAX:
+            request = following(replies)
+            if request is None:
+                return replies[-1]
+            replies.append(await self.send(request))
+        raise ContractBroken("The steps of a call have no end.")
 
     def _ask_to_call(self) -> None:
         """Ask the breaker, for a call and for the token that it may need.

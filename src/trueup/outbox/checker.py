@@ -18,7 +18,7 @@ from trueup.contract.capability import Action
 from trueup.contract.connector import Receipt, Reply
 from trueup.errors import ConnectorError, ContractBroken
 from trueup.kernel.clock import Clock
-from trueup.outbox.caller import Caller
+from trueup.outbox.caller import STEPS_MAX, Caller
 from trueup.outbox.levels import read_levels
 from trueup.outbox.model import Call, Claimed
 from trueup.outbox.reach import ReachWatch
@@ -33,7 +33,6 @@ from trueup.outbox.submitted import (
 
 _log = structlog.get_logger("trueup.outbox")
 
-STEPS_MAX: Final = 10
 BATCH_PATIENCE: Final = timedelta(hours=6)
 """How long a vendor may be at a batch before its numbers are read all the same."""
 

@@ -8,6 +8,7 @@ done, the same absolute value again; or, where a repeat would act twice, a perso
 import asyncio
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -220,8 +221,7 @@ class Commander:
         """Send a command and settle it by the vendor's reply."""
         commands = self._caller.folder.commands
         try:
-            request = commands.command_request(command, claimed.idempotency_key)
-            reply = await self._caller.send(request)
+            reply = await self._carry(command, claimed.idempotency_key)
         except OutcomeUnknown as error:
             _log.warning("outcome_unknown", command=claimed.ref, reason=error.message)
             await self._settle(claimed, Settled(state=CommandState.UNKNOWN, code=error.code))
@@ -231,6 +231,15 @@ class Commander:
             await self._settle(claimed, self._after_error(claimed, error))
             return
         await self._judge(claimed, commands.command_receipt(command, reply), reply)
+
+    async def _carry(self, command: Command, idempotency_key: str) -> Reply:
+        """Make the call that carries a command out, all steps of it where it has several."""
+        commands = self._caller.folder.commands
+        first = commands.command_request(command, idempotency_key)
+        if not self._actions[command.kind].steps:
+            return await self._caller.send(first)
+        following = partial(commands.next_request, command, idempotency_key)
+        return await self._caller.send_steps(first, following)
 
     async def _judge(self, claimed: ClaimedCommand, receipt: Receipt, reply: Reply | None) -> None:
         settled = self._after_receipt(claimed, receipt)
@@ -321,7 +330,7 @@ class Commander:
         if not open_:
             return
         commands = self._caller.folder.commands
-        reply = await self._caller.send(commands.command_request(command, claimed.idempotency_key))
+        reply = await self._carry(command, claimed.idempotency_key)
         await self._judge(claimed, commands.command_receipt(command, reply), reply)
 
     async def _was_found(self, claimed: ClaimedCommand, command: Command) -> bool:

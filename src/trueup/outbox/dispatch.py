@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -23,7 +24,6 @@ from trueup.contract.connector import (
 from trueup.errors import (
     AuthExpired,
     ConnectorError,
-    ContractBroken,
     HubError,
     OutcomeUnknown,
     RateLimited,
@@ -35,7 +35,7 @@ from trueup.intake.duties import orders_read_until
 from trueup.intake.model import NewEvent, Origin
 from trueup.kernel.clock import Clock, SystemClock
 from trueup.outbox.caller import Caller
-from trueup.outbox.checker import STEPS_MAX, Checker
+from trueup.outbox.checker import Checker
 from trueup.outbox.claim import claim_call, open_calls, resend_call
 from trueup.outbox.commander import Commander
 from trueup.outbox.enqueue import hasten
@@ -244,15 +244,10 @@ class Dispatcher:
         """
         actions = self._caller.folder.actions
         first = actions.request(call.intents, call.idempotency_key)
-        replies = [await self._caller.send(first)]
         if self._action is None or not self._action.steps:
-            return replies[0]
-        while len(replies) <= STEPS_MAX:
-            following = actions.next_request(call.intents, call.idempotency_key, replies)
-            if following is None:
-                return replies[-1]
-            replies.append(await self._caller.send(following))
-        raise ContractBroken("The steps of a call have no end.", kind=call.kind)
+            return await self._caller.send(first)
+        following = partial(actions.next_request, call.intents, call.idempotency_key)
+        return await self._caller.send_steps(first, following)
 
     async def _judge(self, call: Call, receipts: Sequence[Receipt]) -> list[Verdict]:
         """Say what follows from each receipt; where a comparison failed, read what stands there."""

@@ -117,11 +117,13 @@ def _judge_errors(envelope: _Envelope) -> None:
     codes = {error.extensions.code or "" for error in errors if error.extensions}
     if "THROTTLED" in codes:
         raise RateLimited(after_s=_after_s(envelope))
-    if codes & _AUTH_CODES and all(_is_optional(error) for error in errors):
+    denied = [_optional(error) for error in errors]
+    if codes & _AUTH_CODES and all(denied):
         # One scope that a shop need not grant is no reason to stop all other calls.
+        what, scopes = denied[0] or ("", ())
         raise Refused(
-            "Shopify denied access to Shopify Payments. To read payouts, grant the app "
-            f"{', '.join(sorted(PAYMENTS_SCOPES))}, and install it anew.",
+            f"Shopify denied access to {what}. Grant the app {', '.join(sorted(scopes))}, and "
+            "install it anew.",
             codes=",".join(codes),
         )
     if codes & _AUTH_CODES:
@@ -203,9 +205,22 @@ PAYMENTS_SCOPES = frozenset(("read_shopify_payments_accounts", "read_shopify_pay
 """What payouts need besides; a shop may leave them out, and is connected all the same."""
 
 
-def _is_optional(error: _Error) -> bool:
-    """Tell whether what was denied is Shopify Payments alone."""
-    return (error.path or [])[:1] == ["shopifyPaymentsAccount"]
+HOLD_SCOPE = "write_merchant_managed_fulfillment_orders"
+"""What holding orders needs."""
+
+_HOLDS = ("fulfilment orders", frozenset((HOLD_SCOPE,)))
+_OPTIONAL = {
+    "shopifyPaymentsAccount": ("Shopify Payments", PAYMENTS_SCOPES),
+    "fulfillmentOrders": _HOLDS,
+    "fulfillmentOrderHold": _HOLDS,
+    "fulfillmentOrderReleaseHold": _HOLDS,
+}
+"""By the field that was denied: what it is, and what it needs."""
+
+
+def _optional(error: _Error) -> tuple[str, frozenset[str]] | None:
+    """Return what was denied and its scopes, where they may be left out; else None."""
+    return next((_OPTIONAL[str(at)] for at in error.path or () if str(at) in _OPTIONAL), None)
 
 
 def _implied(scopes: list[str]) -> set[str]:

@@ -57,6 +57,14 @@ def needed(reply: Reply, field: str, shape: type[_T]) -> _T:
     return found
 
 
+def root_fields(reply: Reply) -> frozenset[str]:
+    """Return which root fields a reply answers; none where it can not be read."""
+    try:
+        return frozenset(msgspec.json.decode(reply.body, type=_Reply).data or ())
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return frozenset()
+
+
 class _Reply(msgspec.Struct, gc=False):
     data: dict[str, msgspec.Raw] | None = None
 

@@ -11,6 +11,7 @@ from trueup.canon.issue import Issue, Severity
 from trueup.connectors.shopify.shape import AddressShape, Id
 from trueup.connectors.shopify.unsound import Unsound
 from trueup.contract.connector import Source
+from trueup.errors import Refused
 
 _Code = TypeVar("_Code", bound=StrEnum)
 _GID = re.compile(r"gid://shopify/(\w+)/([^/?]+)(?:\?(.*))?")
@@ -46,6 +47,17 @@ def gid_type(value: str) -> str | None:
 def gid(type_name: str, ref: str) -> str:
     """Return the global id of a record."""
     return f"gid://shopify/{type_name}/{ref}"
+
+
+def numbered(ref: str, what: str) -> str:
+    """Return the id of something at Shopify, which is a number: it becomes part of a global id.
+
+    Raises:
+        Refused: it is none.
+    """
+    if not ref.isascii() or not ref.isdecimal():
+        raise Refused(f"The {what}'s id is not one of Shopify's: digits")
+    return ref
 
 
 def utc(instant: datetime | None) -> datetime | None:

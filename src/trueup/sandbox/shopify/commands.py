@@ -12,6 +12,7 @@ from trueup.sandbox.shopify import (
     checkout,
     customers,
     edits,
+    holds,
     parcels,
     privacy,
     refunds,
@@ -305,12 +306,17 @@ def _refund(shop: Shop, command: Refund) -> Outcome:
 
 def _fulfil(shop: Shop, command: Fulfil) -> Outcome:
     order = _open_order(shop, command.order)
-    chosen = [] if order is None else parcels.pack(order, command.units)
+    chosen = [] if order is None else _sendable(shop, order, command)
     if order is None or not chosen:
         return _SKIPPED
     number = command.tracking_number or f"1Z{shop.random.randrange(10**12):012}"
     sent = parcels.send(shop, order, chosen, company=command.company, numbers=(number,))
     return _done(order, sent.id)
+
+
+def _sendable(shop: Shop, order: Order, command: Fulfil) -> list[tuple[Line, int]]:
+    packed = parcels.pack(order, command.units)
+    return [(line, units) for line, units in packed if not holds.is_held(shop, order, line)]
 
 
 def _deliver(shop: Shop, command: Deliver) -> Outcome:

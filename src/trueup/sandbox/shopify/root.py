@@ -8,6 +8,7 @@ from graphql import GraphQLError, GraphQLResolveInfo
 
 from trueup.sandbox.shopify import (
     bulk,
+    holds,
     inventory_writes,
     metafields,
     refunds,
@@ -378,6 +379,12 @@ class MutationRoot:
                 self.ask, info.schema, self._execute, args["query"], bool(args["groupObjects"])
             ),
             "bulkOperationCancel": lambda: bulk.cancel(self.ask, args["id"]),
+            "fulfillmentOrderHold": lambda: holds.hold(
+                self.ask, args["id"], args["fulfillmentHold"]
+            ),
+            "fulfillmentOrderReleaseHold": lambda: holds.release(
+                self.ask, args["id"], args.get("holdIds")
+            ),
             "orderCancel": lambda: self._cancel(args),
             "metafieldsSet": lambda: metafields.set_fields(self.ask, args["metafields"]),
         }

@@ -26,7 +26,7 @@ from trueup.sandbox.shopify.model import (
 )
 from trueup.sandbox.webhooks import Delivery, Event, Subscription, WebhookDesk
 
-__all__ = ["API_VERSION", "Shop", "ShopSettings", "StockWitness", "gid"]
+__all__ = ["API_VERSION", "Hold", "Shop", "ShopSettings", "StockWitness", "gid"]
 
 API_VERSION = "2026-07"
 # Five seconds for an answer, eight more tries within four hours, and a subscription is removed
@@ -39,6 +39,7 @@ SCOPES = (
     "read_orders", "write_orders", "read_products", "write_products", "read_returns",
     "read_shopify_payments_accounts", "read_shopify_payments_payouts",
     "read_assigned_fulfillment_orders", "read_merchant_managed_fulfillment_orders",
+    "write_merchant_managed_fulfillment_orders",
 )  # fmt: skip
 
 # A plain value keeps bodies of two runs alike; a token is no secret in a sandbox.
@@ -56,6 +57,7 @@ class ShopSettings(msgspec.Struct, frozen=True, kw_only=True):
         redirect_urls: where merchants may be sent back to; empty: anywhere.
         token_lifetime_s, refresh_lifetime_s: of tokens that expire.
         refresh_once: a refresh token is forgotten as soon as it was used.
+        parts_delay_s: how long after an order its fulfilment orders are made.
         utc_offset_minutes: the shop's own time zone as an offset.
     """
 
@@ -82,7 +84,19 @@ class ShopSettings(msgspec.Struct, frozen=True, kw_only=True):
     locations: tuple[str, ...] = ("Main warehouse",)
     order_number_first: int = 1001
     bulk_delay_s: float = 1.0
+    parts_delay_s: float = 0.0
     seed: int = 1
+
+
+@dataclass(slots=True)
+class Hold:
+    """What keeps a part of an order from being sent; `ours`: put on through the API."""
+
+    id: int
+    handle: str
+    reason: str
+    note: str | None = None
+    ours: bool = True
 
 
 class StockWitness(Protocol):
@@ -123,6 +137,7 @@ class Shop:
     orders: dict[int, Order] = field(default_factory=dict)
     by_sku: dict[str, Variant] = field(default_factory=dict)
     metafields: dict[tuple[str, str, str], tuple[int, str]] = field(default_factory=dict)
+    holds: dict[int, list[Hold]] = field(default_factory=dict)
     by_email: dict[str, Customer] = field(default_factory=dict)
     by_ref: dict[str, Order] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)

@@ -1,22 +1,30 @@
 """Shopify's simulated vendor, as the rules of quality use it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import date, datetime
+from typing import Any
 
 import httpx
 
-from trueup.canon.command import CommandContent, FlagListing
+from trueup.canon.command import (
+    HOLD_NAME,
+    CommandContent,
+    FlagListing,
+    HoldOrder,
+    ReleaseOrder,
+)
 from trueup.contract.connector import Intent, Reply, Request
 from trueup.sandbox.clock import ManualClock
 from trueup.sandbox.faults import ApiFault
 from trueup.sandbox.sandbox import Sandbox
-from trueup.sandbox.shopify import commands, payouts
+from trueup.sandbox.shopify import commands, holds, payouts
 from trueup.sandbox.shopify.catalogue import SkuSeed
 from trueup.sandbox.shopify.checkout import Cart, CartLine
 from trueup.sandbox.shopify.customers import CustomerSeed
-from trueup.sandbox.shopify.shop import ShopSettings, gid
+from trueup.sandbox.shopify.model import Order
+from trueup.sandbox.shopify.shop import Hold, ShopSettings, gid
 from trueup.sandbox.twin import HOST, Fault, Heard, Twin
 from trueup.sandbox.webhooks import Event
 
@@ -24,7 +32,6 @@ _SHOP = "quality"
 _SKUS = ("TEE", "MUG")
 _SET = "inventorySetQuantities"
 _UNITS_SEEDED = 50
-_FLAG = "listing.flag"
 
 
 class ShopifyTwin(Twin):
@@ -38,6 +45,7 @@ class ShopifyTwin(Twin):
         self.shop = self.sandbox.open_shop(ShopSettings(handle=_SHOP))
         seeds = [SkuSeed(sku=sku, title=sku.title(), available=_UNITS_SEEDED) for sku in _SKUS]
         self.sandbox.seed(seeds)
+        self._made: dict[str, Order] = {}
         self._events: list[Event] = []
         self.shop.sinks.append(self._events.append)
         settings = self.shop.settings
@@ -119,23 +127,44 @@ class ShopifyTwin(Twin):
         ]
 
     def contents(self) -> Mapping[str, CommandContent]:
-        """Return the flag that little is left of the first product."""
-        return {_FLAG: self._flag(str(self.shop.by_sku[_SKUS[0]].id))}
+        """Return one command of each kind, for the first product and for orders of their own."""
+        return self._orders(str(self.shop.by_sku[_SKUS[0]].id), self._sold)
 
     def refused(self) -> Mapping[str, CommandContent]:
-        """Return the flag of a variant that the shop does not have."""
-        return {_FLAG: self._flag("1")}
+        """Return the same for a variant and an order that the shop does not have."""
+        return self._orders("1", lambda _: "1")
 
     def done(self, kind: str) -> int:
-        """Return whether the flag stands."""
-        owner = gid("ProductVariant", self.shop.by_sku[_SKUS[0]].id)
-        kept = self.shop.metafields.get((owner, "trueup", "low_stock"))
-        return int(kind == _FLAG and kept is not None and kept[1] == "true")
+        """Return how often an order stands done in the shop's own books."""
+        if kind == FlagListing.command:
+            owner = gid("ProductVariant", self.shop.by_sku[_SKUS[0]].id)
+            kept = self.shop.metafields.get((owner, "trueup", "low_stock"))
+            return int(kept is not None and kept[1] == "true")
+        if kind not in self._made:
+            return 0
+        order = self._made[kind]
+        parts = holds.parts_of(self.shop, order)
+        held = sum(len(self.shop.holds.get(part.id, ())) for part in parts)
+        return {HoldOrder.command: held, ReleaseOrder.command: int(not held)}[kind]
 
-    def _flag(self, variant_ref: str) -> FlagListing:
-        return FlagListing(
-            sku=_SKUS[0], variant_ref=variant_ref, raised=True, expected_on=date(2026, 3, 9)
+    def _sold(self, kind: str) -> str:
+        """Return the one order that a kind of command is about, sold where it is not yet."""
+        if kind not in self._made:
+            sold = self._do(commands.Checkout(cart=Cart(lines=[CartLine(sku=_SKUS[1])])))
+            order = self._made[kind] = self.shop.orders[sold.order_id]
+            for part in holds.parts_of(self.shop, order) if kind == ReleaseOrder.command else ():
+                held = Hold(self.shop.new_id(), HOLD_NAME, "OTHER")
+                self.shop.holds.setdefault(part.id, []).append(held)
+        return str(self._made[kind].id)
+
+    def _orders(self, variant_ref: str, order_ref: Callable[[str], str]) -> dict[str, Any]:
+        soon = date(2026, 3, 9)
+        contents: tuple[CommandContent, ...] = (
+            FlagListing(sku=_SKUS[0], variant_ref=variant_ref, raised=True, expected_on=soon),
+            HoldOrder(order_ref=order_ref(HoldOrder.command), reason="fraud"),
+            ReleaseOrder(order_ref=order_ref(ReleaseOrder.command)),
         )
+        return {content.command: content for content in contents}
 
     def intent(self, value: int, expected: int | None) -> Intent:
         """Return the wish to set the stock of the first product."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from trueup.sandbox.shopify import totals
+from trueup.sandbox.shopify import holds, totals
 from trueup.sandbox.shopify.model import Address, Discount, Order, ShippingLine, TaxLine
 from trueup.sandbox.shopify.money import ZERO, Pair
 from trueup.sandbox.shopify.shop import gid
@@ -147,6 +147,9 @@ class OrderView(View[Order]):
     @property
     def display_fulfillment_status(self) -> str:
         """How far it is sent."""
+        parts = [part for part in holds.parts_of(self.shop, self.it) if part.open]
+        if parts and all(self.shop.holds.get(part.id) for part in parts):
+            return "ON_HOLD"
         return _FULFILLMENT_STATUS[totals.fulfillment_status(self.it)]
 
     @property
@@ -311,6 +314,11 @@ class OrderView(View[Order]):
     def fulfillments(self, first: int | None = None, **_: object) -> list[FulfillmentView]:
         """Return the parcels."""
         return [FulfillmentView(self.ask, self.it, it) for it in self.it.fulfillments][:first]
+
+    def fulfillment_orders(self, **args: Any) -> object:  # noqa: ANN401 - page arguments
+        """Return what is to be sent, place by place."""
+        parts = holds.parts_of(self.shop, self.it)
+        return listed(self.ask, parts, lambda it: holds.PartView(self.ask, it), args)
 
     @property
     def fulfillments_count(self) -> Pick:
