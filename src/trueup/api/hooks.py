@@ -218,6 +218,7 @@ class HooksApp:
         """Read the connections anew."""
         async with await connect(self._conninfo, application_name="trueup-web") as conn:
             accounts = await load_accounts(conn, self._hub.vault)
+        self._hub.use_connections(account.connection for account in accounts)
         self._doors = {
             account.connection.name: door
             for account in accounts

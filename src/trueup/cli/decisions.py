@@ -1,11 +1,9 @@
 """`trueup decisions`: what the hub proposes and why, who agrees, and how far each rule may go."""
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
-import psycopg
 import typer
 from rich.markup import escape
 from rich.table import Table
@@ -13,24 +11,21 @@ from rich.table import Table
 from trueup.cli.options import ConfigOption, CountOption, JsonOption, SaidByOption
 from trueup.cli.session import DONE, FOUND_PROBLEMS, out, print_json, run
 from trueup.cli.written import written
-from trueup.db.rows import snapshot
 from trueup.decisions.carry import approve as approve_decision
 from trueup.decisions.carry import left_to_a_person
 from trueup.decisions.carry import refuse as refuse_decision
 from trueup.decisions.explain import explain as tell
-from trueup.decisions.leave import give_leave, keep_replay, resume_all, stop_all
+from trueup.decisions.leave import give_leave, resume_all, stop_all
 from trueup.decisions.model import Mode, State, action_to_json
 from trueup.decisions.propose import look
 from trueup.decisions.reads import find_decision, list_decisions
-from trueup.decisions.rule import Look, Replay, Rule, Settings
+from trueup.decisions.replaying import replay_rule
+from trueup.decisions.rule import Replay
 from trueup.decisions.standing import RuleStanding, rule_standings
 from trueup.decisions.tend import Decider, Turn
 from trueup.decisions.written.store import RuleBook, read_rulebook
-from trueup.errors import ConfigError
 from trueup.kernel.clock import SystemClock
 from trueup.session import Session
-
-Conn = psycopg.AsyncConnection[Any]
 
 decisions = typer.Typer(
     add_completion=False,
@@ -188,18 +183,9 @@ def replay(
     """Play a rule on your own past; it may ask or act only after that."""
 
     async def work(session: Session) -> Replay:
-        now = SystemClock().now()
-        until = now.date() - timedelta(days=1)
         async with session.connection() as conn:
-            chosen, settings = await _find(session, conn, rule)
-            if chosen.play is None:
-                raise ConfigError(f"The rule {rule} can not be played on the past.")
-            around = Look(conn=conn, hub=session.hub, now=now)
-            since = until - timedelta(days=days - 1)
-            async with snapshot(conn):
-                found = await chosen.play(around, settings, since, until)
-            await keep_replay(conn, chosen, settings, found, now)
-        return found
+            book = await read_rulebook(conn, session.hub.rule_tables)
+            return await replay_rule(conn, session.hub, book, rule, days, SystemClock().now())
 
     found = run(work, config_path=config, as_json=as_json)
     if as_json:
@@ -222,7 +208,8 @@ def mode(
     async def work(session: Session) -> None:
         now = SystemClock().now()
         async with session.connection() as conn:
-            chosen, settings = await _find(session, conn, rule)
+            book = await read_rulebook(conn, session.hub.rule_tables)
+            chosen, settings = book.rule(rule), book.settings[rule]
             await give_leave(conn, chosen, settings, mode, by=by, why=why, now=now)
 
     run(work, config_path=config, as_json=as_json)
@@ -283,13 +270,6 @@ def _show_proposals(*, as_json: bool, config: Path | None) -> None:
     if not rows:
         out.print("Nothing is to be done.")
     raise typer.Exit(FOUND_PROBLEMS if rows else DONE)
-
-
-async def _find(session: Session, conn: Conn, name: str) -> tuple[Rule, Settings]:
-    book = await read_rulebook(conn, session.hub.rule_tables)
-    if name not in book.rules:
-        raise ConfigError(f"There is no rule {name!r}; there are: {', '.join(book.rules)}.")
-    return book.rules[name], book.settings[name]
 
 
 def _answer(

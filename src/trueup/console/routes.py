@@ -34,6 +34,7 @@ from trueup.console.payouts_page import payout_handlers
 from trueup.console.phantoms import phantom_handlers
 from trueup.console.readings import Readings, Session
 from trueup.console.render import FOLDER, answer, html, wants_json
+from trueup.console.rules_page import rule_handlers
 from trueup.console.serials import serial_handlers
 from trueup.console.series import read_chart
 from trueup.console.steps import Step, draw_steps
@@ -115,6 +116,7 @@ def console_routes(journals: JournalsConfig | None = None) -> list[ControllerRou
             *dock_handlers(),
             *exception_handlers(),
             *decision_handlers(),
+            *rule_handlers(),
             *payout_handlers(),
             *journal_handlers(),
             *phantom_handlers(),

@@ -40,6 +40,16 @@ class RuleBook(msgspec.Struct, frozen=True, kw_only=True):
     written: Mapping[str, WrittenRule]
     broken: Mapping[str, str]
 
+    def rule(self, name: str) -> Rule:
+        """Return a rule.
+
+        Raises:
+            ConfigError: there is none of that name; says which there are.
+        """
+        if name not in self.rules:
+            raise ConfigError(f"There is no rule {name!r}; there are: {', '.join(self.rules)}.")
+        return self.rules[name]
+
 
 async def read_rulebook(conn: Conn, tables: Mapping[str, object]) -> RuleBook:
     """Return all rules as they stand now.
