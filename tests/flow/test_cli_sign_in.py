@@ -100,7 +100,10 @@ async def test_a_person_signs_in_and_the_connection_works(
             told = await running.end()
         assert (told["signed_in"], told["again"]) == (True, False)
         assert "orders" in told["may_read"]
-        assert told["may_write"] == ["stock.set", "listing.flag", "order.hold", "order.release"]
+        assert told["may_write"] == [
+            *("stock.set", "listing.flag", "order.hold", "order.release"),
+            *("order.tag", "order.cancel", "discount.create"),
+        ]
         assert "write_inventory" in told["learnt"]["scopes"]
         done = await trueup.in_thread("backfill", "north", "--resource", "orders")
         assert done["resources"][0]["done"] == 2

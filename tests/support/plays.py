@@ -8,7 +8,13 @@ from typing import Any
 
 import msgspec
 
-from trueup.canon.command import CommandContent, ConfirmShipment, RefundPayment
+from trueup.canon.command import (
+    CancelOrder,
+    CommandContent,
+    ConfirmShipment,
+    CreateDiscount,
+    RefundPayment,
+)
 from trueup.kernel.money import Money
 from trueup.sandbox.shopify import commands as shopify
 from trueup.sandbox.shopify.checkout import Cart, CartLine
@@ -37,7 +43,7 @@ class Play(msgspec.Struct, frozen=True, kw_only=True):
     once: frozenset[str] = frozenset(
         (
             *("ticket.change", "profile.change", "listing.flag"),
-            *("order.hold", "order.release"),
+            *("order.hold", "order.release", "order.tag"),
         )
     )
     levels: Callable[[Any], Mapping[str, int]] = lambda _: {}
@@ -157,6 +163,23 @@ def _buy_at_shopify(twin: Any, number: int) -> None:
         twin._do(shopify.ChangeProduct(sku="MUG", title=f"Mug {number}"))
 
 
+def _order_at_shopify(twin: Any, number: int) -> Contents:
+    """Cancel another order and give another code each time; the rest only sets something."""
+    contents = dict(twin.contents())
+    sold = twin._do(shopify.Checkout(cart=Cart(lines=[CartLine(sku="MUG")])))
+    fresh = {CancelOrder.command: ("order_ref", str(sold.order_id))}
+    fresh[CreateDiscount.command] = ("code", f"PLAY-{number}")
+    for kind, (field, value) in fresh.items():
+        contents[kind] = msgspec.structs.replace(contents[kind], **{field: value})
+    return contents
+
+
+def _done_at_shopify(twin: Any, kind: str) -> int:
+    if kind == CancelOrder.command:
+        return len({job.order_id for job in twin.shop.jobs.values()})
+    return int(twin.done(kind))
+
+
 def _shopify_levels(twin: Any) -> Mapping[str, int]:
     location = next(iter(twin.shop.locations))
     by_sku = {sku: variant.item.id for sku, variant in twin.shop.by_sku.items()}
@@ -192,6 +215,8 @@ _PLAYS: Mapping[str, Play] = MappingProxyType(
         "shiprocket": _CARRIER,
         "shopify": Play(
             happen=_buy_at_shopify,
+            order=_order_at_shopify,
+            done=_done_at_shopify,
             levels=_shopify_levels,
             over_limit=_limited_at_shopify,
             settings=lambda twin: {

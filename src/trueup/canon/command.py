@@ -235,12 +235,81 @@ class ReleaseOrder(CommandContent, frozen=True, kw_only=True):
         invariant(_HOLD_NAME.fullmatch(self.name), "a hold's name is small letters and digits")
 
 
+class TagOrder(CommandContent, frozen=True, kw_only=True):
+    """Tags of an order that shall stand, and others that shall not; all others stay."""
+
+    command: ClassVar[str] = "order.tag"
+
+    order_ref: str
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        invariant(self.added or self.removed, "a tag is added or removed")
+        invariant(not set(self.added) & set(self.removed), "no tag is both added and removed")
+
+
+class CancelOrder(CommandContent, frozen=True, kw_only=True):
+    """An order that shall be cancelled as a whole; nothing brings it back.
+
+    Attributes:
+        restock: its units go back to where they lay.
+        refund: what was paid goes back the way it came.
+        notify: the channel writes to the customer.
+        note: what the team of the shop reads beside it.
+    """
+
+    command: ClassVar[str] = "order.cancel"
+
+    order_ref: str
+    reason: Literal["customer", "fraud", "stock", "payment", "staff", "other"] = "other"
+    restock: bool = True
+    refund: bool = True
+    notify: bool = False
+    note: str | None = None
+
+
+_CODE = re.compile(r"[A-Z0-9][A-Z0-9-]{3,39}")
+
+
+class CreateDiscount(CommandContent, frozen=True, kw_only=True):
+    """A code that takes something off one purchase, until a day.
+
+    Attributes:
+        code: ours alone; the vendor is asked for it by this.
+        percent: of the goods, 1 to 100; or else
+        amount: off the whole order.
+        uses: how often it can be used.
+        customer_ref: only this customer may use it, by the vendor's id.
+        email: only this address may, where the vendor knows customers by it.
+    """
+
+    command: ClassVar[str] = "discount.create"
+
+    code: str
+    starts_at: datetime
+    ends_at: datetime
+    percent: int | None = None
+    amount: Money | None = None
+    uses: int = 1
+    customer_ref: str | None = None
+    email: str | None = None
+
+    def __post_init__(self) -> None:
+        invariant(_CODE.fullmatch(self.code), "a code is 4 to 40 large letters, digits and dashes")
+        invariant((self.percent is None) != (self.amount is None), "a percentage or an amount")
+        invariant(self.percent is None or 1 <= self.percent <= 100, "1 to 100 percent")
+        invariant(self.amount is None or self.amount.amount > 0, "an amount above zero")
+        invariant(self.uses >= 1, "a code can be used")
+        invariant(self.starts_at < self.ends_at, "a code has an end, after its start")
+
+
 _CONTENTS: dict[str, type[CommandContent]] = {
     each.command: each
     for each in (
         *(SendMessage, ReplyToTicket, ChangeTicket, CreateTicket, PostJournal),
         *(ChangeProfile, NoteActivity, ConfirmShipment, RefundPayment, DraftPurchase),
-        *(FlagListing, HoldOrder, ReleaseOrder),
+        *(FlagListing, HoldOrder, ReleaseOrder, TagOrder, CancelOrder, CreateDiscount),
     )
 }
 _ENCODER = msgspec.json.Encoder(decimal_format="string")

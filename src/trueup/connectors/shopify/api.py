@@ -205,15 +205,19 @@ PAYMENTS_SCOPES = frozenset(("read_shopify_payments_accounts", "read_shopify_pay
 """What payouts need besides; a shop may leave them out, and is connected all the same."""
 
 
-HOLD_SCOPE = "write_merchant_managed_fulfillment_orders"
-"""What holding orders needs."""
-
-_HOLDS = ("fulfilment orders", frozenset((HOLD_SCOPE,)))
+_HOLDS = ("fulfilment orders", frozenset(("write_merchant_managed_fulfillment_orders",)))
+_ORDERS = ("changing orders", frozenset(("write_orders",)))
+_DISCOUNTS = ("discounts", frozenset(("write_discounts",)))
 _OPTIONAL = {
     "shopifyPaymentsAccount": ("Shopify Payments", PAYMENTS_SCOPES),
     "fulfillmentOrders": _HOLDS,
     "fulfillmentOrderHold": _HOLDS,
     "fulfillmentOrderReleaseHold": _HOLDS,
+    "tagsAdd": _ORDERS,
+    "tagsRemove": _ORDERS,
+    "orderCancel": _ORDERS,
+    "codeDiscountNodeByCode": _DISCOUNTS,
+    "discountCodeBasicCreate": _DISCOUNTS,
 }
 """By the field that was denied: what it is, and what it needs."""
 

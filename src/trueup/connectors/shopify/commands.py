@@ -6,8 +6,15 @@ only what does not stand there: begun anew after whatever broke, it ends in the 
 
 from collections.abc import Sequence
 
-from trueup.canon.command import FlagListing, HoldOrder, ReleaseOrder
-from trueup.connectors.shopify import flag, hold
+from trueup.canon.command import (
+    CancelOrder,
+    CreateDiscount,
+    FlagListing,
+    HoldOrder,
+    ReleaseOrder,
+    TagOrder,
+)
+from trueup.connectors.shopify import cancel, discount, flag, hold, tag
 from trueup.contract.connector import Command, Receipt, Reply, Request
 from trueup.errors import Refused
 
@@ -18,11 +25,17 @@ def command_request(command: Command, idempotency_key: str) -> Request:  # noqa:
     Raises:
         Refused: Shopify can not be told so; says why.
     """
-    content = command.content
-    if isinstance(content, FlagListing):
-        return flag.request(content)
-    if isinstance(content, HoldOrder | ReleaseOrder):
-        return hold.request(content)
+    match command.content:
+        case FlagListing() as content:
+            return flag.request(content)
+        case HoldOrder() | ReleaseOrder() as content:
+            return hold.request(content)
+        case TagOrder() as content:
+            return tag.request(content)
+        case CancelOrder() as content:
+            return cancel.request(content)
+        case CreateDiscount() as content:
+            return discount.request(content)
     raise _unknown(command)
 
 
@@ -32,9 +45,13 @@ def next_request(
     replies: Sequence[Reply],
 ) -> Request | None:
     """Return the next step after these replies; None where there is none."""
-    content = command.content
-    if isinstance(content, HoldOrder | ReleaseOrder):
-        return hold.following(content, replies)
+    match command.content:
+        case HoldOrder() | ReleaseOrder() as content:
+            return hold.following(content, replies)
+        case CancelOrder() as content:
+            return cancel.following(content, command.ref, replies)
+        case CreateDiscount() as content:
+            return discount.following(content, command.ref, replies)
     return None
 
 
@@ -44,12 +61,34 @@ def command_receipt(command: Command, reply: Reply) -> Receipt:
     Raises:
         ContractBroken: the reply does not have the shape that was asked for.
     """
-    content = command.content
-    if isinstance(content, FlagListing):
-        return flag.receipt(reply)
-    if isinstance(content, HoldOrder | ReleaseOrder):
-        return hold.receipt(content, reply)
+    match command.content:
+        case FlagListing():
+            return flag.receipt(reply)
+        case HoldOrder() | ReleaseOrder() as content:
+            return hold.receipt(content, reply)
+        case TagOrder() as content:
+            return tag.receipt(content, reply)
+        case CancelOrder() as content:
+            return cancel.receipt(content, command.ref, reply)
+        case CreateDiscount() as content:
+            return discount.receipt(content, command.ref, reply)
     raise _unknown(command)
+
+
+def confirm_request(command: Command, vendor_ref: str) -> Request:
+    """Return the call that asks what became of an order that a job cancels."""
+    return cancel.asking(_cancelled(command), vendor_ref)
+
+
+def confirmed(command: Command, reply: Reply) -> Receipt:
+    """Return DONE, REFUSED, or SUBMITTED while the job is at it."""
+    return cancel.asked(_cancelled(command), command.ref, reply)
+
+
+def _cancelled(command: Command) -> CancelOrder:
+    if not isinstance(command.content, CancelOrder):
+        raise Refused("Only cancellations are asked about.", kind=command.kind)
+    return command.content
 
 
 def _unknown(command: Command) -> Refused:

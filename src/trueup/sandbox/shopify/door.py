@@ -9,7 +9,7 @@ from graphql import DocumentNode
 
 from trueup.sandbox.faults import ApiFault, Hangup
 from trueup.sandbox.line import Reply
-from trueup.sandbox.shopify import bulk
+from trueup.sandbox.shopify import bulk, order_writes
 from trueup.sandbox.shopify.answer import Answerer, root_fields, throttled
 from trueup.sandbox.shopify.budget import Budget
 from trueup.sandbox.shopify.oauth import Consents
@@ -79,6 +79,7 @@ class Door:
             early = await self._strike(fault, names, keys)
             if early is not None:
                 return early
+        order_writes.work_off(self.shop)
         ask = Ask(self.shop, base_url, stale=fault is not None and fault.kind == "stale_read")
         answer = self._answerer.answer(
             ask, self.budget, query, variables, asked.get("operationName")

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from graphql import GraphQLError
-
 from trueup.sandbox.shopify.model import Line, Order
+from trueup.sandbox.shopify.scopes import allow
 from trueup.sandbox.shopify.shop import Hold, Shop, gid
 from trueup.sandbox.shopify.view import Ask, Pick, View, number_of
 
@@ -54,7 +53,7 @@ def is_held(shop: Shop, order: Order, line: Line) -> bool:
 
 def hold(ask: Ask, part_id: str, given: dict[str, Any]) -> Pick:
     """Put a hold on; a handle stands once at a fulfilment order."""
-    _allow(ask, "fulfillmentOrderHold")
+    allow(ask, "fulfillmentOrderHold", _SCOPE)
     name, shop = "FulfillmentOrderHold", ask.shop
     part = _find(shop, part_id)
     if part is None or not part.open:
@@ -78,7 +77,7 @@ def hold(ask: Ask, part_id: str, given: dict[str, Any]) -> Pick:
 
 def release(ask: Ask, part_id: str, hold_ids: list[str] | None) -> Pick:
     """Take holds away, all of them where none is named; what does not stand is passed over."""
-    _allow(ask, "fulfillmentOrderReleaseHold")
+    allow(ask, "fulfillmentOrderReleaseHold", _SCOPE)
     name, shop = "FulfillmentOrderReleaseHold", ask.shop
     part = _find(shop, part_id)
     if part is None:
@@ -157,9 +156,3 @@ def _wrong(name: str, code: str | None, message: str) -> Pick:
     return Pick(
         f"{name}Payload", fulfillment_hold=None, fulfillment_order=None, user_errors=[error]
     )
-
-
-def _allow(ask: Ask, field: str) -> None:
-    if _SCOPE not in ask.shop.settings.scopes:
-        text = f"Access denied for {field} field. Required access: `{_SCOPE}` access scope."
-        raise GraphQLError(text, extensions={"code": "ACCESS_DENIED"})

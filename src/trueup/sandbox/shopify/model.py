@@ -413,6 +413,7 @@ class Order:
     returns: list[OrderReturn] = field(default_factory=list)
     cancelled_at: datetime | None = None
     cancel_reason: str | None = None
+    cancel_note: str | None = None
     closed_at: datetime | None = None
     edited: bool = False
     original_total: Pair = ZERO

@@ -8,10 +8,11 @@ from graphql import GraphQLError, GraphQLResolveInfo
 
 from trueup.sandbox.shopify import (
     bulk,
+    discounts,
     holds,
     inventory_writes,
     metafields,
-    refunds,
+    order_writes,
     subscriptions,
     totals,
 )
@@ -254,6 +255,14 @@ class QueryRoot:
         """Return the export started last."""
         return bulk.newest(self.ask)
 
+    def code_discount_node_by_code(self, code: str) -> Pick | None:
+        """Return the discount of a code."""
+        return discounts.find(self.ask, code)
+
+    def job(self, id: str) -> Pick | None:  # noqa: A002 - the vendor's name
+        """Return work that was taken in."""
+        return order_writes.find_job(self.ask, number_of(id, "Job") or 0)
+
     def node(self, id: str) -> object:  # noqa: A002 - the vendor's name
         """Return anything by id."""
         kind = id.removeprefix("gid://shopify/").partition("/")[0]
@@ -385,24 +394,12 @@ class MutationRoot:
             "fulfillmentOrderReleaseHold": lambda: holds.release(
                 self.ask, args["id"], args.get("holdIds")
             ),
-            "orderCancel": lambda: self._cancel(args),
+            "tagsAdd": lambda: order_writes.add_tags(self.ask, args["id"], args["tags"]),
+            "tagsRemove": lambda: order_writes.remove_tags(self.ask, args["id"], args["tags"]),
+            "orderCancel": lambda: order_writes.cancel(self.ask, args),
+            "discountCodeBasicCreate": lambda: discounts.create(
+                self.ask, args["basicCodeDiscount"]
+            ),
             "metafieldsSet": lambda: metafields.set_fields(self.ask, args["metafields"]),
         }
         return verbs[info.field_name]()
-
-    def _cancel(self, args: dict[str, Any]) -> Pick:
-        order = self.ask.shop.orders.get(number_of(args["orderId"], "Order") or 0)
-        if order is None or order.cancelled_at is not None:
-            code = "NOT_FOUND" if order is None else "INVALID"
-            text = "There is no such order." if order is None else "It is cancelled already."
-            error = Pick("OrderCancelUserError", field=["orderId"], code=code, message=text)
-            return Pick("Payload", job=None, order_cancel_user_errors=[error])
-        method = args.get("refundMethod") or {}
-        give_back = bool(args.get("refund") or method.get("originalPaymentMethodsRefund"))
-        self.ask.shop.begin()
-        refunds.cancel(
-            self.ask.shop, order, reason=args["reason"].lower(), restock=args["restock"],
-            give_back=give_back,
-        )  # fmt: skip
-        job = Pick("Job", id=gid("Job", self.ask.shop.new_id()), done=True)
-        return Pick("Payload", job=job, order_cancel_user_errors=[])

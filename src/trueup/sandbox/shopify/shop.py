@@ -5,6 +5,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from random import Random
 from typing import Any, Protocol
 from uuid import UUID
@@ -26,7 +27,7 @@ from trueup.sandbox.shopify.model import (
 )
 from trueup.sandbox.webhooks import Delivery, Event, Subscription, WebhookDesk
 
-__all__ = ["API_VERSION", "Hold", "Shop", "ShopSettings", "StockWitness", "gid"]
+__all__ = ["API_VERSION", "Code", "Hold", "Job", "Shop", "ShopSettings", "StockWitness", "gid"]
 
 API_VERSION = "2026-07"
 # Five seconds for an answer, eight more tries within four hours, and a subscription is removed
@@ -39,7 +40,7 @@ SCOPES = (
     "read_orders", "write_orders", "read_products", "write_products", "read_returns",
     "read_shopify_payments_accounts", "read_shopify_payments_payouts",
     "read_assigned_fulfillment_orders", "read_merchant_managed_fulfillment_orders",
-    "write_merchant_managed_fulfillment_orders",
+    "write_merchant_managed_fulfillment_orders", "read_discounts", "write_discounts",
 )  # fmt: skip
 
 # A plain value keeps bodies of two runs alike; a token is no secret in a sandbox.
@@ -58,6 +59,7 @@ class ShopSettings(msgspec.Struct, frozen=True, kw_only=True):
         token_lifetime_s, refresh_lifetime_s: of tokens that expire.
         refresh_once: a refresh token is forgotten as soon as it was used.
         parts_delay_s: how long after an order its fulfilment orders are made.
+        cancel_delay_s: how long the job takes that cancels an order.
         utc_offset_minutes: the shop's own time zone as an offset.
     """
 
@@ -85,6 +87,7 @@ class ShopSettings(msgspec.Struct, frozen=True, kw_only=True):
     order_number_first: int = 1001
     bulk_delay_s: float = 1.0
     parts_delay_s: float = 0.0
+    cancel_delay_s: float = 1.0
     seed: int = 1
 
 
@@ -97,6 +100,32 @@ class Hold:
     reason: str
     note: str | None = None
     ours: bool = True
+
+
+@dataclass(slots=True)
+class Job:
+    """Work about an order that the shop took in, and does once `due_at` has come."""
+
+    id: int
+    order_id: int
+    due_at: datetime
+    work: Callable[[], None]
+    done: bool = False
+
+
+@dataclass(slots=True)
+class Code:
+    """A discount code: a share of 1, or an amount; for all, or for some customers alone."""
+
+    id: int
+    code: str
+    title: str
+    starts_at: datetime
+    ends_at: datetime | None
+    share: Decimal | None
+    amount: Decimal | None
+    uses: int | None
+    customers: tuple[int, ...] = ()
 
 
 class StockWitness(Protocol):
@@ -138,6 +167,9 @@ class Shop:
     by_sku: dict[str, Variant] = field(default_factory=dict)
     metafields: dict[tuple[str, str, str], tuple[int, str]] = field(default_factory=dict)
     holds: dict[int, list[Hold]] = field(default_factory=dict)
+    jobs: dict[int, Job] = field(default_factory=dict)
+    jobs_fail: bool = False  # a fault: jobs end, and nothing is done
+    codes: dict[str, Code] = field(default_factory=dict)
     by_email: dict[str, Customer] = field(default_factory=dict)
     by_ref: dict[str, Order] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)

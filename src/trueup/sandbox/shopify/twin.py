@@ -3,17 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import httpx
 
 from trueup.canon.command import (
     HOLD_NAME,
+    CancelOrder,
     CommandContent,
+    CreateDiscount,
     FlagListing,
     HoldOrder,
     ReleaseOrder,
+    TagOrder,
 )
 from trueup.contract.connector import Intent, Reply, Request
 from trueup.sandbox.clock import ManualClock
@@ -32,6 +35,8 @@ _SHOP = "quality"
 _SKUS = ("TEE", "MUG")
 _SET = "inventorySetQuantities"
 _UNITS_SEEDED = 50
+_CANCEL_S = 30.0
+_CODE = "QUALITY-10"
 
 
 class ShopifyTwin(Twin):
@@ -42,7 +47,8 @@ class ShopifyTwin(Twin):
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.sandbox = Sandbox(self.clock)
-        self.shop = self.sandbox.open_shop(ShopSettings(handle=_SHOP))
+        shop = ShopSettings(handle=_SHOP, cancel_delay_s=_CANCEL_S)
+        self.shop = self.sandbox.open_shop(shop)
         seeds = [SkuSeed(sku=sku, title=sku.title(), available=_UNITS_SEEDED) for sku in _SKUS]
         self.sandbox.seed(seeds)
         self._made: dict[str, Order] = {}
@@ -128,11 +134,11 @@ class ShopifyTwin(Twin):
 
     def contents(self) -> Mapping[str, CommandContent]:
         """Return one command of each kind, for the first product and for orders of their own."""
-        return self._orders(str(self.shop.by_sku[_SKUS[0]].id), self._sold)
+        return self._orders(str(self.shop.by_sku[_SKUS[0]].id), self._sold, None)
 
     def refused(self) -> Mapping[str, CommandContent]:
-        """Return the same for a variant and an order that the shop does not have."""
-        return self._orders("1", lambda _: "1")
+        """Return the same for a variant, an order and a customer that the shop does not have."""
+        return self._orders("1", lambda _: "1", "1")
 
     def done(self, kind: str) -> int:
         """Return how often an order stands done in the shop's own books."""
@@ -140,12 +146,24 @@ class ShopifyTwin(Twin):
             owner = gid("ProductVariant", self.shop.by_sku[_SKUS[0]].id)
             kept = self.shop.metafields.get((owner, "trueup", "low_stock"))
             return int(kept is not None and kept[1] == "true")
+        if kind == CreateDiscount.command:
+            return len(self.shop.codes)
         if kind not in self._made:
             return 0
         order = self._made[kind]
         parts = holds.parts_of(self.shop, order)
         held = sum(len(self.shop.holds.get(part.id, ())) for part in parts)
-        return {HoldOrder.command: held, ReleaseOrder.command: int(not held)}[kind]
+        return {
+            HoldOrder.command: held,
+            ReleaseOrder.command: int(not held),
+            TagOrder.command: order.tags.count("late"),
+            # An order is cancelled once, however many jobs there are for it.
+            CancelOrder.command: len({j.order_id for j in self.shop.jobs.values()} & {order.id}),
+        }[kind]
+
+    def settle(self) -> None:
+        """Let jobs come to their end."""
+        self.advance(2 * _CANCEL_S)
 
     def _sold(self, kind: str) -> str:
         """Return the one order that a kind of command is about, sold where it is not yet."""
@@ -157,12 +175,23 @@ class ShopifyTwin(Twin):
                 self.shop.holds.setdefault(part.id, []).append(held)
         return str(self._made[kind].id)
 
-    def _orders(self, variant_ref: str, order_ref: Callable[[str], str]) -> dict[str, Any]:
-        soon = date(2026, 3, 9)
+    def _orders(
+        self, variant_ref: str, order_ref: Callable[[str], str], customer_ref: str | None
+    ) -> dict[str, Any]:
+        soon, now = date(2026, 3, 9), self.now()
         contents: tuple[CommandContent, ...] = (
             FlagListing(sku=_SKUS[0], variant_ref=variant_ref, raised=True, expected_on=soon),
             HoldOrder(order_ref=order_ref(HoldOrder.command), reason="fraud"),
             ReleaseOrder(order_ref=order_ref(ReleaseOrder.command)),
+            TagOrder(order_ref=order_ref(TagOrder.command), added=("late",), removed=("new",)),
+            CancelOrder(order_ref=order_ref(CancelOrder.command), reason="fraud"),
+            CreateDiscount(
+                code=_CODE,
+                percent=10,
+                starts_at=now,
+                ends_at=now + timedelta(days=30),
+                customer_ref=customer_ref,
+            ),
         )
         return {content.command: content for content in contents}
 

@@ -127,7 +127,8 @@ class OrderView(View[Order]):
     @property
     def cancellation(self) -> Pick | None:
         """A note on the cancellation."""
-        return Pick("OrderCancellation", staff_note=None) if self.it.cancelled_at else None
+        note = Pick("OrderCancellation", staff_note=self.it.cancel_note)
+        return note if self.it.cancelled_at else None
 
     @property
     def currency_code(self) -> str:

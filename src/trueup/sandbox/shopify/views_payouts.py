@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from graphql import GraphQLError
-
+from trueup.sandbox.shopify import scopes
 from trueup.sandbox.shopify.payouts import BalanceLine, PaymentsAccount, Payout
 from trueup.sandbox.shopify.shop import gid
 from trueup.sandbox.shopify.view import Ask, Pick, View, listed, money, searched
@@ -17,10 +16,7 @@ _LINE_FIELDS = {"processed_at": lambda it: it.at, "id": lambda it: it.id}
 
 def allow(ask: Ask) -> None:
     """Raise what the vendor answers where a scope is missing."""
-    missing = sorted(_SCOPES.difference(ask.shop.settings.scopes))
-    if missing:
-        text = f"Access denied for shopifyPaymentsAccount field. Required access: {missing[0]}."
-        raise GraphQLError(text, extensions={"code": "ACCESS_DENIED"})
+    scopes.allow(ask, "shopifyPaymentsAccount", *_SCOPES)
 
 
 class PayoutView(View[Payout]):
