@@ -2,16 +2,35 @@
 
 import json
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from tests.support.woocommerce_docs import bodies, described, problems
+from trueup.canon.command import (
+    CancelOrder,
+    CommandContent,
+    CreateDiscount,
+    HoldOrder,
+    TagOrder,
+)
 from trueup.canon.order import Order
-from trueup.connectors.woocommerce import actions, api, hooks, pull
-from trueup.contract.connector import Fetch, Hook, Intent, Page, Piece, Reply, Request, Source
+from trueup.connectors.woocommerce import actions, api, commands, hooks, pull
+from trueup.contract.connector import (
+    Command,
+    Fetch,
+    Hook,
+    Intent,
+    Page,
+    Piece,
+    Reply,
+    Request,
+    Source,
+)
 from trueup.contract.loader import find_connectors
+from trueup.kernel.money import Money
 
 pytestmark = pytest.mark.shared
 FOLDER = find_connectors()["woocommerce"]
@@ -120,6 +139,31 @@ def requests() -> list[Request]:
         writing = actions.next_request([intent], "k", [_reply([stock])])
         assert writing is not None
         found += [reading, writing]
+    return found + commanded()
+
+
+def commanded() -> list[Request]:
+    """Give every call that commands make."""
+    codes = {"code": "SORRY-1", "starts_at": NOW, "ends_at": NOW + timedelta(days=9)}
+    contents: list[tuple[CommandContent, list[Any]]] = [
+        (HoldOrder(order_ref="7"), [{"id": 7, "status": "processing"}]),
+        (CancelOrder(order_ref="7"), [{"id": 7, "status": "processing"}]),
+        (TagOrder(order_ref="7", added=("late",)), [{"id": 7, "status": "completed"}]),
+        (CreateDiscount(percent=5, **codes), [[]]),
+        (
+            CreateDiscount(amount=Money(Decimal(5), "EUR"), email="rui@example.pt", **codes),
+            [{"code": "EUR"}, []],
+        ),
+    ]
+    found = []
+    for content, replies in contents:
+        command = Command(kind=content.command, key="k", ref="r", content=content, wanted_at=NOW)
+        found.append(commands.command_request(command, "k"))
+        for number in range(len(replies)):
+            so_far = [_reply(body) for body in replies[: number + 1]]
+            following = commands.next_request(command, "k", so_far)
+            assert following is not None
+            found.append(following)
     return found
 
 
@@ -148,6 +192,15 @@ def test_the_fields_that_are_written_are_fields_of_the_reference() -> None:
         (update,) = json.loads(request.body)["update"]
         page = "product-variations" if "variations" in request.path else "products"
         assert update.keys() <= next(iter(bodies(page))).keys()
+
+
+def test_what_commands_write_are_fields_of_the_reference() -> None:
+    pages = {"orders": "orders", "coupons": "coupons"}
+    written = [each for each in commanded() if each.writes]
+    assert len(written) == 5
+    for request in written:
+        page = pages[request.path.split("/")[3].partition("?")[0]]
+        assert json.loads(request.body).keys() <= next(iter(bodies(page))).keys()
 
 
 def test_a_call_beside_the_reference_is_seen() -> None:

@@ -163,20 +163,35 @@ def _buy_at_shopify(twin: Any, number: int) -> None:
         twin._do(shopify.ChangeProduct(sku="MUG", title=f"Mug {number}"))
 
 
-def _order_at_shopify(twin: Any, number: int) -> Contents:
+def _fresh(contents: Contents, number: int, order_ref: str) -> Contents:
     """Cancel another order and give another code each time; the rest only sets something."""
-    contents = dict(twin.contents())
-    sold = twin._do(shopify.Checkout(cart=Cart(lines=[CartLine(sku="MUG")])))
-    fresh = {CancelOrder.command: ("order_ref", str(sold.order_id))}
+    fresh = {CancelOrder.command: ("order_ref", order_ref)}
     fresh[CreateDiscount.command] = ("code", f"PLAY-{number}")
-    for kind, (field, value) in fresh.items():
-        contents[kind] = msgspec.structs.replace(contents[kind], **{field: value})
-    return contents
+    return {
+        kind: msgspec.structs.replace(content, **dict((fresh[kind],))) if kind in fresh else content
+        for kind, content in contents.items()
+    }
+
+
+def _order_at_shopify(twin: Any, number: int) -> Contents:
+    sold = twin._do(shopify.Checkout(cart=Cart(lines=[CartLine(sku="MUG")])))
+    return _fresh(twin.contents(), number, str(sold.order_id))
 
 
 def _done_at_shopify(twin: Any, kind: str) -> int:
     if kind == CancelOrder.command:
         return len({job.order_id for job in twin.shop.jobs.values()})
+    return int(twin.done(kind))
+
+
+def _order_at_woocommerce(twin: Any, number: int) -> Contents:
+    return _fresh(twin.contents(), number, str(twin.vendor.order({"TWIN-LAMP": 1}).id))
+
+
+def _done_at_woocommerce(twin: Any, kind: str) -> int:
+    if kind == CancelOrder.command:
+        orders = twin.vendor.orders.values()
+        return sum("_trueup_cancelled_by" in order.meta for order in orders)
     return int(twin.done(kind))
 
 
@@ -227,6 +242,7 @@ _PLAYS: Mapping[str, Play] = MappingProxyType(
         "slack": Play(happen=_talk),
         "stripe": Play(happen=_pay, order=_refund, done=_refunded),
         "whatsapp": Play(happen=_write),
+        "woocommerce": Play(order=_order_at_woocommerce, done=_done_at_woocommerce),
         "xero": Play(secrets=_let_in),
     }
 )

@@ -11,6 +11,8 @@ from trueup.errors import AuthExpired, ContractBroken, RateLimited, Refused, Una
 _RETRY_S = 10.0
 _RETRY_S_MAX = 3600.0
 _WEBHOOKS = "/wc/v3/webhooks"
+_ANSWERS = frozenset(("woocommerce_rest_coupon_code_already_exists",))
+"""Refusals that say how things stand: whoever asked looks further."""
 
 
 class _Fault(msgspec.Struct, gc=False):
@@ -74,6 +76,8 @@ def judge(reply: Reply) -> None:
         raise RateLimited(after_s=_after_s(reply.headers.get("retry-after")), status=status)
     if status in {408, 425} or status >= 500:
         raise Unavailable(status=status)
+    if status == 400 and _code(reply.body) in _ANSWERS:
+        return
     if status >= 300:
         # A redirect is a wrong address: with it the keys would go to somebody else.
         raise Refused("WooCommerce refused the call", status=status, code=_code(reply.body))

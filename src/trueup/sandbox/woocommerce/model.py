@@ -64,6 +64,7 @@ class Order:
     completed_at: datetime | None = None
     transaction_id: str = ""
     refunds: list[Refund] = field(default_factory=list)
+    meta: dict[str, str] = field(default_factory=dict)
 
     @property
     def goods(self) -> Decimal:
@@ -82,6 +83,15 @@ class Order:
 
 
 SHIPPING = Decimal("5.00")
+
+
+@dataclass(slots=True)
+class Coupon:
+    """A code that takes something off, with all that it was made with."""
+
+    id: int
+    code: str
+    wish: dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -161,6 +171,12 @@ def _line_body(line: Line, digits: int) -> dict[str, Any]:
     }
 
 
+def _order_meta(order: Order) -> list[dict[str, Any]]:
+    """Return what plugins and apps keep at an order; some of it is personal."""
+    kept = {"_plugin_note": "Rui's birthday"} | order.meta
+    return [{"id": n, "key": key, "value": kept[key]} for n, key in enumerate(kept, 1)]
+
+
 def order_body(order: Order, digits: int = 2) -> dict[str, Any]:
     """Return an order with so many digits in its amounts."""
     person = {"first_name": "Rui", "last_name": "Alves", "city": "Porto", "country": "PT"}
@@ -188,7 +204,7 @@ def order_body(order: Order, digits: int = 2) -> dict[str, Any]:
         "billing": billing,
         "shipping": {**person, "address_1": "Rua 1"},
         "transaction_id": order.transaction_id,
-        "meta_data": [{"id": 1, "key": "_plugin_note", "value": "Rui's birthday"}],
+        "meta_data": _order_meta(order),
         "line_items": [_line_body(line, digits) for line in order.lines],
         "tax_lines": [
             {

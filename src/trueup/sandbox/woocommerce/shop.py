@@ -14,10 +14,12 @@ from trueup.contract.vendor_signature import VENDOR_SIGNATURES
 from trueup.errors import ConfigError
 from trueup.sandbox.clock import Clock
 from trueup.sandbox.line import Asked, Reply, reply_json
-from trueup.sandbox.vendor import Vendor, route
+from trueup.sandbox.vendor import route
 from trueup.sandbox.webhooks import Delivery, Event, Subscription, WebhookDesk
+from trueup.sandbox.woocommerce.changes import CURRENCY, Changes, fault
 from trueup.sandbox.woocommerce.model import (
     RATE,
+    Coupon,
     Hook,
     Item,
     Line,
@@ -58,7 +60,7 @@ class _Desk(WebhookDesk):
             hook.failures += 1
 
 
-class WooShop(Vendor):
+class WooShop(Changes):
     """One shop. `ck_sandbox` and `cs_sandbox` open it; prices include 20 % tax."""
 
     limits: ClassVar[Mapping[str, tuple[float, float]]] = {"all": (20, 5.0)}
@@ -68,6 +70,7 @@ class WooShop(Vendor):
         super().__init__(clock, seed=seed)
         self.items: dict[int, Item] = {}
         self.orders: dict[int, Order] = {}
+        self.coupons: dict[int, Coupon] = {}
         self.customers: dict[int, dict[str, Any]] = {}
         self.hooks: dict[int, Hook] = {}
         self.batch_max = 100
@@ -136,6 +139,10 @@ class WooShop(Vendor):
         """Give an order another status."""
         self._set_status(order, status)
         self._tell("order.updated", order_body(order))
+
+    def new_number(self) -> int:
+        """Return the next id."""
+        return self._id()
 
     def refund(self, order: Order, units: Mapping[str, int], *, restock: bool = True) -> Refund:
         """Give money for units back; the checkbox says whether they go back to the shelf."""
@@ -215,7 +222,7 @@ class WooShop(Vendor):
             pair = ""
         if scheme == "Basic" and pair == f"{KEY}:{SECRET}":
             return None
-        return _fault(401, "woocommerce_rest_cannot_view")
+        return fault(401, "woocommerce_rest_cannot_view")
 
     @route("GET", "/wp-json/wc/v3/system_status")
     def _status(self, asked: Asked, places: Mapping[str, str]) -> Reply:  # noqa: ARG002
@@ -223,7 +230,7 @@ class WooShop(Vendor):
             200,
             {
                 "environment": {"home_url": "https://shop.example", "version": "10.2.1"},
-                "settings": {"currency": "EUR"},
+                "settings": {"currency": CURRENCY},
             },
         )
 
@@ -238,7 +245,7 @@ class WooShop(Vendor):
     def _order(self, asked: Asked, places: Mapping[str, str]) -> Reply:
         order = self.orders.get(int(places["id"]))
         if order is None:
-            return _fault(404, "woocommerce_rest_shop_order_invalid_id")
+            return fault(404, "woocommerce_rest_shop_order_invalid_id")
         return reply_json(200, order_body(order, _digits(asked)))
 
     @route("GET", "/wp-json/wc/v3/orders/{id}/refunds")
@@ -262,7 +269,7 @@ class WooShop(Vendor):
     def _product(self, asked: Asked, places: Mapping[str, str]) -> Reply:  # noqa: ARG002
         item = self.items.get(int(places["id"]))
         if item is None:
-            return _fault(404, "woocommerce_rest_product_invalid_id")
+            return fault(404, "woocommerce_rest_product_invalid_id")
         return reply_json(200, item_body(item, self._variations(item)))
 
     @route("GET", "/wp-json/wc/v3/products/{id}/variations")
@@ -309,7 +316,7 @@ class WooShop(Vendor):
         resource, _, event = wish.get("topic", "").partition(".")
         known = {"created", "updated", "deleted", "restored"}
         if resource not in {"order", "product", "customer", "coupon"} or event not in known:
-            return _fault(400, "woocommerce_rest_shop_webhook_invalid_topic")
+            return fault(400, "woocommerce_rest_shop_webhook_invalid_topic")
         subscription = self.subscribe(wish["topic"], wish["delivery_url"])
         hook = Hook(
             subscription.id,
@@ -324,10 +331,10 @@ class WooShop(Vendor):
     @route("DELETE", "/wp-json/wc/v3/webhooks/{id}")
     def _drop_hook(self, asked: Asked, places: Mapping[str, str]) -> Reply:
         if dict(asked.query).get("force") != "true":
-            return _fault(501, "woocommerce_rest_trash_not_supported")
+            return fault(501, "woocommerce_rest_trash_not_supported")
         hook = self.hooks.pop(int(places["id"]), None)
         if hook is None:
-            return _fault(404, "woocommerce_rest_shop_webhook_invalid_id")
+            return fault(404, "woocommerce_rest_shop_webhook_invalid_id")
         self.desk.subscriptions.pop(hook.id, None)
         return reply_json(200, _hook_body(hook))
 
@@ -345,7 +352,7 @@ class WooShop(Vendor):
     def _update(self, asked: Asked, parent: int) -> Reply:
         updates = asked.json().get("update", [])
         if len(updates) > self.batch_max:
-            return _fault(413, "woocommerce_rest_request_entity_too_large")
+            return fault(413, "woocommerce_rest_request_entity_too_large")
         told = [self._set_stock(update, parent) for update in updates]
         return reply_json(200, {"update": told})
 
@@ -364,7 +371,7 @@ class WooShop(Vendor):
         query = dict(asked.query)
         size, number = int(query.get("per_page", "10")), int(query.get("page", "1"))
         if not 1 <= size <= 100:
-            return _fault(400, "rest_invalid_param")
+            return fault(400, "rest_invalid_param")
         rows = sorted(rows, key=lambda row: int(row["id"]))
         pages = -(-len(rows) // size)
         headers = {
@@ -437,7 +444,3 @@ def _hook_body(hook: Hook) -> dict[str, Any]:
 
 def _digits(asked: Asked) -> int:
     return int(dict(asked.query).get("dp", "2"))
-
-
-def _fault(status: int, code: str) -> Reply:
-    return reply_json(status, {"code": code, "message": "No.", "data": {"status": status}})

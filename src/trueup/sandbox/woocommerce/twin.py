@@ -1,13 +1,25 @@
 """The simulated WooCommerce, as the rules of quality use it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 
+from trueup.canon.command import (
+    HOLD_NAME,
+    CancelOrder,
+    CommandContent,
+    CreateDiscount,
+    HoldOrder,
+    ReleaseOrder,
+    TagOrder,
+)
 from trueup.contract.connector import Intent
 from trueup.sandbox.clock import ManualClock
 from trueup.sandbox.twin import Heard, Twin, VendorTwin
+from trueup.sandbox.woocommerce.model import Coupon, Order
 from trueup.sandbox.woocommerce.shop import KEY, SECRET, WooShop
 
 _SKU = "TWIN-LAMP"
+_CODE = "TWIN-10"
 
 
 class WooCommerceTwin(VendorTwin[WooShop]):
@@ -22,6 +34,7 @@ class WooCommerceTwin(VendorTwin[WooShop]):
             "webhook_secret": "a-secret-of-the-twin",
         }
         self._lamp = self.vendor.add_item(_SKU, stock=50)
+        self._made: dict[str, Order] = {}
 
     def happen(self, count: int) -> None:
         """Let so many people come, buy, and some have their orders completed or refunded."""
@@ -46,6 +59,50 @@ class WooCommerceTwin(VendorTwin[WooShop]):
     def heard(self) -> Sequence[Heard]:
         """Return the webhooks that came since; the pings are turned away as everywhere."""
         return [each for each in super().heard() if "json" in each.headers["content-type"]]
+
+    def contents(self) -> Mapping[str, CommandContent]:
+        """Return one command of each kind, about orders of their own."""
+        return self._orders(self._sold)
+
+    def refused(self) -> Mapping[str, CommandContent]:
+        """Return the same for orders that are done or not there, and for a code that is taken."""
+        self.vendor.coupons[1] = Coupon(1, _CODE.lower(), {})
+        done = self.vendor.order({_SKU: 1}, status="completed")
+        return self._orders(lambda kind: str(done.id) if kind == CancelOrder.command else "1")
+
+    def done(self, kind: str) -> int:
+        """Return how often a command stands done in the shop's own books."""
+        if kind == CreateDiscount.command:
+            return sum("meta_data" in each.wish for each in self.vendor.coupons.values())
+        order = self._made.get(kind)
+        if order is None:
+            return 0
+        return {
+            HoldOrder.command: order.status == "on-hold",
+            ReleaseOrder.command: order.status == "processing",
+            TagOrder.command: order.meta.get("trueup_tags") == "late",
+            CancelOrder.command: order.status == "cancelled",
+        }[kind]
+
+    def _sold(self, kind: str) -> str:
+        """Return the one order that a kind of command is about, sold where it is not yet."""
+        if kind not in self._made:
+            order = self._made[kind] = self.vendor.order({_SKU: 1})
+            if kind == ReleaseOrder.command:
+                order.meta = {"_trueup_holds": HOLD_NAME, "_trueup_held_from": order.status}
+                self.vendor.change(order, "on-hold")
+        return str(self._made[kind].id)
+
+    def _orders(self, order_ref: Callable[[str], str]) -> dict[str, CommandContent]:
+        now = self.now()
+        contents: tuple[CommandContent, ...] = (
+            HoldOrder(order_ref=order_ref(HoldOrder.command)),
+            ReleaseOrder(order_ref=order_ref(ReleaseOrder.command)),
+            TagOrder(order_ref=order_ref(TagOrder.command), added=("late",)),
+            CancelOrder(order_ref=order_ref(CancelOrder.command), refund=False),
+            CreateDiscount(code=_CODE, percent=10, starts_at=now, ends_at=now + timedelta(days=30)),
+        )
+        return {content.command: content for content in contents}
 
     def intent(self, value: int, expected: int | None) -> Intent:
         """Return the wish to set the stock of the lamp."""
