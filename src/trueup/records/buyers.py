@@ -1,0 +1,84 @@
+"""Who bought when, and for how much, over all shops: whole histories, to learn from."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+import psycopg
+
+from trueup.db.queries import load_queries
+from trueup.records.people import SHARED_MAX
+
+_queries = load_queries("trueup.records")
+
+Conn = psycopg.AsyncConnection[Any]
+
+
+class Bought(msgspec.Struct, frozen=True, kw_only=True):
+    """Purchases as columns, one row a person, day and currency.
+
+    Attributes:
+        customers: the place of the customer in `persons`.
+        amounts: less what was given back; an estimate, never booked.
+        persons: of each customer the first of their persons, which is the customer's id.
+    """
+
+    customers: list[int]
+    days: list[date]
+    currencies: list[str]
+    amounts: list[float]
+    persons: tuple[bytes, ...]
+
+
+async def read_purchases(
+    conn: Conn, sellers: Collection[int], spaces: Collection[str], until: datetime
+) -> Bought:
+    """Read every purchase before an instant; persons who share a name are one customer.
+
+    Args:
+        conn: any session; one snapshot holds both reads together.
+        sellers: connections whose orders count; others hold copies of them.
+        spaces: the kinds of names that join people.
+        until: does not count itself.
+    """
+    cursor = await conn.execute(
+        _queries.purchases, {"connection_ids": sorted(sellers), "until": until}
+    )
+    rows = await cursor.fetchall()
+    cursor = await conn.execute(
+        _queries.persons_of_names, {"namespaces": sorted(spaces), "shared_max": SHARED_MAX}
+    )
+    first_of = first_persons(persons for (persons,) in await cursor.fetchall())
+    customers = [first_of.get(bytes(row[0]), bytes(row[0])) for row in rows]
+    persons = tuple(sorted(set(customers)))
+    place = {person: number for number, person in enumerate(persons)}
+    return Bought(
+        customers=[place[person] for person in customers],
+        days=[row[1] for row in rows],
+        currencies=[row[2] for row in rows],
+        amounts=[row[3] for row in rows],
+        persons=persons,
+    )
+
+
+def first_persons(joined: Iterable[Sequence[bytes]]) -> dict[bytes, bytes]:
+    """Return the first person of everybody who is one customer, over any number of steps.
+
+    Args:
+        joined: persons who share a name.
+    """
+    above: dict[bytes, bytes] = {}
+
+    def top(person: bytes) -> bytes:
+        while (higher := above.setdefault(person, person)) != person:
+            above[person] = above[higher]
+            person = higher
+        return person
+
+    for persons in joined:
+        first, *others = (top(bytes(person)) for person in persons)
+        for other in others:
+            first, lower = min(first, other), max(first, other)
+            above[lower] = first
+    return {person: top(person) for person in above}
