@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trueup.canon.command import ChangeTicket, ReplyToTicket
+from trueup.canon.command import ChangeTicket, HoldOrder, ReplyToTicket, TagOrder
 from trueup.canon.order import Order, OrderLine, OrderPerson, OrderTotals, PaymentStatus
 from trueup.canon.price import Price
 from trueup.canon.ticket import Priority
@@ -220,6 +220,33 @@ def test_each_deed_about_tickets_is_the_command_it_names() -> None:
     found = propose_written(team, facts())
     assert found is not None
     assert found.actions[0].content == ChangeTicket(ticket_ref="7", team_ref="12")
+
+
+def test_an_order_is_tagged_or_held() -> None:
+    values = WrittenValues(
+        kind="order", connection_id=3, ref="7", now=NOW, known={"test": (False,), "number": ("#7",)}
+    )
+    told = Facts(subject="connection/3/order/7", episode="once", values=values)
+    plain = (Condition(field="test", op=Op.IS, value="no"),)
+    tag = written(kind="order", conditions=plain, deed="tag_order", inputs={"tag": "check"})
+    hold = written(
+        kind="order",
+        conditions=plain,
+        deed="hold_order",
+        inputs={"reason": "fraud", "text": "Look at {number}."},
+    )
+    for rule, content, what in (
+        (tag, TagOrder(order_ref="7", added=("check",)), "tag the order #7 check"),
+        (
+            hold,
+            HoldOrder(order_ref="7", reason="fraud", note="Look at #7."),
+            "hold the order #7 for fraud",
+        ),
+    ):
+        check_written(rule)
+        found = propose_written(rule, told)
+        assert found is not None
+        assert (found.actions[0].content, found.actions[0].what) == (content, what)
 
 
 def test_what_a_vendor_told_is_put_into_a_text_once_and_is_no_placeholder() -> None:

@@ -5,7 +5,14 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from trueup.canon.command import ChangeTicket, CommandContent, ReplyToTicket, SendMessage
+from trueup.canon.command import (
+    ChangeTicket,
+    CommandContent,
+    HoldOrder,
+    ReplyToTicket,
+    SendMessage,
+    TagOrder,
+)
 from trueup.canon.order import Order
 from trueup.canon.ticket import Priority, Ticket
 from trueup.decisions.written.condition import Known
@@ -60,6 +67,9 @@ class Deed(msgspec.Struct, frozen=True, kw_only=True):
 
 _PRIORITIES = tuple(each.value for each in Priority if each is not Priority.UNKNOWN)
 _NOTE = Input(name="text", label="Text", is_text=True, chars_max=TEXT_CHARS_MAX)
+_REASONS = ("payment", "fraud", "address", "stock", "other")
+_HOLD_CHARS_MAX = 250
+_ORDERS = frozenset((Order.kind,))
 _TICKETS = frozenset((Ticket.kind,))
 _TOLD_OF = frozenset((Order.kind, Ticket.kind, "parcel", "refund", "return", "dispute", "payout"))
 
@@ -105,6 +115,34 @@ DEEDS: Mapping[str, Deed] = {
             inputs=(_NOTE,),
             content=lambda said: ReplyToTicket(ticket_ref=said.ref, text=said.inputs["text"]),
             what="write a note that only the team sees into the ticket {ref}",
+        ),
+        Deed(
+            name="tag_order",
+            label="Tag the order",
+            command=TagOrder.command,
+            kinds=_ORDERS,
+            inputs=(Input(name="tag", label="Tag", chars_max=40),),
+            content=lambda said: TagOrder(order_ref=said.ref, added=(said.inputs["tag"],)),
+            what="tag the order {ref} {tag}",
+        ),
+        Deed(
+            name="hold_order",
+            label="Hold the order until a person releases it",
+            command=HoldOrder.command,
+            kinds=_ORDERS,
+            inputs=(
+                Input(name="reason", label="Reason", choices=_REASONS),
+                Input(name="text", label="Text", is_text=True, chars_max=_HOLD_CHARS_MAX),
+            ),
+            content=lambda said: msgspec.convert(
+                {
+                    "order_ref": said.ref,
+                    "reason": said.inputs["reason"],
+                    "note": said.inputs["text"],
+                },
+                HoldOrder,
+            ),
+            what="hold the order {ref} for {reason}",
         ),
         Deed(
             name="tell_team",
