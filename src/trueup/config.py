@@ -186,6 +186,8 @@ class Config(_Section, frozen=True, kw_only=True):
     reconcile: ReconcileConfig = ReconcileConfig()
     models: ModelsConfig = ModelsConfig()
     decisions: dict[str, Any] = {}
+    contact: dict[str, Any] = {}
+    texts: dict[str, Any] = {}
     log: LogConfig = LogConfig()
 
     @property

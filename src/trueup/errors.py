@@ -21,7 +21,8 @@ HubError
 │   ├── KeyReused               ledger.key_reused           same key, other content
 │   └── ReservationClosed       ledger.reservation_closed   409: it holds nothing any more
 ├── ActionError                 action.*
-│   └── OutcomeUnknown          action.outcome_unknown      read back before any retry
+│   ├── OutcomeUnknown          action.outcome_unknown      read back before any retry
+│   └── Withheld                action.withheld             never: it may not be sent any more
 └── DatabaseError               database.*
     ├── DatabaseUnavailable     database.unavailable        later
     └── DatabaseUnsafe          database.unsafe             refuses to start
@@ -211,6 +212,16 @@ class OutcomeUnknown(ActionError):
 
     code = "action.outcome_unknown"
     fate = "read_back"
+
+
+class Withheld(ActionError):
+    """It was not sent: by the time it was to leave it might not be sent any more."""
+
+    code = "action.withheld"
+
+    def __init__(self, message: str = "", /, *, reason: str, **context: object) -> None:
+        super().__init__(message, reason=reason, **context)
+        self.reason = reason
 
 
 class DatabaseError(HubError):

@@ -74,6 +74,7 @@ class Hub:
         leeway: what checks let pass.
         rule_tables: of the configuration, what each rule of decisions is set to.
         models: of the configuration, whether and when models are trained.
+        contact_table, text_tables: of the configuration, how customers are written to.
         lead_days: how long more of a SKU takes to come, where no supplier says.
         books_matches: proven matches of payouts and lines of the bank are booked every night.
         sell_sites: from which sites a channel sells, for those that do not sell from all.
@@ -96,6 +97,8 @@ class Hub:
         self.leeway = Leeway()
         self.rule_tables: Mapping[str, object] = {}
         self.models = ModelsConfig()
+        self.contact_table: Mapping[str, object] = {}
+        self.text_tables: Mapping[str, object] = {}
         self._named_masters = tuple(masters)
         self.masters = Masters()
         self.limits = limits or Limits()

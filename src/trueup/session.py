@@ -69,6 +69,8 @@ async def open_session(config: Config, conninfo: str) -> Session:
     hub.leeway = _leeway(config.reconcile)
     hub.rule_tables = config.decisions
     hub.models = config.models
+    hub.contact_table = config.contact
+    hub.text_tables = config.texts
     async with await connect(conninfo, application_name="trueup-cli") as conn:
         accounts = await load_accounts(conn, vault)
     hub.use_connections(account.connection for account in accounts)

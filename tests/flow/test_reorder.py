@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from tests.support.brand import Brand, open_brand
-from trueup.decisions import carry
+from trueup.decisions import order
 from trueup.decisions.carry import approve, carry_out, left_to_a_person, refuse
 from trueup.decisions.explain import explain
 from trueup.decisions.leave import (
@@ -274,8 +274,9 @@ async def test_what_is_no_longer_needed_is_taken_back_before_and_after_it_was_ag
         await firm.approve(number)
         await firm.move("r", "receipt", 500)  # they came between the answer and the order
         await firm.work_out()
-        assert (await firm.turn()).moved == {number: State.WITHDRAWN}
-        assert "the facts no longer asked for it" in await firm.sentence(number)
+        await firm.turn()
+        assert await firm.state(number) is State.WITHDRAWN
+        assert "the facts no longer ask for it" in await firm.sentence(number)
         firm.brand.clock.advance(60)
         await firm.move("lost", "adjustment", -500)
         await firm.work_out()
@@ -286,6 +287,33 @@ async def test_what_is_no_longer_needed_is_taken_back_before_and_after_it_was_ag
         assert await firm.state(again) is State.WITHDRAWN
         await firm.brand.work("odoo")
         assert firm.drafts() == []
+
+
+async def test_what_was_ordered_is_taken_back_only_while_it_has_not_left(database_url: str) -> None:
+    async with open_firm(database_url) as firm:
+        number = await firm.proposed()
+        await firm.approve(number)
+        assert (await firm.turn()).moved == {number: State.ORDERED}
+        await firm.move("r", "receipt", 500)
+        await firm.work_out()
+        await firm.turn()
+        assert await firm.state(number) is State.WITHDRAWN
+        assert "the facts no longer ask for it, and it had not left" in await firm.sentence(number)
+        await firm.brand.work("odoo")
+        assert firm.drafts() == []
+
+
+async def test_what_has_left_is_followed_whatever_the_facts_say_then(database_url: str) -> None:
+    async with open_firm(database_url) as firm:
+        number = await firm.proposed()
+        await firm.approve(number)
+        await firm.turn()
+        await firm.brand.work("odoo")
+        await firm.move("r", "receipt", 500)
+        await firm.work_out()
+        await firm.turn()
+        assert await firm.state(number) is State.DONE
+        assert len(firm.drafts()) == 1
 
 
 async def test_a_proposal_that_nobody_answers_lapses(database_url: str) -> None:
@@ -358,7 +386,7 @@ async def test_a_crash_between_agreeing_and_ordering_orders_once(
             raise KeyboardInterrupt
 
         with monkeypatch.context() as dying:
-            dying.setattr(carry, "want_commands", dies)
+            dying.setattr(order, "want_commands", dies)
             with pytest.raises(KeyboardInterrupt):
                 await firm.turn()
         assert await firm.state(number) is State.APPROVED

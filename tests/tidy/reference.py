@@ -30,6 +30,8 @@ from trueup.contract.signature_scheme import (
     UrlParams,
 )
 from trueup.contract.vendor_signature import VENDOR_SIGNATURES
+from trueup.decisions.contact.settings import ContactSettings
+from trueup.decisions.contact.texts import read_texts
 from trueup.decisions.rules import find_rules
 
 FOLDER = ROOT / "docs" / "reference"
@@ -61,7 +63,11 @@ def write_config() -> str:
         f"| `{name}` | `{ENVIRONMENT_PREFIX}{name.upper().replace('.', '_')}` | {_kind(kind)} "
         f"| {'none' if default is None else f'`{default}`'} |"
         for name, kind, default in fields_of(Config)
-        if name != "decisions"  # each rule has fields of its own
+        if name not in {"decisions", "contact", "texts"}  # read where they are used
+    ]
+    rows += [
+        f"| `contact.{name}` | | {_kind(kind)} | {'none' if default is None else f'`{default}`'} |"
+        for name, kind, default in fields_of(ContactSettings)
     ]
     rows += [
         f"| `decisions.{rule}.{name}` | | {_kind(kind)} | `{default}` |"
@@ -72,11 +78,29 @@ def write_config() -> str:
     return "\n".join(table) + f"\n\n```toml\n{render_default()}```\n"
 
 
+def write_texts() -> str:
+    """Return every text that customers are told, with what it may name."""
+    parts = []
+    for name, named in read_texts({}).items():
+        fields = ", ".join(f"`${field}`" for field in named.fields)
+        parts.append(f"## {name}\n\n{named.says} It may name {fields}.\n")
+        for language, text in named.languages.items():
+            variables = ", ".join(f"`{field}`" for field in text.variables)
+            template = f"Template `{text.template}`, its variables {variables}, in this order."
+            parts.append(
+                f"**{language}**: {text.subject}\n\n```text\n{text.text.strip()}\n```\n\n"
+                f"Short, and the words of the WhatsApp template: {text.short}\n\n{template}\n"
+            )
+    return "\n".join(parts) + "\n"
+
+
 def _kind(kind: Any) -> str:
     """Say in words what a field takes."""
     origin = get_origin(kind)
     if origin is tuple:
         return f"list of {_kind(get_args(kind)[0])}"
+    if origin is dict:
+        return f"table of {_kind(get_args(kind)[1])}"
     if origin is Literal:
         return ", ".join(f"`{choice}`" for choice in get_args(kind))
     if origin in {UnionType, Union}:
@@ -204,6 +228,7 @@ _ONCE = {
 
 PARTS: dict[str, Callable[[], str]] = {
     "config": write_config,
+    "texts": write_texts,
     "signatures": write_signatures,
     "commands": write_commands,
     "errors": write_errors,

@@ -10,6 +10,8 @@ import msgspec
 import pytest
 
 from trueup.config import Config, MappedAccount, load_config, render_default
+from trueup.decisions.contact.settings import ContactSettings, read_contact
+from trueup.decisions.contact.texts import read_texts
 from trueup.decisions.rules import find_rules
 from trueup.errors import ConfigError
 
@@ -201,6 +203,14 @@ def test_rendered_default_is_the_default_and_names_every_field(tmp_path: Path) -
         assert table.pop("spend_per_day") == {"EUR": "5000"}
         usual = msgspec.structs.asdict(find_rules()[rule].settings())
         assert table == {name: value for name, value in usual.items() if name != "spend_per_day"}
+    # Which connections and templates there are only the brand knows, and where its team sits.
+    contact = shown.pop("contact")
+    own = ("connections", "templates", "team_connection", "team_to")
+    examples = {name: contact.pop(name) for name in own}
+    assert read_contact(examples, read_texts({})).templates == ("delay",)
+    usual = msgspec.to_builtins(ContactSettings())
+    assert contact == {name: value for name, value in usual.items() if name not in own}
+    assert read_texts(shown.pop("texts"))["delay"].languages.keys() == {"en", "de", "hi"}
     for name, value in shown.items():
         part = getattr(config, name)
         expected = (
@@ -215,6 +225,8 @@ def test_rendered_default_is_the_default_and_names_every_field(tmp_path: Path) -
         "journals",
         "reconcile",
         "decisions",
+        "contact",
+        "texts",
         "models",
     } == set(Config.__struct_fields__)
 

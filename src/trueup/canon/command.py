@@ -5,6 +5,7 @@ A content may be personal (an address, a text), so the outbox keeps it sealed.
 
 import re
 from datetime import date, datetime
+from enum import StrEnum
 from typing import ClassVar, Final, Literal
 
 import msgspec
@@ -20,11 +21,20 @@ class CommandContent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     command: ClassVar[str] = ""
 
 
+class Purpose(StrEnum):
+    """What a customer is written to for; it says which consent that needs."""
+
+    TRANSACTIONAL = "transactional"  # about their order
+    SERVICE = "service"  # an answer
+    MARKETING = "marketing"
+
+
 class SendMessage(CommandContent, frozen=True, kw_only=True):
     """A message to a customer or to the team.
 
     Attributes:
         to: e-mail, phone in E.164, or a channel of the team.
+        purpose: of one to a customer, where the hub writes it by itself.
         template: the vendor's name of an approved template, where the medium needs one.
         language: of the template, as the vendor writes it ("en_US").
         variables: of the template, in their order.
@@ -35,6 +45,7 @@ class SendMessage(CommandContent, frozen=True, kw_only=True):
     command: ClassVar[str] = "message.send"
 
     to: str
+    purpose: Purpose | None = None
     text: str = ""
     subject: str | None = None
     html: str | None = None

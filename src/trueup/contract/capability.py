@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from trueup.canon.command import command_contents
+from trueup.canon.command import SendMessage, command_contents
 
 Mode = Literal["shadow", "ask", "auto"]
 """shadow: only noted; ask: a person approves; auto: done at once (only at the gold level)."""
@@ -144,6 +144,7 @@ class Action(Section, frozen=True, kw_only=True):
             `actions.batch_progress` asks what came of it.
         confirm: `reply`: the reply says that it was done; `webhook`: it is only submitted, and a
             record of the same id says later what came of it; `ask`: `confirm_request` asks.
+        medium: of messages: the medium by which they reach a customer, such as "email".
     """
 
     name: str
@@ -163,11 +164,16 @@ class Action(Section, frozen=True, kw_only=True):
     lowers: bool = False
     per_location: bool = True
     confirm: Literal["reply", "webhook", "ask"] = "reply"
+    medium: Literal["email", "whatsapp", "sms"] | None = None
 
     def __post_init__(self) -> None:
         if self.form == "command":
             check(self.name in command_contents(), f"no command {self.name!r} in canon/command.py")
         check(_ACTION.fullmatch(self.name), f"name {self.name!r} is not like stock.set")
+        check(
+            self.medium is None or self.name == SendMessage.command,
+            f"medium is for {SendMessage.command} only",
+        )
         check(self.bulk_max >= 1, "bulk_max is at least 1")
         check(1 <= self.bulk_from <= self.bulk_max, "bulk_from is 1 to bulk_max")
         check(0 <= self.read_max <= self.bulk_max, "read_max is 0 to bulk_max")

@@ -24,13 +24,13 @@ class Aside(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: of the session, as the database shows it.
         step: done once a time; what it raises is logged, and it is tried again.
-        pause_s: between two steps.
+        pause_s: between two steps; what is called says it after each.
         role: of the session.
     """
 
     name: str
     step: Callable[[psycopg.AsyncConnection[Any]], Awaitable[object]]
-    pause_s: float
+    pause_s: float | Callable[[], float]
     role: str | None = None
 
 
@@ -66,7 +66,8 @@ async def _repeat(conninfo: str, aside: Aside, stop: asyncio.Event) -> None:
                 ) as conn:
                     while not stop.is_set():
                         await aside.step(conn)
-                        await pause(stop, aside.pause_s)
+                        pause_s = aside.pause_s
+                        await pause(stop, pause_s() if callable(pause_s) else pause_s)
         except DatabaseUnavailable as error:
             _log.warning("database_away", session=aside.name, reason=error.message)
         except Exception:  # noqa: BLE001 - whatever it was, the next step may do better

@@ -1,27 +1,26 @@
-"""Agree to what was proposed, and have it carried out: each decision once, if it still holds."""
+"""Agree to what was proposed, and order it: each decision once, if it still holds."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, time
 from typing import Any
 
 import msgspec
 import psycopg
 
-from trueup.canon.command import decode_content
 from trueup.db.queries import load_queries
 from trueup.db.rows import Row, fetch_rows
+from trueup.decisions.contact.desk import Desk, open_desk
 from trueup.decisions.guards import Spent, why_not
 from trueup.decisions.leave import Leaves
 from trueup.decisions.model import Mode, State
-from trueup.decisions.propose import look, move, note_steps
+from trueup.decisions.order import order
+from trueup.decisions.propose import look
 from trueup.decisions.rule import Rule, Settings
+from trueup.decisions.steps import end_approved, move, note_steps
 from trueup.errors import ConfigError
 from trueup.hub import Hub
 from trueup.kernel.money import Money
-from trueup.outbox.command import find_commands
-from trueup.outbox.enqueue import want_commands
-from trueup.outbox.model import CommandState, WantedCommand
 
 _queries = load_queries("trueup.decisions")
 
@@ -31,8 +30,6 @@ POLICY = "policy"
 """Who decided where a rule took it by itself."""
 
 COUNT_MAX = 200
-_ENDED_WELL = frozenset({CommandState.DONE.value})
-_ENDED_BADLY = frozenset({CommandState.REFUSED.value, CommandState.DEAD.value})
 
 
 async def approve(conn: Conn, decision_id: int, *, by: str, why: str, now: datetime) -> None:
@@ -104,57 +101,55 @@ async def carry_out(
     settings: Mapping[str, Settings],
     leaves: Leaves,
     now: datetime,
+    *,
+    desk: Desk | None = None,
 ) -> dict[int, State]:
     """Order what was agreed to, each in a transaction of its own, if its facts still ask for it.
 
     A decision that is ordered is a command under a name of its own, so that a crash between the
-    two orders it once.
+    two orders it once. The most urgent goes first, so that a customer of whom several rules want
+    something hears the most urgent of it.
     """
     found: dict[int, State] = {}
     if leaves.stopped:
         return found
-    rows = await _approved(conn)
-    for row in rows:
-        rule = rules.get(row["rule"])
-        if rule is None:
-            continue
-        if leaves.mode_of(rule.name) is Mode.OFF:
-            state = await _withdraw(conn, row, "its rule was switched off", now)
-        elif await _holds(conn, hub, rule, settings[rule.name], row, now):
-            state = await _order(conn, hub, row, now)
-        else:
-            state = await _withdraw(conn, row, "the facts no longer asked for it", now)
-        if state is not None:
-            found[row["decision_id"]] = state
-    return found
+    desk = desk or open_desk(hub)
+    seen: set[int] = set()
+    while True:
+        rows = await fetch_rows(conn, _queries.due_decisions, now=now, count=COUNT_MAX)
+        new = [row for row in rows if row["decision_id"] not in seen]
+        if not new:
+            return found
+        for row in new:
+            number = row["decision_id"]
+            seen.add(number)
+            why = await _why_ended(conn, hub, rules, settings, leaves, row, now)
+            if why is None:
+                state = await order(conn, hub, desk, row, now)
+            else:
+                state = await end_approved(conn, row, why, now)
+            if state is not None:
+                found[number] = state
 
 
-async def follow(conn: Conn, now: datetime) -> dict[int, State]:
-    """Write down what came of what was ordered."""
-    found: dict[int, State] = {}
-    async with conn.transaction():
-        rows = await fetch_rows(
-            conn, _queries.open_decisions, states=[State.ORDERED.value], rule=None, count=COUNT_MAX
-        )
-        refs = {row["decision_id"]: refs_of(row) for row in rows}
-        known = await find_commands(conn, [ref for each in refs.values() for ref in each])
-        for number, names in refs.items():
-            states = {known[name]["state"] for name in names if name in known}
-            ended = _ended(states)
-            if ended is None:
-                continue
-            codes = sorted(
-                {str(known[n]["code"]) for n in names if n in known and known[n]["code"]}
-            )
-            await move(conn, number, (State.ORDERED,), ended, now=now)
-            await note_steps(conn, [(number, ended.value, "outbox", ", ".join(codes))], now)
-            found[number] = ended
-    return found
-
-
-def refs_of(row: Row) -> list[str]:
-    """Return the names of a decision's commands."""
-    return [f"decision/{row['decision_id']}/{n}" for n in range(len(row["actions"]))]
+async def _why_ended(
+    conn: Conn,
+    hub: Hub,
+    rules: Mapping[str, Rule],
+    settings: Mapping[str, Settings],
+    leaves: Leaves,
+    row: Row,
+    now: datetime,
+) -> str | None:
+    """Return why what was agreed to is not ordered; None where it is."""
+    rule = rules.get(row["rule"])
+    if rule is None:
+        return "its rule is gone"
+    if leaves.mode_of(rule.name) is Mode.OFF:
+        return "its rule was switched off"
+    if not await _holds(conn, hub, rule, settings[rule.name], row, now):
+        return "the facts no longer asked for it when it was to be ordered"
+    return None
 
 
 def amounts_of(row: Row) -> list[Money | None]:
@@ -164,12 +159,6 @@ def amounts_of(row: Row) -> list[Money | None]:
         for each in row["actions"]
         if each["amount"] is not None or each["commits"]
     ]
-
-
-def _ended(states: set[str]) -> State | None:
-    if states & _ENDED_BADLY:
-        return State.FAILED
-    return State.DONE if states and states <= _ENDED_WELL else None
 
 
 async def _answer(
@@ -198,46 +187,9 @@ async def _spent_today(conn: Conn, now: datetime) -> Mapping[str, Spent]:
     return spent
 
 
-async def _approved(conn: Conn) -> Sequence[Row]:
-    return await fetch_rows(
-        conn, _queries.open_decisions, states=[State.APPROVED.value], rule=None, count=COUNT_MAX
-    )
-
-
 async def _holds(
     conn: Conn, hub: Hub, rule: Rule, settings: Settings, row: Row, now: datetime
 ) -> bool:
     """Whether the facts still ask for what was agreed to."""
     standing = await look(conn, hub, rule, settings, now, row["subject"])
     return any(facts.episode == row["episode"] for facts, _ in standing)
-
-
-async def _withdraw(conn: Conn, row: Row, reason: str, now: datetime) -> State | None:
-    number = row["decision_id"]
-    async with conn.transaction():
-        if not await move(conn, number, (State.APPROVED,), State.WITHDRAWN, now=now):
-            return None
-        why = f"{reason} when it was to be ordered"
-        await note_steps(conn, [(number, "withdrawn", row["rule"], why)], now)
-    return State.WITHDRAWN
-
-
-async def _order(conn: Conn, hub: Hub, row: Row, now: datetime) -> State | None:
-    number = row["decision_id"]
-    async with conn.transaction():
-        if not await move(conn, number, (State.APPROVED,), State.ORDERED, now=now):
-            return None
-        wanted = [
-            WantedCommand(
-                connection_id=action["connection_id"],
-                kind=action["kind"],
-                key=action["key"],
-                ref=ref,
-                content=decode_content(action["kind"], msgspec.json.encode(action["content"])),
-                wanted_at=now,
-            )
-            for ref, action in zip(refs_of(row), row["actions"], strict=True)
-        ]
-        await want_commands(conn, hub.vault, wanted)
-        await note_steps(conn, [(number, "ordered", row["rule"], "")], now)
-    return State.ORDERED

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from trueup.canon.command import CommandContent
+from trueup.decisions.contact.notice import Alert, Notice
 from trueup.kernel.money import Money
 
 _JSON = msgspec.json.Encoder(decimal_format="string", order="sorted")
@@ -65,16 +66,19 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     """Something to be done at a vendor, once.
 
     Attributes:
+        content: a command; or that a customer, or the team, shall be written to.
+        connection_id: at which vendor; None for what the configuration finds one for: a notice, an
+            alert.
         key: what is done to one key is done in turn.
         what: in words, as a person would say it before doing it.
         amount: of money that it moves or commits; None: none, or nobody told how much.
         commits: it moves or commits money, also where nobody told how much.
     """
 
-    connection_id: int
-    key: str
-    content: CommandContent
+    content: CommandContent | Notice | Alert
     what: str
+    connection_id: int | None = None
+    key: str = ""
     amount: Money | None = None
     commits: bool = False
 
@@ -106,12 +110,18 @@ class Alternative(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Proposal(msgspec.Struct, frozen=True, kw_only=True):
-    """What a rule wants done about one subject; `reason` says why in a sentence or two."""
+    """What a rule wants done about one subject.
+
+    Attributes:
+        reason: why, in a sentence or two.
+        due_at: it is not carried out before; at once where None.
+    """
 
     reason: str
     actions: tuple[Action, ...]
     effect: Effect | None = None
     alternatives: tuple[Alternative, ...] = ()
+    due_at: datetime | None = None
 
 
 def digest_of(rule: str, version: int, settings: object, facts: Facts[Any]) -> bytes:
@@ -123,6 +133,12 @@ def digest_of(rule: str, version: int, settings: object, facts: Facts[Any]) -> b
 def to_json(value: object) -> str:
     """Return a value as it is kept: exact decimals as text, keys in order."""
     return _JSON.encode(value).decode()
+
+
+def urgency_of(proposal: Proposal) -> int:
+    """Return how urgent the most urgent notice of a proposal is; 0 where it has none."""
+    contents = [action.content for action in proposal.actions]
+    return max((int(each.urgency) for each in contents if isinstance(each, Notice)), default=0)
 
 
 def action_to_json(action: Action) -> Mapping[str, Any]:

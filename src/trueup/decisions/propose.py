@@ -17,8 +17,11 @@ from trueup.decisions.model import (
     action_to_json,
     digest_of,
     to_json,
+    urgency_of,
 )
+from trueup.decisions.retract import retract
 from trueup.decisions.rule import Look, Rule, Settings
+from trueup.decisions.steps import note_steps
 from trueup.errors import invariant
 from trueup.hub import Hub
 
@@ -64,7 +67,7 @@ async def note_proposals(
     found: Sequence[Proposed],
     now: datetime,
 ) -> list[int]:
-    """Keep proposals, and take back open ones that the rule would not make any more.
+    """Keep proposals, and take back what is open and the rule would not propose any more.
 
     Returns:
         The numbers of the new decisions.
@@ -79,24 +82,8 @@ async def note_proposals(
         )
         numbers = [row["decision_id"] for row in new]
         await note_steps(conn, [(number, "proposed", rule.name, "") for number in numbers], now)
-        await _take_back(conn, rule, {(f.subject, f.episode) for f, _ in found}, now)
+        await retract(conn, rule.name, {(f.subject, f.episode) for f, _ in found}, now)
     return numbers
-
-
-async def note_steps(conn: Conn, steps: Sequence[tuple[int, str, str, str]], now: datetime) -> None:
-    """Keep what happened: (decision, what, by whom, why); in the caller's transaction."""
-    if steps:
-        numbers, dids, bys, whys = zip(*steps, strict=True)
-        await conn.execute(
-            _queries.note_steps,
-            {
-                "decision_ids": list(numbers),
-                "dids": list(dids),
-                "bys": list(bys),
-                "whys": list(whys),
-                "now": now,
-            },
-        )
 
 
 async def propose_all(
@@ -116,41 +103,6 @@ async def propose_all(
         proposed = await look(conn, hub, rule, settings[name], now)
         found[name] = await note_proposals(conn, rule, settings[name], mode, proposed, now)
     return found
-
-
-async def _take_back(conn: Conn, rule: Rule, standing: set[tuple[str, str]], now: datetime) -> None:
-    rows = await fetch_rows(
-        conn, _queries.open_decisions, states=[State.PROPOSED.value], rule=rule.name, count=10_000
-    )
-    for row in rows:
-        lapsed = row["lapses_at"] <= now
-        if lapsed or (row["subject"], row["episode"]) not in standing:
-            state = State.LAPSED if lapsed else State.WITHDRAWN
-            why = "nobody answered in time" if lapsed else "the facts no longer ask for it"
-            await move(conn, row["decision_id"], (State.PROPOSED,), state, now=now)
-            await note_steps(conn, [(row["decision_id"], state.value, rule.name, why)], now)
-
-
-async def move(
-    conn: Conn,
-    decision_id: int,
-    from_states: Sequence[State],
-    state: State,
-    *,
-    now: datetime,
-    by: str | None = None,
-) -> bool:
-    """Move a decision to another state; False where it is in none of `from_states` any more."""
-    rows = await fetch_rows(
-        conn,
-        _queries.move_decision,
-        decision_id=decision_id,
-        from_states=[each.value for each in from_states],
-        state=state.value,
-        by=by,
-        now=now,
-    )
-    return bool(rows)
 
 
 def _checked(rule: Rule, proposal: Proposal | None) -> Proposal | None:
@@ -186,4 +138,6 @@ def _columns(
         "alternatives": [to_json(each.alternatives) for each in proposals],
         "states": [state.value] * count,
         "lapses_ats": [now + settings.lapse] * count,
+        "due_ats": [each.due_at for each in proposals],
+        "urgencies": [urgency_of(each) for each in proposals],
     }

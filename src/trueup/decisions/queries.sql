@@ -2,26 +2,28 @@
 -- Keeps proposals; of one episode of a subject there is one decision. A shadow becomes a proposal
 -- once its rule may ask, and what was withdrawn is proposed again where its facts ask for it again.
 -- Parameters: arrays of equal length: rules, versions, modes, subjects, episodes, facts, digests,
--- evidences (JSON lists), reasons, actions, effects (null: none), alternatives, states, lapses_ats;
--- now: instant.
+-- evidences (JSON lists), reasons, actions, effects (null: none), alternatives, states, lapses_ats,
+-- due_ats (null: at once), urgencies; now: instant.
 -- Rows: many: decision_id, rule, state, of those that are new or proposed again.
 -- Index: decision (rule, subject, episode).
 INSERT INTO decisions.decision AS d (rule, version, mode, subject, episode, facts, digest, evidence,
-  reason, actions, effect, alternatives, state, proposed_at, lapses_at)
+  reason, actions, effect, alternatives, state, proposed_at, lapses_at, due_at, urgency)
 SELECT p.rule, p.version, p.mode, p.subject, p.episode, p.facts, p.digest,
   ARRAY(SELECT jsonb_array_elements_text(p.evidence)), p.reason, p.actions, p.effect,
-  p.alternatives, p.state, %(now)s, p.lapses_at
+  p.alternatives, p.state, %(now)s, p.lapses_at, p.due_at, p.urgency
 FROM unnest(%(rules)s::text[], %(versions)s::int[], %(modes)s::text[], %(subjects)s::text[],
   %(episodes)s::text[], %(facts)s::jsonb[], %(digests)s::bytea[], %(evidences)s::jsonb[],
   %(reasons)s::text[], %(actions)s::jsonb[], %(effects)s::jsonb[], %(alternatives)s::jsonb[],
-  %(states)s::text[], %(lapses_ats)s::timestamptz[])
+  %(states)s::text[], %(lapses_ats)s::timestamptz[], %(due_ats)s::timestamptz[],
+  %(urgencies)s::smallint[])
   AS p (rule, version, mode, subject, episode, facts, digest, evidence, reason, actions, effect,
-    alternatives, state, lapses_at)
+    alternatives, state, lapses_at, due_at, urgency)
 ON CONFLICT (rule, subject, episode) DO UPDATE
 SET version = excluded.version, mode = excluded.mode, facts = excluded.facts,
   digest = excluded.digest, evidence = excluded.evidence, reason = excluded.reason,
   actions = excluded.actions, effect = excluded.effect, alternatives = excluded.alternatives,
   state = excluded.state, proposed_at = excluded.proposed_at, lapses_at = excluded.lapses_at,
+  due_at = excluded.due_at, urgency = excluded.urgency, waits = NULL, ordered_at = NULL,
   decided_at = NULL, decided_by = NULL, ended_at = NULL, outcome = NULL, measured_at = NULL
 WHERE d.state IN ('shadow', 'withdrawn') AND excluded.state = 'proposed'
 RETURNING decision_id, rule, state;
@@ -47,7 +49,8 @@ SET state = %(state)s,
   decided_by = coalesce(%(by)s::text, d.decided_by),
   ordered_at = CASE WHEN %(state)s = 'ordered' THEN %(now)s ELSE d.ordered_at END,
   ended_at = CASE WHEN %(state)s IN ('done', 'failed', 'refused', 'withdrawn', 'lapsed')
-    THEN %(now)s END
+    THEN %(now)s END,
+  waits = NULL
 WHERE d.decision_id = %(decision_id)s AND d.state = ANY(%(from_states)s::text[])
 RETURNING d.state;
 
@@ -61,13 +64,92 @@ WHERE state = ANY(%(states)s::text[]) AND (%(rule)s::text IS NULL OR rule = %(ru
 ORDER BY decision_id LIMIT %(count)s
 FOR UPDATE SKIP LOCKED;
 
+-- name: standing_decisions
+-- What a rule has open, the oldest first, locked; those that another works on are left out.
+-- Parameters: rule; count.
+-- Rows: many: decision_id, rule, subject, episode, state, lapses_at, ordered_at, actions.
+-- Index: decision_open.
+SELECT decision_id, rule, subject, episode, state, lapses_at, ordered_at, actions
+FROM decisions.decision
+WHERE state IN ('proposed', 'approved', 'ordered') AND rule = %(rule)s
+ORDER BY decision_id LIMIT %(count)s
+FOR UPDATE SKIP LOCKED;
+
+-- name: due_decisions
+-- What was agreed to and waits for nothing, the most urgent first.
+-- Parameters: now: instant; count.
+-- Rows: many.
+-- Index: decision_due.
+SELECT * FROM decisions.decision
+WHERE state = 'approved' AND (due_at IS NULL OR due_at <= %(now)s)
+ORDER BY urgency DESC, decision_id LIMIT %(count)s;
+
+-- name: lock_decision
+-- Holds a decision that was agreed to, until the transaction ends.
+-- Parameters: decision_id.
+-- Rows: one; none where it is in another state by now, or another works on it.
+-- Index: decision primary key.
+SELECT decision_id FROM decisions.decision
+WHERE decision_id = %(decision_id)s AND state = 'approved'
+FOR UPDATE SKIP LOCKED;
+
+-- name: let_wait
+-- Says until when a decision waits, and why; what of it was ordered meanwhile counts from then.
+-- Parameters: decision_id, due_at, waits; ordered_at: instant, or null where nothing was.
+-- Rows: one: decision_id.
+-- Index: decision primary key.
+UPDATE decisions.decision
+SET due_at = %(due_at)s, waits = %(waits)s,
+  ordered_at = coalesce(ordered_at, %(ordered_at)s::timestamptz)
+WHERE decision_id = %(decision_id)s AND state = 'approved'
+RETURNING decision_id;
+
+-- name: return_decision
+-- Lets a decision be looked at again that came back from the outbox.
+-- Parameters: decision_id; began: something else of it was ordered.
+-- Rows: one: decision_id; none where it is not ordered any more.
+-- Index: decision primary key.
+UPDATE decisions.decision
+SET state = 'approved', due_at = NULL, waits = NULL,
+  ordered_at = CASE WHEN %(began)s THEN ordered_at END
+WHERE decision_id = %(decision_id)s AND state = 'ordered'
+RETURNING decision_id;
+
+-- name: ordered_decisions
+-- A page of what was ordered, locked; those that another works on are left out.
+-- Parameters: after: the last number of the page before, or 0; count.
+-- Rows: many, the oldest first: decision_id, rule, actions.
+-- Index: decision_open.
+SELECT decision_id, rule, actions FROM decisions.decision
+WHERE state = 'ordered' AND decision_id > %(after)s
+ORDER BY decision_id LIMIT %(count)s
+FOR UPDATE SKIP LOCKED;
+
+-- name: waiting_decisions
+-- What was agreed to and waits for its time, the next first.
+-- Parameters: now: instant; count.
+-- Rows: many: decision_id, rule, subject, reason, actions, due_at, waits.
+-- Index: decision_due.
+SELECT decision_id, rule, subject, reason, actions, due_at, waits FROM decisions.decision
+WHERE state = 'approved' AND due_at > %(now)s
+ORDER BY due_at, decision_id LIMIT %(count)s;
+
+-- name: next_due
+-- When the next decision has waited long enough.
+-- Parameters: now: instant.
+-- Rows: one: due_at (null: nothing waits).
+-- Index: decision_due.
+SELECT min(due_at) AS due_at FROM decisions.decision
+WHERE state = 'approved' AND due_at > %(now)s;
+
 -- name: carried_out
--- What rules did without a person since an instant.
+-- What rules took without a person since an instant.
 -- Parameters: since: instant.
 -- Rows: many: rule, actions.
 -- Index: decision_of_day.
 SELECT rule, actions FROM decisions.decision
-WHERE decided_by = 'policy' AND (ordered_at >= %(since)s OR state = 'approved');
+WHERE decided_by = 'policy'
+  AND (ordered_at >= %(since)s OR state = 'approved' AND decided_at >= %(since)s);
 
 -- name: find_decision
 -- One decision.
@@ -90,7 +172,7 @@ WHERE decision_id = %(decision_id)s ORDER BY step_id;
 -- Rows: many.
 -- Index: decision primary key.
 SELECT decision_id, rule, version, mode, subject, episode, state, reason, actions, effect,
-  proposed_at, lapses_at, decided_at, decided_by, ordered_at, ended_at, outcome
+  proposed_at, lapses_at, decided_at, decided_by, due_at, waits, ordered_at, ended_at, outcome
 FROM decisions.decision
 WHERE (%(state)s::text IS NULL OR state = %(state)s)
   AND (%(rule)s::text IS NULL OR rule = %(rule)s)

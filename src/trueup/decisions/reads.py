@@ -1,5 +1,6 @@
 """What others may read of decisions."""
 
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -31,6 +32,18 @@ async def list_decisions(
         before=before,
         count=count,
     )
+
+
+async def list_waiting(conn: Conn, now: datetime, *, count: int = 100) -> list[Row]:
+    """Return what was agreed to and waits for its time, the next first."""
+    return await fetch_rows(conn, _queries.waiting_decisions, now=now, count=count)
+
+
+async def next_due(conn: Conn, now: datetime) -> datetime | None:
+    """Return when the next decision has waited long enough; None where nothing waits."""
+    rows = await fetch_rows(conn, _queries.next_due, now=now)
+    found: datetime | None = rows[0]["due_at"]
+    return found
 
 
 async def seek_decision(conn: Conn, decision_id: int) -> tuple[Row, list[Row]] | None:

@@ -8,11 +8,14 @@ import msgspec
 import psycopg
 
 from trueup.db.aside import Aside
-from trueup.decisions.carry import approve_by_policy, carry_out, follow
+from trueup.decisions.carry import approve_by_policy, carry_out
+from trueup.decisions.contact.desk import Desk, open_desk
+from trueup.decisions.follow import follow, hold_back
 from trueup.decisions.leave import read_leaves
 from trueup.decisions.measure import measure_outcomes
 from trueup.decisions.model import State
 from trueup.decisions.propose import propose_all
+from trueup.decisions.reads import next_due
 from trueup.decisions.rule import Rule, Settings
 from trueup.decisions.rules import find_rules
 from trueup.decisions.settings import read_settings
@@ -21,6 +24,7 @@ from trueup.hub import Hub
 from trueup.kernel.clock import Clock, SystemClock
 
 INTERVAL_S: Final = 60.0
+PAUSE_S_MIN: Final = 1.0
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +47,8 @@ async def take_turn(
     rules: Mapping[str, Rule],
     settings: Mapping[str, Settings],
     now: datetime,
+    *,
+    desk: Desk | None = None,
 ) -> Turn:
     """Take one turn.
 
@@ -52,15 +58,17 @@ async def take_turn(
         rules: by name.
         settings: of every rule.
         now: of the turn.
+        desk: what customers are written to with; None: as the configuration says.
     """
     await measure_outcomes(conn, hub, rules, now)
     leaves = await read_leaves(conn, rules, settings)
     moved = await follow(conn, now)
     if leaves.stopped:
+        moved |= await hold_back(conn, now)
         return Turn(proposed={}, approved=[], moved=moved)
     proposed = await propose_all(conn, hub, rules, settings, leaves, now)
     approved = await approve_by_policy(conn, settings, leaves, now)
-    moved |= await carry_out(conn, hub, rules, settings, leaves, now)
+    moved |= await carry_out(conn, hub, rules, settings, leaves, now, desk=desk)
     return Turn(proposed=proposed, approved=approved, moved=moved)
 
 
@@ -72,19 +80,33 @@ class Decider:
         clock: says when it is.
 
     Raises:
-        ConfigError: a rule is set to what it can not be.
+        ConfigError: a rule, or how customers are written to, is set to what it can not be.
     """
 
     def __init__(self, hub: Hub, clock: Clock | None = None) -> None:
         self._hub = hub
         self._clock = clock or SystemClock()
         read_settings(find_rules(), hub.rule_tables)  # a mistake is told at the start
+        self._desk = open_desk(hub)
+        self._pause_s = INTERVAL_S
 
     def aside(self) -> Aside:
         """Return it as work beside other work."""
-        return Aside(name="trueup-decider", step=self.step, pause_s=INTERVAL_S)
+        return Aside(name="trueup-decider", step=self.step, pause_s=self.pause_s)
+
+    def pause_s(self) -> float:
+        """Return how long it rests after a turn: a minute, or until something has waited enough."""
+        return self._pause_s
 
     async def step(self, conn: psycopg.AsyncConnection[Any]) -> Turn:
         """Take one turn."""
         book = await read_rulebook(conn, self._hub.rule_tables)
-        return await take_turn(conn, self._hub, book.rules, book.settings, self._clock.now())
+        now = self._clock.now()
+        turn = await take_turn(
+            conn, self._hub, book.rules, book.settings, now, desk=self._desk
+        )
+        now = self._clock.now()
+        due_at = await next_due(conn, now)
+        wait_s = INTERVAL_S if due_at is None else (due_at - now).total_seconds()
+        self._pause_s = min(INTERVAL_S, max(PAUSE_S_MIN, wait_s))
+        return turn

@@ -4,6 +4,7 @@ import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Final, Self, TypeVar
 
 import msgspec
@@ -33,6 +34,9 @@ from trueup.outbox.tokens import Tokens
 
 _log = structlog.get_logger("trueup.outbox")
 _Token = TypeVar("_Token", bound=str | None)
+
+LastLook = Callable[[], Awaitable[None]]
+"""Asked when a request is about to leave; raises where it shall not."""
 
 _LIMITED = 429
 STEPS_MAX: Final = 10
@@ -88,41 +92,54 @@ class Caller:
         """The connection's settings."""
         return self._settings
 
-    async def send(self, request: Request, *, patient: bool = False) -> Reply:
+    async def send(
+        self, request: Request, *, patient: bool = False, last_look: LastLook | None = None
+    ) -> Reply:
         """Send one request and return the vendor's reply once it was judged sound.
 
-        A `patient` call, such as a page of a backfill, leaves a share of the budget to the others.
-        A request that is turned away with 401 or 403 was not carried out: where tokens expire it is
-        sent once more with another one.
+        A patient call leaves a share of the budget to the others. A request that is turned away
+        with 401 or 403 was not carried out: where tokens expire it is sent once more with another.
+
+        Args:
+            request: what is asked.
+            patient: such as a page of a backfill.
+            last_look: asked when all waiting is over and the request is about to leave; what it
+                raises keeps it here.
 
         Raises:
             ConnectorError: the vendor did not do it; its `fate` says what next.
             OutcomeUnknown: a write whose result nobody knows.
         """
+        send = partial(self._send, request, patient=patient, last_look=last_look)
         self._ask_to_call()
         if self._tokens is None:
-            return await self._send(request, self._secrets(), patient=patient)
+            return await send(self._secrets())
         token = await self._token(self._tokens.access_token())
         try:
-            return await self._send(request, self._secrets(token), patient=patient)
+            return await send(self._secrets(token))
         except AuthExpired as error:
             error.context.setdefault("fix", self._tokens.how_to_fix)
             another = await self._token(self._tokens.another(token, error))
             if another is None:
                 raise
         self._ask_to_call()
-        reply = await self._send(request, self._secrets(another), patient=patient)
+        reply = await send(self._secrets(another))
         self._tokens.helped()
         return reply
 
     async def send_steps(
-        self, first: Request, following: Callable[[Sequence[Reply]], Request | None]
+        self,
+        first: Request,
+        following: Callable[[Sequence[Reply]], Request | None],
+        *,
+        last_look: LastLook | None = None,
     ) -> Reply:
         """Send a request and, one after the other, what follows from the replies so far.
 
         Args:
             first: the first request.
             following: gives the next one; None when there is none.
+            last_look: as of `send`, for the first.
 
         Returns:
             The last reply.
@@ -131,7 +148,7 @@ class Caller:
             ConnectorError: the last call that was made did nothing; those before it count.
             OutcomeUnknown: nobody knows what came of the last call.
         """
-        replies = [await self.send(first)]
+        replies = [await self.send(first, last_look=last_look)]
         while len(replies) <= STEPS_MAX:
             request = following(replies)
             if request is None:
@@ -163,9 +180,18 @@ class Caller:
         known = self._settings | self.account.secret_values()
         return known if access_token is None else known | {"access_token": access_token}
 
-    async def _send(self, request: Request, secrets: Mapping[str, str], *, patient: bool) -> Reply:
+    async def _send(
+        self,
+        request: Request,
+        secrets: Mapping[str, str],
+        *,
+        patient: bool,
+        last_look: LastLook | None,
+    ) -> Reply:
         taken_at = await self._limiter.take(request.scope, request.cost, patient=patient)
         authorised = self.folder.api.authorise(request, secrets)
+        if last_look is not None:
+            await last_look()
         self.calls += 1
         try:
             reply = await self._egress.send(self._base_url, authorised)

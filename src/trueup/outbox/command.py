@@ -183,6 +183,19 @@ async def find_commands(conn: Conn, refs: Sequence[str]) -> dict[str, Row]:
     return {row["ref"]: row for row in rows}
 
 
+async def withdraw_commands(
+    conn: Conn, refs: Sequence[str], code: str, *, now: datetime | None = None
+) -> list[str]:
+    """Take commands back, all or none: none where one of them has left, or may have.
+
+    Returns:
+        The refs of those that were taken back; they are never sent.
+    """
+    rows = await fetch_rows(conn, _queries.withdraw_commands, refs=list(refs), code=code, now=now)
+    await _close(conn, [row["ref"] for row in rows])
+    return [row["ref"] for row in rows]
+
+
 async def revive_commands(conn: Conn, refs: Sequence[str] | None) -> list[Row]:
     """Put commands back to work; all that are dead where `refs` is None."""
     given = None if refs is None else list(refs)
@@ -245,12 +258,14 @@ def _claimed(
         vendor_ref=row["vendor_ref"],
         wanted_at=row["wanted_at"],
         command=command,
+        person=person,
+        not_after=row["not_after"],
     )
 
 
 async def _note(conn: Conn, connection_id: int, kind: str, ref: str, settled: Settled) -> None:
     place = f"command/{ref}"
-    if settled.state in {CommandState.DONE, CommandState.SUBMITTED}:
+    if settled.state in {CommandState.DONE, CommandState.SUBMITTED, CommandState.WITHDRAWN}:
         await _close(conn, [ref])
     elif settled.state is CommandState.UNKNOWN and settled.given_up:
         issue = Issue(

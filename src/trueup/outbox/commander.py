@@ -25,13 +25,14 @@ from trueup.errors import (
     OutcomeUnknown,
     RateLimited,
     Resting,
+    Withheld,
     invariant,
 )
 from trueup.govern.vault import Vault
 from trueup.intake.append import append_events
 from trueup.intake.model import NewEvent, Origin
 from trueup.kernel.clock import Clock, SystemClock
-from trueup.outbox.caller import Caller
+from trueup.outbox.caller import Caller, LastLook
 from trueup.outbox.command import (
     Settled,
     claim_command,
@@ -40,6 +41,7 @@ from trueup.outbox.command import (
     resend_command,
     settle_command,
 )
+from trueup.outbox.guard import why_withheld
 from trueup.outbox.model import ClaimedCommand, CommandState
 from trueup.outbox.outcome import TELLING_KINDS, told_by_record
 from trueup.records.reads import find_records
@@ -194,10 +196,27 @@ class Commander:
         finally:
             self._in_flight.discard(claimed.command_id)
 
+    def _last_look(self, claimed: ClaimedCommand) -> LastLook:
+        """Return what is asked when a command is about to leave, whatever it waited for."""
+        medium = self._actions[claimed.kind].medium
+
+        async def look() -> None:
+            async with self._database:
+                reason = await why_withheld(
+                    self._conn, self._vault, claimed, medium, self._clock.now()
+                )
+            if reason is not None:
+                raise Withheld(reason=reason)
+
+        return look
+
     async def _wants_no_more(self, command: Command) -> bool:
-        """Tell whether a message would go to somebody whose last word was that they want none."""
+        """Tell whether a message would go to somebody whose last word was that they want none.
+
+        One with a purpose is looked at when it is about to leave, by the words of all systems.
+        """
         content = command.content
-        if not isinstance(content, SendMessage):
+        if not isinstance(content, SendMessage) or content.purpose is not None:
             return False
         return (await self._standing(content.to)).opted_out
 
@@ -221,7 +240,10 @@ class Commander:
         """Send a command and settle it by the vendor's reply."""
         commands = self._caller.folder.commands
         try:
-            reply = await self._carry(command, claimed.idempotency_key)
+            reply = await self._carry(claimed, command)
+        except Withheld as error:
+            await self._settle(claimed, _taken_back(error.reason))
+            return
         except OutcomeUnknown as error:
             _log.warning("outcome_unknown", command=claimed.ref, reason=error.message)
             await self._settle(claimed, Settled(state=CommandState.UNKNOWN, code=error.code))
@@ -232,14 +254,14 @@ class Commander:
             return
         await self._judge(claimed, commands.command_receipt(command, reply), reply)
 
-    async def _carry(self, command: Command, idempotency_key: str) -> Reply:
+    async def _carry(self, claimed: ClaimedCommand, command: Command) -> Reply:
         """Make the call that carries a command out, all steps of it where it has several."""
-        commands = self._caller.folder.commands
-        first = commands.command_request(command, idempotency_key)
+        commands, key = self._caller.folder.commands, claimed.idempotency_key
+        first, last_look = commands.command_request(command, key), self._last_look(claimed)
         if not self._actions[command.kind].steps:
-            return await self._caller.send(first)
-        following = partial(commands.next_request, command, idempotency_key)
-        return await self._caller.send_steps(first, following)
+            return await self._caller.send(first, last_look=last_look)
+        following = partial(commands.next_request, command, key)
+        return await self._caller.send_steps(first, following, last_look=last_look)
 
     async def _judge(self, claimed: ClaimedCommand, receipt: Receipt, reply: Reply | None) -> None:
         settled = self._after_receipt(claimed, receipt)
@@ -311,6 +333,12 @@ class Commander:
                 await self._look_up(claimed, command, just_sent=just_sent)
             else:
                 await self._settle(claimed, self._unknown(claimed, "connector.outcome_unknown"))
+        except Withheld as error:
+            # The first call may have done it; another one may not leave, so only a person can look.
+            unknown = Settled(
+                state=CommandState.UNKNOWN, code=error.reason, given_up=True, delay_s=_FAR_S
+            )
+            await self._settle(claimed, unknown)
         except (ConnectorError, OutcomeUnknown) as error:
             _log.warning("finding_out_failed", command=claimed.ref, reason=error.message)
             await self._settle(claimed, self._unfound(claimed, error))
@@ -330,7 +358,7 @@ class Commander:
         if not open_:
             return
         commands = self._caller.folder.commands
-        reply = await self._carry(command, claimed.idempotency_key)
+        reply = await self._carry(claimed, command)
         await self._judge(claimed, commands.command_receipt(command, reply), reply)
 
     async def _was_found(self, claimed: ClaimedCommand, command: Command) -> bool:
@@ -434,6 +462,10 @@ class Commander:
 
 def _erased() -> Settled:
     return Settled(state=CommandState.REFUSED, code="person_erased")
+
+
+def _taken_back(reason: str) -> Settled:
+    return Settled(state=CommandState.WITHDRAWN, code=reason)
 
 
 def _still(vendor_ref: str) -> Settled:

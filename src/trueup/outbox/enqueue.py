@@ -212,6 +212,7 @@ async def want_commands(
             "persons": [each.person for each, _, _ in rows],
             "wanted_ats": [each.wanted_at for each, _, _ in rows],
             "due_ats": [each.due_at or each.wanted_at for each, _, _ in rows],
+            "not_afters": [each.not_after for each, _, _ in rows],
         },
     )
     return [ref for (ref,) in await cursor.fetchall()]

@@ -78,6 +78,7 @@ class WantedCommand(msgspec.Struct, frozen=True, kw_only=True):
         key: commands of one key are carried out in turn.
         person: whom its content is about; it goes dark with them.
         due_at: not before this; at once where None.
+        not_after: it is taken back where it could not leave until then.
     """
 
     connection_id: int
@@ -88,6 +89,7 @@ class WantedCommand(msgspec.Struct, frozen=True, kw_only=True):
     wanted_at: datetime
     person: bytes | None = None
     due_at: datetime | None = None
+    not_after: datetime | None = None
 
 
 class ClaimedCommand(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +98,8 @@ class ClaimedCommand(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         command: None where its content went dark with its person.
         attempts: failed tries before this one.
+        person: whom its content is about.
+        not_after: it does not leave after this.
     """
 
     command_id: int
@@ -108,6 +112,8 @@ class ClaimedCommand(msgspec.Struct, frozen=True, kw_only=True):
     vendor_ref: str | None
     wanted_at: datetime
     command: Command | None
+    person: bytes | None = None
+    not_after: datetime | None = None
 
 
 class CommandState(StrEnum):
@@ -121,3 +127,4 @@ class CommandState(StrEnum):
     REFUSED = "refused"
     DEAD = "dead"
     DISCARDED = "discarded"
+    WITHDRAWN = "withdrawn"

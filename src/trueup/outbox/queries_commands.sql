@@ -1,14 +1,15 @@
 -- name: want_commands
 -- Notes commands; one that is noted already (by its ref) stays as it is.
 -- Parameters: arrays of equal length: connection_ids, kinds, keys, refs, contents, wrapped,
--- persons (null: nobody's), wanted_ats, due_ats.
+-- persons (null: nobody's), wanted_ats, due_ats, not_afters (null: at any time).
 -- Rows: many: ref, for those that are new.
 -- Index: the unique ref of command.
 INSERT INTO outbox.command
-  (connection_id, kind, key, ref, content, wrapped, person, wanted_at, due_at)
+  (connection_id, kind, key, ref, content, wrapped, person, wanted_at, due_at,
+  not_after)
 SELECT * FROM unnest(%(connection_ids)s::int[], %(kinds)s::text[], %(keys)s::text[],
   %(refs)s::text[], %(contents)s::bytea[], %(wrapped)s::bytea[], %(persons)s::bytea[],
-  %(wanted_ats)s::timestamptz[], %(due_ats)s::timestamptz[])
+  %(wanted_ats)s::timestamptz[], %(due_ats)s::timestamptz[], %(not_afters)s::timestamptz[])
 ON CONFLICT (ref) DO NOTHING
 RETURNING ref;
 
@@ -35,7 +36,7 @@ SET state = 'sending', sends = c.sends + 1,
 FROM next n WHERE c.command_id = n.command_id
 RETURNING c.command_id, c.connection_id, c.kind, c.key, c.ref, c.content, c.wrapped, c.person,
   c.idempotency_key::text AS idempotency_key, c.attempts, c.sends, c.wanted_at, c.started_at,
-  c.vendor_ref;
+  c.vendor_ref, c.not_after;
 
 -- name: open_commands
 -- Commands of a connection whose outcome has to be found out: those that nobody knows of, and those
@@ -44,7 +45,7 @@ RETURNING c.command_id, c.connection_id, c.kind, c.key, c.ref, c.content, c.wrap
 -- Rows: many, oldest first.
 -- Index: command_open.
 SELECT command_id, connection_id, kind, key, ref, content, wrapped, person,
-  idempotency_key::text AS idempotency_key, attempts, sends, wanted_at, started_at, vendor_ref
+  idempotency_key::text AS idempotency_key, attempts, sends, wanted_at, started_at, vendor_ref, not_after
 FROM outbox.command
 WHERE connection_id = %(connection_id)s AND state = ANY(%(states)s::text[])
   AND (state = 'sending' OR due_at <= coalesce(%(now)s::timestamptz, now()))
@@ -72,7 +73,7 @@ SET state = %(state)s, vendor_ref = coalesce(%(vendor_ref)s, vendor_ref), code =
   due_at = coalesce(%(now)s::timestamptz, now()) + make_interval(secs => %(delay_s)s::float8),
   idempotency_key = CASE WHEN %(state)s = 'due' THEN gen_random_uuid() ELSE idempotency_key END,
   reply_event_id = coalesce(%(reply_event_id)s, reply_event_id),
-  finished_at = CASE WHEN %(state)s IN ('done', 'refused', 'dead')
+  finished_at = CASE WHEN %(state)s IN ('done', 'refused', 'dead', 'withdrawn')
     THEN coalesce(%(now)s::timestamptz, now()) END
 WHERE command_id = %(command_id)s AND state IN ('sending', 'unknown', 'submitted');
 
@@ -119,10 +120,25 @@ ORDER BY wanted_at DESC, command_id DESC LIMIT %(count)s;
 -- name: find_commands
 -- How far some commands have come.
 -- Parameters: refs.
--- Rows: many: ref, state, vendor_ref, code, sends, finished_at.
+-- Rows: many: ref, state, vendor_ref, code, sends, started_at, finished_at, not_after.
 -- Index: the unique ref of command.
-SELECT ref, state, vendor_ref, code, sends, finished_at
+SELECT ref, state, vendor_ref, code, sends, started_at, finished_at, not_after
 FROM outbox.command WHERE ref = ANY(%(refs)s::text[]);
+
+-- name: withdraw_commands
+-- Takes commands back together, if none of them has left: all of them, or none.
+-- Parameters: refs, code; now: instant or null.
+-- Rows: many: ref, of those that were taken back.
+-- Index: the unique ref of command.
+WITH locked AS (
+  SELECT command_id, state FROM outbox.command WHERE ref = ANY(%(refs)s::text[])
+  ORDER BY command_id FOR UPDATE
+)
+UPDATE outbox.command c
+SET state = 'withdrawn', code = %(code)s, finished_at = coalesce(%(now)s::timestamptz, now())
+FROM locked l
+WHERE c.command_id = l.command_id AND NOT EXISTS (SELECT FROM locked WHERE state <> 'due')
+RETURNING c.ref;
 
 -- name: revive_commands
 -- Puts commands that were given up, or of which nobody knows, back to work: a person has looked.

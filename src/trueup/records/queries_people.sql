@@ -108,3 +108,50 @@ JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
 WHERE l.namespace = %(namespace)s AND l.digest = %(digest)s
   AND r.connection_id = %(connection_id)s AND r.kind = 'message' AND NOT r.deleted
 ORDER BY r.occurred_at DESC, r.record_id DESC LIMIT %(count)s;
+
+-- name: words_of
+-- What some persons, and whoever has a name, said about being written to: their records as customers,
+-- and of their messages the newest opt-out and the newest other one on each medium.
+-- Parameters: persons; namespace, digest (empty: no name).
+-- Rows: many: kind, body.
+-- Index: record_person, link primary key, version primary key.
+WITH theirs AS (
+  SELECT record_id FROM records.record
+  WHERE person = ANY(%(persons)s::bytea[]) AND kind IN ('customer', 'message')
+  UNION
+  SELECT l.record_id FROM records.link l
+  WHERE l.namespace = %(namespace)s AND l.digest = %(digest)s
+), said AS (
+  SELECT r.kind, v.body, v.body->>'medium' AS medium, v.body ? 'opt_out' AS stops,
+    coalesce(v.body->>'sent_at', v.body->>'created_at', v.body->>'updated_at')::timestamptz AS at
+  FROM theirs JOIN records.record r USING (record_id)
+  JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
+  WHERE NOT r.deleted AND (r.kind = 'customer'
+    OR r.kind = 'message' AND v.body->>'direction' = 'in')
+)
+SELECT kind, body::text AS body FROM said WHERE kind = 'customer'
+UNION ALL
+SELECT kind, body FROM (
+  SELECT DISTINCT ON (medium, stops) kind, body::text AS body FROM said WHERE kind = 'message'
+  ORDER BY medium, stops, at DESC
+) newest;
+
+-- name: person_of_record
+-- Whose a record is.
+-- Parameters: connection_id, kind, ref.
+-- Rows: one; none where there is no such record: person (null: nobody's).
+-- Index: the unique (connection_id, kind, ref) of record.
+SELECT person FROM records.record
+WHERE connection_id = %(connection_id)s AND kind = %(kind)s AND ref = %(ref)s AND NOT deleted;
+
+-- name: contactable_of
+-- The newest records of some persons that hold something personal, and what language they tell.
+-- Parameters: persons, kinds, count.
+-- Rows: many, newest first: connection_id, kind, ref, person, personal, locale.
+-- Index: record_person, version primary key.
+SELECT r.connection_id, r.kind, r.ref, r.person, v.personal, v.body->>'locale' AS locale
+FROM records.record r JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
+WHERE r.person = ANY(%(persons)s::bytea[]) AND r.kind = ANY(%(kinds)s::text[])
+  AND NOT r.deleted AND v.personal IS NOT NULL
+  AND (r.kind <> 'message' OR v.body->>'direction' = 'in')
+ORDER BY r.occurred_at DESC, r.record_id DESC LIMIT %(count)s;

@@ -1,0 +1,1 @@
+"""Writing to customers: what is said, when, to whom, and that it is said once."""

@@ -1,0 +1,102 @@
+"""Whom a notice goes to: found in the records at the moment when it is ordered."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+import psycopg
+
+from trueup.canon.command import SendMessage
+from trueup.decisions.contact.notice import Notice
+from trueup.decisions.contact.permit import Way
+from trueup.decisions.contact.settings import ContactSettings
+from trueup.decisions.contact.texts import Text
+from trueup.hub import Hub
+from trueup.records.contactable import Contactable, Reached, find_contactable, person_of_record
+
+Conn = psycopg.AsyncConnection[Any]
+
+_PARTS: Final = 3  # connection, kind, ref
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A record that a notice names."""
+
+    connection_id: int
+    kind: str
+    ref: str
+
+
+def place_of(to: str) -> Place | bytes | None:
+    """Return the record that a notice names, or the person; None where it is neither."""
+    if to.startswith("person/"):
+        try:
+            return bytes.fromhex(to.removeprefix("person/"))
+        except ValueError:
+            return None
+    parts = to.removeprefix("connection/").split("/", _PARTS - 1)
+    if not to.startswith("connection/") or len(parts) != _PARTS or not parts[0].isdecimal():
+        return None
+    return Place(int(parts[0]), parts[1], parts[2])
+
+
+async def find_addressee(conn: Conn, hub: Hub, notice: Notice) -> Contactable | None:
+    """Return whom a notice goes to; None where nobody is known, or they were forgotten."""
+    place = place_of(notice.to)
+    if place is None or isinstance(place, bytes):
+        person, first = place, None
+    else:
+        person = await person_of_record(conn, place.connection_id, place.kind, place.ref)
+        first = (place.connection_id, place.kind, place.ref)
+    if person is None:
+        return None
+    return await find_contactable(conn, hub.vault, hub.keys, person, first)
+
+
+def ways_to(
+    hub: Hub, who: Contactable, settings: ContactSettings, name: str, text: Text
+) -> list[Way]:
+    """Return how somebody can be written to with a text, in the brand's order of media."""
+    found = []
+    for medium in settings.media:
+        reached = reached_by(who, medium)
+        connection_id = _sender(hub, settings, medium)
+        if reached is None or connection_id is None:
+            continue
+        approved = name in settings.templates and text.template is not None
+        found.append(
+            Way(
+                medium=medium,
+                connection_id=connection_id,
+                address=reached.address,
+                needs_window=medium == "whatsapp" and not approved,
+            )
+        )
+    return found
+
+
+def reached_by(who: Contactable, medium: str) -> Reached | None:
+    """Return the address of somebody that a medium takes."""
+    return who.email if medium == "email" else who.phone
+
+
+def _sender(hub: Hub, settings: ContactSettings, medium: str) -> int | None:
+    """Return the connection that sends a medium: the chosen one, else the first."""
+    able = [number for number in sorted(hub.connections) if medium_of(hub, number) == medium]
+    chosen = dict(settings.connections).get(medium)  # type: ignore[call-overload]
+    if chosen is None:
+        return able[0] if able else None
+    names = hub.names()
+    return next((number for number in able if names[number] == chosen), None)
+
+
+def medium_of(hub: Hub, connection_id: int) -> str | None:
+    """Return the medium over which a connection reaches customers; None: it reaches none."""
+    folder = hub.folder_of(connection_id)
+    action = None if folder is None else folder.manifest.action(SendMessage.command)
+    return None if action is None else action.medium
+
+
+def media_without_sender(hub: Hub, settings: ContactSettings) -> Sequence[str]:
+    """Return the media that no connection sends."""
+    return [each for each in settings.media if _sender(hub, settings, each) is None]

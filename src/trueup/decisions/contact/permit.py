@@ -1,0 +1,205 @@
+"""Whether a customer may be written to now: send, wait until when, or not at all; and why. Pure."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from trueup.canon.command import Purpose
+from trueup.decisions.contact.notice import Notice
+from trueup.decisions.contact.quiet import Quiet
+from trueup.decisions.contact.settings import Cap, ContactSettings
+from trueup.records.will import Will, why_not
+
+FREE_TEXT_WINDOW: Final = timedelta(hours=24)
+"""How long after somebody wrote they may be answered over WhatsApp without a template."""
+
+_TURNS_MAX: Final = 50
+
+
+class Way(msgspec.Struct, frozen=True, kw_only=True):
+    """How a customer can be written to.
+
+    Attributes:
+        needs_window: only as an answer, while what they wrote over this medium is fresh.
+    """
+
+    medium: str
+    connection_id: int
+    address: str
+    needs_window: bool = False
+
+
+class Contact(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that a customer got, or may still get.
+
+    Attributes:
+        at: when it left; until that is known, the latest moment at which it may.
+    """
+
+    at: datetime
+    purpose: Purpose
+    about: str
+    urgency: int
+
+
+class Send(msgspec.Struct, frozen=True, kw_only=True):
+    """It may be sent now; `not_after` says how long that holds."""
+
+    way: Way
+    not_after: datetime
+
+
+class Wait(msgspec.Struct, frozen=True, kw_only=True):
+    """It may be sent later; then it is looked at again."""
+
+    until: datetime
+    because: str
+
+
+class Withdraw(msgspec.Struct, frozen=True, kw_only=True):
+    """It may not be sent."""
+
+    because: str
+
+
+Permit = Send | Wait | Withdraw
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a customer who shall be written to.
+
+    Attributes:
+        ways: in the order in which they are tried.
+        will: what they said about it.
+        quiet: their quiet hours.
+        contacts: what they got, as far back as it matters.
+    """
+
+    ways: Sequence[Way]
+    will: Will
+    quiet: Quiet
+    contacts: Sequence[Contact]
+
+
+def judge(notice: Notice, known: Known, settings: ContactSettings, now: datetime) -> Permit:
+    """Return whether a notice may be sent now."""
+    told = _told_of_it(notice, known.contacts, settings, now)
+    if told is not None:
+        return Withdraw(
+            because=f"they were written to about {notice.about} at {_said(told.at)} already"
+        )
+    way = _choose(notice, known, now)
+    if isinstance(way, Withdraw):
+        return way
+    at, because = _fit(notice, known, settings, now)
+    if at is None:
+        return Withdraw(because=because)
+    until = notice.useful_until
+    if until is not None and at >= until:
+        why = f"{because}, and " if because else ""
+        return Withdraw(because=f"{why}it is of use only until {_said(until)}")
+    if at > now:
+        return Wait(until=at, because=because)
+    return Send(way=way, not_after=_not_after(notice, known, settings, way, now))
+
+
+def _not_after(
+    notice: Notice, known: Known, settings: ContactSettings, way: Way, now: datetime
+) -> datetime:
+    """Return how long what is right now stays so."""
+    ends = [now + timedelta(hours=settings.stale_hours)]
+    ends += [end for end in (known.quiet.begins(now), notice.useful_until) if end is not None]
+    if way.needs_window:
+        ends.append(known.will.wrote[way.medium] + FREE_TEXT_WINDOW)
+    return min(ends)
+
+
+def _told_of_it(
+    notice: Notice, contacts: Iterable[Contact], settings: ContactSettings, now: datetime
+) -> Contact | None:
+    """Return what told them of the same just now; what is more urgent waits instead."""
+    since = now - timedelta(hours=settings.apart_hours)
+    found = [
+        each
+        for each in contacts
+        if each.about == notice.about and each.at > since and each.urgency >= notice.urgency
+    ]
+    return max(found, key=lambda each: each.at, default=None)
+
+
+def _choose(notice: Notice, known: Known, now: datetime) -> Way | Withdraw:
+    """Return the first way that they allow."""
+    if not known.ways:
+        return Withdraw(because="nothing is known by which they can be written to")
+    refused = []
+    for way in known.ways:
+        reason = why_not(known.will, way.medium, notice.purpose)
+        wrote = known.will.wrote.get(way.medium)
+        if (
+            reason is None
+            and way.needs_window
+            and (wrote is None or now >= wrote + FREE_TEXT_WINDOW)
+        ):
+            reason = f"no template of {way.medium} was approved, and they did not write today"
+        if reason is None:
+            return way
+        refused.append(reason)
+    return Withdraw(because="; ".join(dict.fromkeys(refused)))
+
+
+def _fit(
+    notice: Notice, known: Known, settings: ContactSettings, now: datetime
+) -> tuple[datetime | None, str]:
+    """Return the first instant at which nothing speaks against it, and what did until then."""
+    at, because = now, ""
+    for _ in range(_TURNS_MAX):
+        before = at
+        free, why = _free(notice, known.contacts, settings, at)
+        if free is None:
+            return None, why
+        if free > at:
+            at, because = free, why
+        fit = known.quiet.ends(at)
+        if fit is None:
+            return None, "at no hour it is day in all zones where they may be"
+        if fit > at:
+            at, because = fit, because or "it is quiet where they are"
+        if at == before:
+            return at, because
+    return None, because
+
+
+def _free(
+    notice: Notice, contacts: Sequence[Contact], settings: ContactSettings, at: datetime
+) -> tuple[datetime | None, str]:
+    """Return from when on no cap holds a notice back, and which did."""
+    apart = timedelta(hours=settings.apart_hours)
+    newest = max((each.at for each in contacts), default=None)
+    if newest is not None and newest + apart > at:
+        return newest + apart, f"they were written to less than {settings.apart_hours} hours ago"
+    for cap in settings.caps:
+        if cap.purpose not in {None, notice.purpose}:
+            continue
+        if cap.count == 0:
+            return None, f"no {notice.purpose} is sent (a cap of 0)"
+        free = _under(cap, contacts, at)
+        if free > at:
+            what = "messages" if cap.purpose is None else f"{cap.purpose} messages"
+            return free, f"they had {cap.count} {what} within {cap.days} days"
+    return at, ""
+
+
+def _under(cap: Cap, contacts: Iterable[Contact], at: datetime) -> datetime:
+    """Return from when on one more is within a cap."""
+    counted = sorted(
+        each.at
+        for each in contacts
+        if cap.purpose in {None, each.purpose} and each.at + cap.window > at
+    )
+    return at if len(counted) < cap.count else counted[-cap.count] + cap.window
+
+
+def _said(at: datetime) -> str:
+    return at.isoformat(timespec="minutes")

@@ -1,0 +1,142 @@
+"""Write down what came of what was ordered; what came back unsent is thought of anew."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import psycopg
+
+from trueup.db.queries import load_queries
+from trueup.db.rows import Row, fetch_rows
+from trueup.decisions.commands import STOPPED, action_of, refs_of, take_back
+from trueup.decisions.contact.contacts import Ended, close_contacts
+from trueup.decisions.contact.notice import Notice
+from trueup.decisions.model import State
+from trueup.decisions.steps import move, note_steps
+from trueup.outbox.command import find_commands
+from trueup.outbox.guard import TOO_LATE
+from trueup.outbox.model import CommandState
+
+_queries = load_queries("trueup.decisions")
+
+Conn = psycopg.AsyncConnection[Any]
+
+PAGE = 200
+_BADLY: Final = frozenset({CommandState.REFUSED.value, CommandState.DEAD.value})
+_LEFT: Final = frozenset({CommandState.DONE.value, CommandState.SUBMITTED.value})
+_ANEW: Final = frozenset({TOO_LATE, STOPPED})
+_WITHDRAWN: Final = CommandState.WITHDRAWN.value
+
+
+async def follow(conn: Conn, now: datetime) -> dict[int, State]:
+    """Write down what came of what was ordered."""
+    return await _page_by_page(conn, now, _follow)
+
+
+async def hold_back(conn: Conn, now: datetime) -> dict[int, State]:
+    """Take back every notice that has not left, while the switch stops all rules."""
+    return await _page_by_page(conn, now, _hold_back)
+
+
+async def _page_by_page(
+    conn: Conn,
+    now: datetime,
+    look: Callable[[Conn, Sequence[Row], datetime], Awaitable[dict[int, State]]],
+) -> dict[int, State]:
+    """Look at all that is ordered, a page in a transaction."""
+    found: dict[int, State] = {}
+    after = 0
+    while True:
+        async with conn.transaction():
+            rows = await fetch_rows(conn, _queries.ordered_decisions, after=after, count=PAGE)
+            if not rows:
+                return found
+            found |= await look(conn, rows, now)
+        after = rows[-1]["decision_id"]
+
+
+async def _follow(conn: Conn, rows: Sequence[Row], now: datetime) -> dict[int, State]:
+    refs = await refs_of(conn, rows)
+    known = await find_commands(conn, [ref for each in refs.values() for ref in each])
+    await _take_late(conn, known, now)
+    await close_contacts(conn, [end for each in known.values() if (end := _ended(each))])
+    found: dict[int, State] = {}
+    for row in rows:
+        number = row["decision_id"]
+        of_it = {ref: known[ref] for ref in refs[number] if ref in known}
+        codes = sorted({str(each["code"]) for each in of_it.values() if each["code"]})
+        if any(_comes_back(each) for each in of_it.values()):
+            if await _return(conn, row, of_it, ", ".join(codes), now):
+                found[number] = State.APPROVED
+            continue
+        ended = _state_of({each["state"] for each in of_it.values()})
+        if ended is not None:
+            await move(conn, number, (State.ORDERED,), ended, now=now)
+            await note_steps(conn, [(number, ended.value, "outbox", ", ".join(codes))], now)
+            found[number] = ended
+    return found
+
+
+async def _hold_back(conn: Conn, rows: Sequence[Row], now: datetime) -> dict[int, State]:
+    refs = await refs_of(conn, rows)
+    known = await find_commands(conn, [ref for each in refs.values() for ref in each])
+    found: dict[int, State] = {}
+    for row in rows:
+        of_it = {ref: known[ref] for ref in refs[row["decision_id"]] if ref in known}
+        held = False
+        for ref, command in of_it.items():
+            waits = command["state"] == CommandState.DUE.value and _is_notice(row, ref)
+            if waits and await take_back(conn, [ref], STOPPED, now):
+                command["state"], held = _WITHDRAWN, True
+        if held and await _return(conn, row, of_it, "the switch stops all rules", now):
+            found[row["decision_id"]] = State.APPROVED
+    return found
+
+
+async def _take_late(conn: Conn, known: Mapping[str, Row], now: datetime) -> None:
+    """Take back what waits behind something else, and may not leave any more."""
+    for ref, command in known.items():
+        late = command["not_after"] is not None and command["not_after"] <= now
+        waits = late and command["state"] == CommandState.DUE.value
+        if waits and await take_back(conn, [ref], TOO_LATE, now):
+            command["state"], command["code"] = _WITHDRAWN, TOO_LATE
+
+
+async def _return(conn: Conn, row: Row, of_it: Mapping[str, Row], why: str, now: datetime) -> bool:
+    """Let a decision be looked at again; what else of it was ordered stays so."""
+    number = row["decision_id"]
+    rows = await fetch_rows(
+        conn,
+        _queries.return_decision,
+        decision_id=number,
+        began=any(each["state"] != _WITHDRAWN for each in of_it.values()),
+    )
+    if rows:
+        await note_steps(conn, [(number, "came back", "outbox", why)], now)
+    return bool(rows)
+
+
+def _is_notice(row: Row, ref: str) -> bool:
+    return bool(row["actions"][action_of(ref)]["kind"] == Notice.command)
+
+
+def _comes_back(command: Row) -> bool:
+    return command["state"] == _WITHDRAWN and command["code"] in _ANEW
+
+
+def _ended(command: Row) -> Ended | None:
+    """Return what came of a message; None where that is not known yet."""
+    if command["state"] in _LEFT:
+        return Ended(command["ref"], command["started_at"], void=False)
+    if command["state"] in _BADLY or command["state"] == _WITHDRAWN:
+        return Ended(command["ref"], None, void=True)
+    return None
+
+
+def _state_of(states: set[str]) -> State | None:
+    """Return how a decision ended; None where it has not."""
+    if states & _BADLY:
+        return State.FAILED
+    if not states or not states <= {CommandState.DONE.value, _WITHDRAWN}:
+        return None
+    return State.DONE if CommandState.DONE.value in states else State.WITHDRAWN

@@ -1,0 +1,261 @@
+"""Order what was agreed to: its commands and its notices, in one transaction with the word of it.
+
+Commands go at once. A notice goes when it may; until then its decision waits, and what was ordered
+before is not ordered again, because each has its name.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+import psycopg
+
+from trueup.canon.command import CommandContent, SendMessage, decode_content
+from trueup.db.queries import load_queries
+from trueup.db.rows import Row, fetch_rows
+from trueup.decisions.commands import action_of, ref_of
+from trueup.decisions.contact.addressee import find_addressee, reached_by, ways_to
+from trueup.decisions.contact.contacts import (
+    contacts_of_decisions,
+    contacts_with,
+    lock_customer,
+    note_contact,
+)
+from trueup.decisions.contact.desk import Desk
+from trueup.decisions.contact.notice import Alert, Notice
+from trueup.decisions.contact.permit import Known, Permit, Send, Wait, Way, Withdraw, judge
+from trueup.decisions.contact.quiet import Quiet
+from trueup.decisions.contact.settings import zone_of_brand
+from trueup.decisions.contact.texts import Written, choose_language, write
+from trueup.decisions.contact.zones import zones_of
+from trueup.decisions.model import State
+from trueup.decisions.steps import move, note_steps
+from trueup.errors import invariant
+from trueup.hub import Hub
+from trueup.outbox.enqueue import want_commands
+from trueup.outbox.model import WantedCommand
+from trueup.records.contactable import Contactable
+from trueup.records.will import read_will
+
+_queries = load_queries("trueup.decisions")
+
+Conn = psycopg.AsyncConnection[Any]
+
+
+class _Asked(NamedTuple):
+    """A notice of a decision, under the name that its command would have."""
+
+    ref: str
+    notice: Notice
+
+
+class _Ready(NamedTuple):
+    """A notice that may leave now."""
+
+    asked: _Asked
+    send: Send
+    command: WantedCommand
+
+
+async def order(conn: Conn, hub: Hub, desk: Desk, row: Row, now: datetime) -> State | None:
+    """Order a decision that was agreed to, as far as it may be now.
+
+    Returns:
+        What it is after that; None where somebody else is at it, or it only waits on.
+    """
+    number = row["decision_id"]
+    async with conn.transaction():
+        if not await fetch_rows(conn, _queries.lock_decision, decision_id=number):
+            return None
+        commands, unsent = _commands(hub, desk, row, now)
+        ready, permits = await _notices(conn, hub, desk, row, now)
+        await want_commands(conn, hub.vault, [*commands, *(each.command for each in ready)])
+        for asked, send, command in ready:
+            person = command.person or b""
+            await note_contact(conn, hub.vault, asked.notice, send, ref=asked.ref, person=person)
+        reasons = [each.because for each in permits if isinstance(each, Withdraw)]
+        waits = [each for each in permits if isinstance(each, Wait)]
+        began = bool(commands or ready or row["ordered_at"])
+        return await _close(conn, row, [*unsent, *reasons], waits, began=began, now=now)
+
+
+async def _close(
+    conn: Conn,
+    row: Row,
+    reasons: Sequence[str],
+    waits: Sequence[Wait],
+    *,
+    began: bool,
+    now: datetime,
+) -> State | None:
+    """Write down how far a decision came; what waits says until when and why."""
+    number = row["decision_id"]
+    if waits:
+        wait = min(waits, key=lambda each: each.until)
+        await fetch_rows(
+            conn,
+            _queries.let_wait,
+            decision_id=number,
+            due_at=wait.until,
+            waits=wait.because,
+            ordered_at=now if began else None,
+        )
+        if row["waits"] != wait.because:
+            why = f"until {wait.until.isoformat(timespec='minutes')}, because {wait.because}"
+            await note_steps(conn, [(number, "waits", row["rule"], why)], now)
+        return None
+    state = State.ORDERED if began else State.WITHDRAWN
+    await move(conn, number, (State.APPROVED,), state, now=now)
+    did = state.value if began else "withdrawn"
+    await note_steps(conn, [(number, did, row["rule"], "; ".join(reasons))], now)
+    return state
+
+
+def _commands(
+    hub: Hub, desk: Desk, row: Row, now: datetime
+) -> tuple[list[WantedCommand], list[str]]:
+    """Return the commands of a decision besides its notices, and why some can not be."""
+    found, unsent = [], []
+    for n, action in enumerate(row["actions"]):
+        if action["kind"] == Notice.command:
+            continue
+        connection_id, content = action["connection_id"], _content(action)
+        if isinstance(content, Alert):
+            connection_id = _team(hub, desk)
+            if connection_id is None:
+                unsent.append("the configuration names no team to tell ([contact] team_connection)")
+                continue
+            content = SendMessage(
+                to=desk.settings.team_to or "",
+                subject=_subject(hub, connection_id, content),
+                text=content.text,
+            )
+        found.append(
+            WantedCommand(
+                connection_id=connection_id,
+                kind=content.command,
+                key=action["key"],
+                ref=ref_of(row["decision_id"], n),
+                content=content,
+                wanted_at=now,
+            )
+        )
+    return found, unsent
+
+
+def _content(action: Mapping[str, Any]) -> CommandContent | Alert:
+    if action["kind"] == Alert.command:
+        return msgspec.convert(action["content"], Alert)
+    return decode_content(action["kind"], msgspec.json.encode(action["content"]))
+
+
+def _team(hub: Hub, desk: Desk) -> int | None:
+    wanted = desk.settings.team_connection
+    return next((number for number, name in hub.names().items() if name == wanted), None)
+
+
+def _subject(hub: Hub, connection_id: int, alert: Alert) -> str | None:
+    """Return the subject for media that have one; Slack's is the first line of the text."""
+    folder = hub.folder_of(connection_id)
+    action = None if folder is None else folder.manifest.action(SendMessage.command)
+    return alert.subject if action is not None and action.medium == "email" else None
+
+
+async def _notices(
+    conn: Conn, hub: Hub, desk: Desk, row: Row, now: datetime
+) -> tuple[list[_Ready], list[Permit]]:
+    """Return the notices that may leave now, and what is to be said of each."""
+    asked = await _asked(conn, row)
+    found = [(each, await find_addressee(conn, hub, each.notice)) for each in asked]
+    known = [who for _, who in found if who is not None]
+    for one in sorted(known, key=lambda each: each.persons):
+        await lock_customer(conn, hub.vault, one)
+    ready: list[_Ready] = []
+    permits: list[Permit] = []
+    for each, who in found:
+        if who is None:
+            permits.append(Withdraw(because="nobody knows any more whom it would go to"))
+            continue
+        said = await _judge(conn, hub, desk, each, who, now)
+        permits.append(said[0])
+        if said[1] is not None:
+            ready.append(said[1])
+    return ready, permits
+
+
+async def _asked(conn: Conn, row: Row) -> list[_Asked]:
+    """Return the notices of a decision that were not sent, and are not on their way."""
+    number = row["decision_id"]
+    actions = [n for n, each in enumerate(row["actions"]) if each["kind"] == Notice.command]
+    times = dict.fromkeys(actions, 1)
+    for contact in await contacts_of_decisions(conn, [number]) if actions else []:
+        n = action_of(contact["ref"])
+        times[n] = times[n] + 1 if contact["void"] else 0
+    return [
+        _Asked(
+            ref_of(number, n, times[n]),
+            msgspec.convert(row["actions"][n]["content"], Notice, strict=False),
+        )
+        for n in actions
+        if times[n]
+    ]
+
+
+async def _judge(
+    conn: Conn, hub: Hub, desk: Desk, asked: _Asked, who: Contactable, now: datetime
+) -> tuple[Permit, _Ready | None]:
+    notice, settings = asked.notice, desk.settings
+    named = desk.texts.get(notice.text)
+    if named is None:
+        return Withdraw(because=f"there is no text {notice.text}"), None
+    language = choose_language(named, who.locale, settings.language)
+    phone = who.phone.address if who.phone is not None else None
+    zones, _ = zones_of(who.home, phone, zone_of_brand(settings))
+    known = Known(
+        ways=ways_to(hub, who, settings, notice.text, named.languages[language]),
+        will=await read_will(conn, hub.vault, persons=who.persons, keys=hub.keys),
+        quiet=Quiet(settings.quiet, zones),
+        contacts=await contacts_with(conn, hub.vault, who, now - settings.memory),
+    )
+    permit = judge(notice, known, settings, now)
+    if not isinstance(permit, Send):
+        return permit, None
+    try:
+        written = write(named, notice, language)
+    except KeyError as missing:
+        return Withdraw(because=f"the text {notice.text} names {missing}, and nobody said it"), None
+    reached = reached_by(who, permit.way.medium)
+    invariant(reached is not None, "a way leads to an address")
+    command = WantedCommand(
+        connection_id=permit.way.connection_id,
+        kind=SendMessage.command,
+        key=notice.about,
+        ref=asked.ref,
+        content=message_of(written, notice, permit.way),
+        wanted_at=now,
+        person=reached.person if reached is not None else None,
+        not_after=permit.not_after,
+    )
+    return permit, _Ready(asked, permit, command)
+
+
+def message_of(written: Written, notice: Notice, way: Way) -> SendMessage:
+    """Return the finished message: a mail, an approved template, or short plain words."""
+    if way.medium == "email":
+        return SendMessage(
+            to=way.address,
+            purpose=notice.purpose,
+            subject=written.subject,
+            text=written.text,
+            html=written.html,
+        )
+    if way.medium == "whatsapp" and not way.needs_window:
+        return SendMessage(
+            to=way.address,
+            purpose=notice.purpose,
+            template=written.template,
+            language=written.template_language,
+            variables=written.variables,
+        )
+    return SendMessage(to=way.address, purpose=notice.purpose, text=written.short)

@@ -1,0 +1,44 @@
+"""The last look at a command before it leaves: whether it may still be sent.
+
+Between the order and the call a command may have waited, for a vendor, a budget or a process that
+died. What was right when it was ordered need not be any more.
+"""
+
+from datetime import datetime
+from typing import Any, Final
+
+import psycopg
+
+from trueup.canon.command import SendMessage
+from trueup.govern.vault import Vault
+from trueup.outbox.model import ClaimedCommand
+from trueup.records.will import read_will, why_not
+
+TOO_LATE: Final = "too_late"
+OPTED_OUT: Final = "opted_out"
+
+
+async def why_withheld(
+    conn: psycopg.AsyncConnection[Any],
+    vault: Vault,
+    claimed: ClaimedCommand,
+    medium: str | None,
+    now: datetime,
+) -> str | None:
+    """Return the code that says why a command may not leave now; None where it may.
+
+    Args:
+        conn: any session.
+        vault: finds by an address what its owner said.
+        claimed: with its content open.
+        medium: over which its connection reaches customers.
+        now: when it would leave.
+    """
+    if claimed.not_after is not None and now >= claimed.not_after:
+        return TOO_LATE
+    content = claimed.command.content if claimed.command is not None else None
+    if not isinstance(content, SendMessage) or content.purpose is None or medium is None:
+        return None
+    persons = [] if claimed.person is None else [claimed.person]
+    will = await read_will(conn, vault, persons=persons, address=content.to)
+    return OPTED_OUT if why_not(will, medium, content.purpose) is not None else None
