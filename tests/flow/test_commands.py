@@ -8,18 +8,17 @@ vendor lets us find out what came of a call: by our key (Stripe), by looking (Go
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
 from tests.support.brand import Brand, open_brand
+from tests.support.mail import MAIL, Mail
 from trueup.canon.command import RefundPayment, ReplyToTicket, SendMessage
 from trueup.kernel.money import Money
 from trueup.outbox.command import discard_commands, revive_commands
 from trueup.sandbox.faults import ApiFault
 from trueup.sandbox.gorgias.account import API_KEY as GORGIAS_KEY
 from trueup.sandbox.gorgias.account import EMAIL, Gorgias
-from trueup.sandbox.smtp.server import MailServer
 from trueup.sandbox.stripe.vendor import API_KEY, StripeVendor
 
 pytestmark = pytest.mark.anyio
@@ -161,28 +160,6 @@ async def test_a_note_is_looked_for_before_it_is_written_again(
         assert await brand.settle("gorgias", "note-1") == "done"
         texts = [message.text for message in vendor.tickets[ticket.id].messages]
         assert sum("out for delivery" in text for text in texts) == 1
-
-
-MAIL = {
-    "settings": {
-        "host": "mail.test",
-        "user": "sandbox",
-        "from_address": "shop@brand.example",
-        "message_domain": "brand.example",
-    },
-    "secrets": {"password": "sandbox-password"},
-}
-
-
-class Mail(MailServer):
-    """The mail server, served as the other vendors are."""
-
-    @asynccontextmanager
-    async def serve(self, *, deliver: bool = True, **_: Any) -> AsyncIterator[str]:
-        """Serve on the loopback; mail has no webhooks."""
-        del deliver
-        async with super().serve() as base_url:
-            yield base_url
 
 
 async def test_where_nothing_helps_a_person_is_asked_and_nothing_is_repeated(

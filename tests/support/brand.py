@@ -112,6 +112,8 @@ class Brand:
             app = HooksApp(self.url, self.hub, gateway, body_bytes_max=5_000_000, clock=self.clock)
             transport = httpx.ASGITransport(app=app)
             for vendor in self.vendors.values():
+                if not hasattr(vendor, "courier"):
+                    continue  # mail has no webhooks
                 courier = vendor.courier(transport)
                 tried += await courier.deliver_due()
                 await courier.close()

@@ -102,9 +102,7 @@ class Decider:
         """Take one turn."""
         book = await read_rulebook(conn, self._hub.rule_tables)
         now = self._clock.now()
-        turn = await take_turn(
-            conn, self._hub, book.rules, book.settings, now, desk=self._desk
-        )
+        turn = await take_turn(conn, self._hub, book.rules, book.settings, now, desk=self._desk)
         now = self._clock.now()
         due_at = await next_due(conn, now)
         wait_s = INTERVAL_S if due_at is None else (due_at - now).total_seconds()

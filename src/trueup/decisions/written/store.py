@@ -10,10 +10,10 @@ import psycopg
 from trueup.db.queries import load_queries
 from trueup.db.rows import Row, fetch_rows
 from trueup.decisions.model import State, to_json
-from trueup.decisions.propose import move, note_steps
 from trueup.decisions.rule import Rule, Settings
 from trueup.decisions.rules import find_rules
 from trueup.decisions.settings import read_settings
+from trueup.decisions.steps import move, note_steps
 from trueup.decisions.written.model import WrittenRule, check_written
 from trueup.decisions.written.rule import make_rule
 from trueup.errors import ConfigError, invariant

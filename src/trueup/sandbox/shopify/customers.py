@@ -20,13 +20,20 @@ _TOWNS = (
 
 
 class CustomerSeed(msgspec.Struct, frozen=True, kw_only=True):
-    """Who buys; a person is the same when the e-mail is."""
+    """Who buys; a person is the same when the e-mail is.
+
+    Attributes:
+        town: name, province, its code and the postcode; drawn where it is None.
+        country: name and code of the country of the town.
+    """
 
     email: str
     first_name: str = "Ada"
     last_name: str = "Buyer"
     phone: str | None = None
     email_consent: str = "not_subscribed"
+    town: tuple[str, str, str, str] | None = None
+    country: tuple[str, str] = ("United States", "US")
 
 
 def find_or_create(shop: Shop, seed: CustomerSeed) -> Customer:
@@ -38,7 +45,7 @@ def find_or_create(shop: Shop, seed: CustomerSeed) -> Customer:
     customer = Customer(
         shop.new_id(), seed.email, seed.first_name, seed.last_name, now, now, seed.phone
     )
-    customer.address = _address(shop, customer)
+    customer.address = _address(shop, customer, seed)
     _set_email_consent(customer, seed.email_consent, now)
     shop.customers[customer.id] = customer
     shop.by_email[seed.email.lower()] = customer
@@ -88,11 +95,13 @@ def _set_email_consent(customer: Customer, state: str, at: datetime) -> None:
     customer.email_consent_at = at if state != "not_subscribed" else None
 
 
-def _address(shop: Shop, customer: Customer) -> Address:
+def _address(shop: Shop, customer: Customer, seed: CustomerSeed) -> Address:
     pick = shop.random
     town, province, code, post_code = _TOWNS[pick.randrange(len(_TOWNS))]
+    if seed.town is not None:
+        town, province, code, post_code = seed.town
     street = f"{pick.randrange(1, 200)} {_STREETS[pick.randrange(len(_STREETS))]}"
     return Address(
         shop.new_id(), customer.first_name, customer.last_name, street, town, province, code,
-        "United States", "US", post_code, customer.phone,
+        *seed.country, post_code, customer.phone,
     )  # fmt: skip

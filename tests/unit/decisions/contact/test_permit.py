@@ -119,10 +119,10 @@ def test_without_a_template_whatsapp_takes_an_answer_within_a_day() -> None:
 
 def test_caps_hold_by_purpose_and_together() -> None:
     agreed = Will(agreed=AGREED)
-    two = [contact(20), contact(100)]
+    two = [contact(20), contact(90)]
     found = judge(notice(Purpose.MARKETING), known(will=agreed, contacts=two), SETTINGS, NOON)
     because = "they had 2 marketing messages within 7 days"
-    assert found == Wait(until=NOON + timedelta(hours=168 - 100), because=because)
+    assert found == Wait(until=NOON + timedelta(hours=168 - 90), because=because)
     assert isinstance(judge(notice(), known(contacts=two), SETTINGS, NOON), Send)
     three = [*two, contact(50, Purpose.SERVICE)]
     found = judge(notice(), known(contacts=three), SETTINGS, NOON)
@@ -192,9 +192,7 @@ def test_whatever_is_wished_nothing_goes_over_a_cap_or_into_the_night(
     for each in sent:
         assert not quiet.holds(each.at)
         assert not [
-            other
-            for other in sent
-            if timedelta() < each.at - other.at < timedelta(hours=apart)
+            other for other in sent if timedelta() < each.at - other.at < timedelta(hours=apart)
         ]
         for cap in settings.caps:
             assert _within(cap, each, sent) <= cap.count or cap.purpose not in {None, each.purpose}

@@ -1,0 +1,315 @@
+"""Goal: customers are written to on time, once, in their language, and never against their will.
+
+Method: a shop, WhatsApp and mail over sockets; rules that ask for notices; opt-outs, the night, a
+vendor that is away and processes that die at every point between the decision and the call.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.support.contact import MIA, PHONE, open_post
+from trueup.canon.command import Purpose
+from trueup.decisions import order as ordering
+from trueup.decisions.contact.notice import Alert, Urgency
+from trueup.decisions.leave import resume_all, stop_all
+from trueup.decisions.model import Action
+from trueup.decisions.reads import list_waiting, next_due
+from trueup.sandbox.faults import ApiFault
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_customer_is_told_once_in_a_mail(database_url: str) -> None:
+    async with open_post(database_url) as post:
+        post.wish(await post.sell())
+        for _ in range(3):
+            await post.turn()
+            await post.send()
+        assert await post.states() == ["done"]
+        [mail] = post.mail.taken
+        assert mail.to == (MIA,)
+        assert mail.message["subject"] == "Your order #1001 is late"
+        text = mail.message.get_content()
+        assert "December 3, 2026" in text.replace("=\n", "")
+
+
+async def test_nothing_that_is_kept_tells_who_they_are(database_url: str) -> None:
+    async with open_post(database_url) as post:
+        post.wish(await post.sell(phone=PHONE))
+        await post.turn()
+        rows = await post.brand.rows(
+            "SELECT d::text, s::text, c::text FROM decisions.decision d"
+            " JOIN decisions.step s USING (decision_id) JOIN decisions.contact c USING (decision_id)"
+        )
+        assert rows
+        kept = " ".join(each for row in rows for each in row)
+        assert MIA not in kept
+        assert PHONE[1:] not in kept
+        [(body,)] = await post.brand.rows("SELECT content FROM outbox.command")
+        assert PHONE[1:].encode() not in bytes(body)
+
+
+async def test_whatsapp_goes_first_by_its_approved_template(database_url: str) -> None:
+    async with open_post(database_url) as post:
+        post.wish(await post.sell(phone=PHONE))
+        await post.turn()
+        await post.send()
+        assert post.sent() == [(PHONE, "template")]
+        assert await post.states() == ["ordered"], "until it arrived"
+        post.chat.deliver_all()
+        await post.brand.deliver()
+        await post.brand.apply()
+        await post.turn()
+        assert await post.states() == ["done"]
+
+
+async def test_at_night_it_waits_and_goes_in_the_morning(database_url: str) -> None:
+    async with open_post(database_url) as post:
+        post.until(23)
+        post.wish(await post.sell())
+        await post.turn()
+        await post.send()
+        assert list((await post.decisions()).values()) == ["approved: it is quiet where they are"]
+        [row] = await list_waiting(post.brand.conn, post.brand.clock.now())
+        due_at = await next_due(post.brand.conn, post.brand.clock.now())
+        assert row["due_at"] == due_at
+        await post.turn()
+        assert len([each for each in await post.why() if each.startswith("waits")]) == 1
+        post.until(9)
+        assert due_at == post.brand.clock.now()
+        await post.turn()
+        await post.send()
+        assert len(post.sent()) == 1
+
+
+async def test_three_rules_one_message_and_the_most_urgent(database_url: str) -> None:
+    async with open_post(database_url, "late", "lost", "sorry") as post:
+        to = await post.sell()
+        post.wish(to, rule="late", urgency=Urgency.LOW)
+        post.wish(to, rule="sorry")
+        post.wish(to, rule="lost", urgency=Urgency.HIGH, values={"order": "#1001 (lost)"})
+        for _ in range(3):
+            await post.turn()
+            await post.send()
+        assert post.sent() == [(MIA, "Your order #1001 (lost) is late")]
+        assert sorted(await post.states()) == ["done", "withdrawn", "withdrawn"]
+
+
+async def test_about_something_else_they_hear_later(database_url: str) -> None:
+    async with open_post(database_url) as post:
+        first, second = await post.sell(), await post.sell()
+        post.wish(first)
+        post.wish(second, values={"order": "#1002"})
+        await post.turn()
+        await post.send()
+        assert len(post.sent()) == 1
+        [_, waiting] = (await post.decisions()).values()
+        assert waiting == "approved: they were written to less than 12 hours ago"
+        post.until(9)
+        await post.turn()
+        await post.send()
+        assert len(post.sent()) == 2
+
+
+async def test_marketing_needs_a_yes_of_any_system(database_url: str) -> None:
+    async with open_post(database_url) as post:
+        to = await post.sell()
+        post.wish(to, purpose=Purpose.MARKETING)
+        await post.turn()
+        assert await post.states() == ["withdrawn"]
+        assert (await post.why())[-1].endswith("they did not agree to marketing by email")
+        await post.consent(MIA, "subscribed")
+        await post.turn()
+        await post.send()
+        assert len(post.sent()) == 1
+
+
+@pytest.mark.parametrize("when", ["proposed", "waits", "ordered", "throttled"])
+async def test_an_opt_out_stops_it_wherever_it_is(database_url: str, when: str) -> None:
+    async with open_post(database_url) as post:
+        to = await post.sell(email_consent="subscribed")
+        post.wish(to, purpose=Purpose.MARKETING)
+        if when == "waits":
+            post.until(23)
+        if when != "proposed":
+            await post.turn()
+        if when == "throttled":
+            fault = ApiFault(kind="status", status=451, next_calls=1, operation="mail")
+            post.mail.strike(fault)
+            await post.send()
+        await post.consent(MIA, "unsubscribed")
+        post.brand.clock.advance(3600)
+        if when == "waits":
+            post.until(10)
+        for _ in range(2):
+            await post.turn()
+            await post.send()
+        assert (post.sent(), await post.states()) == ([], ["withdrawn"])
+        assert await post.brand.issues() <= {"shopify.api_version_unknown"}
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+async def test_a_stop_on_whatsapp_stops_whatsapp(database_url: str, *, ordered: bool) -> None:
+    async with open_post(database_url) as post:
+        post.wish(await post.sell(phone=PHONE))
+        if ordered:
+            await post.turn()
+        await post.write("STOP")
+        await post.turn()
+        await post.send()
+        await post.turn()
+        await post.send()
+        sent = [each for each in post.sent() if each[1] == "template"]
+        assert sent == []
+        if not ordered:
+            assert [to for to, _ in post.sent() if to == MIA], "mail is another medium"
+
+
+async def test_what_the_facts_no_longer_ask_for_is_taken_back_wherever_it_is(
+    database_url: str,
+) -> None:
+    async with open_post(database_url) as post:
+        to = await post.sell()
+        post.wish(to)
+        await post.turn()
+        post.forget(to)
+        await post.turn()
+        await post.send()
+        assert (post.sent(), await post.states()) == ([], ["withdrawn"])
+        post.wish(to)
+        await post.turn()
+        await post.send()
+        assert len(post.sent()) == 1, "what never left does not count"
+
+
+async def test_a_vendor_that_is_away_until_night_lets_it_wait_for_the_morning(
+    database_url: str,
+) -> None:
+    async with open_post(database_url) as post:
+        post.wish(await post.sell())
+        post.until(20)
+        await post.turn()
+        fault = ApiFault(kind="status", status=451, next_calls=1, operation="mail")
+        post.mail.strike(fault)
+        await post.send()
+        post.until(22)
+        await post.send()
+        assert post.sent() == [], "it was quiet"
+        await post.turn()
+        assert list((await post.decisions()).values()) == ["approved: it is quiet where they are"]
+        assert "came back: too_late" in await post.why()
+        post.until(9)
+        await post.turn()
+        await post.send()
+        assert len(post.sent()) == 1
+
+
+async def test_what_is_of_no_more_use_is_not_sent(database_url: str) -> None:
+    async with open_post(database_url) as post:
+        soon = post.brand.clock.now() + timedelta(minutes=30)
+        post.wish(await post.sell(), useful_until=soon)
+        await post.turn()
+        post.brand.clock.advance(3600)
+        await post.send()
+        await post.turn()
+        assert (post.sent(), await post.states()) == ([], ["withdrawn"])
+
+
+async def test_the_switch_takes_back_what_has_not_left(database_url: str) -> None:
+    async with open_post(database_url) as post:
+        post.wish(await post.sell())
+        await post.turn()
+        conn, now = post.brand.conn, post.brand.clock.now()
+        await stop_all(conn, by="ada", why="wrong words", now=now)
+        await post.turn()
+        await post.send()
+        assert (post.sent(), await post.states()) == ([], ["approved"])
+        await resume_all(conn, by="ada", why="", now=now)
+        await post.turn()
+        await post.send()
+        assert len(post.sent()) == 1
+
+
+async def test_what_else_is_asked_for_does_not_wait_for_the_customer(database_url: str) -> None:
+    async with open_post(database_url) as post:
+        post.brand.hub.contact_table = {
+            "zone": "Europe/Berlin",
+            "team_connection": "smtp",
+            "team_to": "team@brand.example",
+        }
+        post.until(23)
+        alert = Alert(subject="Late", text="Order 1001 is late.")
+        post.wish(await post.sell(), Action(content=alert, what="tell the team"))
+        await post.turn()
+        await post.send()
+        assert post.sent() == [("team@brand.example", "Late")]
+        assert await post.states() == ["approved"]
+        post.until(9)
+        for _ in range(2):
+            await post.turn()
+            await post.send()
+        assert post.sent()[1:] == [(MIA, "Your order #1001 is late")]
+        assert await post.states() == ["done"]
+
+
+@pytest.mark.parametrize("step", ["want_commands", "note_contact", "move"])
+async def test_a_crash_between_the_steps_of_an_order_sends_once(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    async with open_post(database_url) as post:
+        post.wish(await post.sell())
+
+        async def dies(*_: object, **__: object) -> Any:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as dying:
+            dying.setattr(ordering, step, dies)
+            with pytest.raises(KeyboardInterrupt):
+                await post.turn()
+        await post.send()
+        assert post.sent() == []
+        for _ in range(2):
+            await post.turn()
+            await post.send()
+        assert len(post.sent()) == 1
+
+
+async def test_caps_outlive_whoever_is_forgotten(database_url: str) -> None:
+    async with open_post(database_url) as post:
+        to = await post.sell()
+        post.wish(to)
+        await post.turn()
+        await post.send()
+        post.brand.clock.advance(3600)
+        [(person,)] = await post.brand.rows("SELECT person FROM decisions.contact")
+        await post.brand.rows("DELETE FROM govern.person WHERE person = %s RETURNING 1", person)
+        again = await post.sell()
+        post.wish(again, about="something/else")
+        await post.turn()
+        [_, waiting] = (await post.decisions()).values()
+        assert waiting.startswith(("approved: they were written to less than", "withdrawn"))
+
+
+async def test_of_who_was_forgotten_nobody_knows_whom_it_would_go_to(database_url: str) -> None:
+    async with open_post(database_url) as post:
+        post.wish(await post.sell())
+        await post.brand.rows("DELETE FROM govern.person RETURNING 1")
+        await post.turn()
+        assert await post.states() == ["withdrawn"]
+        assert "nothing is known by which they can be written to" in (await post.why())[-1]
+
+
+async def test_a_schedule_is_kept(database_url: str) -> None:
+    async with open_post(database_url) as post:
+        at = post.brand.clock.now() + timedelta(hours=3)
+        post.wish(await post.sell(), due_at=at)
+        await post.turn()
+        assert await next_due(post.brand.conn, post.brand.clock.now()) == at
+        await post.send()
+        assert post.sent() == []
+        post.brand.clock.advance(3 * 3600)
+        await post.turn()
+        await post.send()
+        assert len(post.sent()) == 1
