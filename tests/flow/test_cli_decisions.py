@@ -56,6 +56,8 @@ def test_all_rules_are_stopped_and_go_on(trueup: Commands) -> None:
 
 def test_where_there_is_nothing_it_says_what_to_do(trueup: Commands) -> None:
     assert trueup.json("decisions", "list") == {"decisions": []}
+    assert trueup.json("decisions", "waiting") == {"waiting": []}
+    assert "Nothing waits." in trueup.run("decisions", "waiting")[1]
     assert "trueup decisions propose --dry-run" in trueup.run("decisions", "list")[1]
     assert trueup.json("decisions", "propose", "--dry-run") == {"proposals": []}
 

@@ -4,19 +4,27 @@ Method: a shop, WhatsApp and mail over sockets; rules that ask for notices; opt-
 vendor that is away and processes that die at every point between the decision and the call.
 """
 
+import asyncio
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.flow.command import Commands
 from tests.support.contact import MIA, PHONE, open_post
 from trueup.canon.command import Purpose
+from trueup.db.pool import connect
 from trueup.decisions import order as ordering
+from trueup.decisions.carry import approve_by_policy, carry_out
 from trueup.decisions.contact.notice import Alert, Urgency
-from trueup.decisions.leave import resume_all, stop_all
-from trueup.decisions.model import Action
-from trueup.decisions.reads import list_waiting, next_due
+from trueup.decisions.explain import explain
+from trueup.decisions.leave import read_leaves, resume_all, stop_all
+from trueup.decisions.model import Action, Mode
+from trueup.decisions.propose import look, note_proposals
+from trueup.decisions.reads import find_decision, list_waiting, next_due
 from trueup.sandbox.faults import ApiFault
+from trueup.sandbox.shopify.commands import ChangeCustomer
 
 pytestmark = pytest.mark.anyio
 
@@ -65,7 +73,7 @@ async def test_whatsapp_goes_first_by_its_approved_template(database_url: str) -
         assert await post.states() == ["done"]
 
 
-async def test_at_night_it_waits_and_goes_in_the_morning(database_url: str) -> None:
+async def test_at_night_it_waits_and_goes_in_the_morning(database_url: str, tmp_path: Path) -> None:
     async with open_post(database_url) as post:
         post.until(23)
         post.wish(await post.sell())
@@ -77,6 +85,16 @@ async def test_at_night_it_waits_and_goes_in_the_morning(database_url: str) -> N
         assert row["due_at"] == due_at
         await post.turn()
         assert len([each for each in await post.why() if each.startswith("waits")]) == 1
+        told = explain(*await find_decision(post.brand.conn, 1))
+        assert told.endswith(
+            f"It waits until {due_at:%Y-%m-%dT%H:%M}+00:00, because it is quiet where they are; "
+            "then its facts are looked at again."
+        )
+        trueup = Commands(tmp_path, database_url)
+        [shown] = (await trueup.in_thread("decisions", "waiting"))["waiting"]
+        assert (shown["waits"], shown["decision_id"]) == ("it is quiet where they are", 1)
+        _, table = await asyncio.to_thread(trueup.run, "decisions", "waiting")
+        assert "tell the customer" in table
         post.until(9)
         assert due_at == post.brand.clock.now()
         await post.turn()
@@ -278,18 +296,46 @@ async def test_a_crash_between_the_steps_of_an_order_sends_once(
 
 async def test_caps_outlive_whoever_is_forgotten(database_url: str) -> None:
     async with open_post(database_url) as post:
-        to = await post.sell()
-        post.wish(to)
+        post.wish(await post.sell())
         await post.turn()
         await post.send()
-        post.brand.clock.advance(3600)
-        [(person,)] = await post.brand.rows("SELECT person FROM decisions.contact")
-        await post.brand.rows("DELETE FROM govern.person WHERE person = %s RETURNING 1", person)
+        # They are forgotten, and buy again under the same address as somebody new.
+        await post.brand.rows("DELETE FROM govern.person RETURNING 1")
+        await post.brand.rows(
+            "DELETE FROM records.link WHERE namespace IN ('email', 'phone', 'customer') RETURNING 1"
+        )
+        post.brand.clock.advance(60)
+        post.world.do("north", ChangeCustomer(email=MIA, email_consent="subscribed"))
         again = await post.sell()
-        post.wish(again, about="something/else")
+        post.wish(again)
         await post.turn()
         [_, waiting] = (await post.decisions()).values()
-        assert waiting.startswith(("approved: they were written to less than", "withdrawn"))
+        assert waiting == "approved: they were written to less than 12 hours ago"
+
+
+async def test_two_deciders_at_once_write_once(database_url: str) -> None:
+    async with open_post(database_url, "late", "lost") as post:
+        to = await post.sell()
+        for rule in post.rules:
+            post.wish(to, rule=rule)
+        brand = post.brand
+        leaves = await read_leaves(brand.conn, post.rules, post.settings)
+        now = brand.clock.now()
+        for name, rule in post.rules.items():
+            found = await look(brand.conn, brand.hub, rule, post.settings[name], now)
+            given = (rule, post.settings[name], Mode.AUTO, found, now)
+            await note_proposals(brand.conn, *given)
+        await approve_by_policy(brand.conn, post.settings, leaves, now)
+        async with (
+            await connect(brand.url, application_name="one") as one,
+            await connect(brand.url, application_name="two") as two,
+        ):
+            known = (brand.hub, post.rules, post.settings, leaves, now)
+            await asyncio.gather(*(carry_out(each, *known) for each in (one, two)))
+        await post.send()
+        await post.turn()
+        assert len(post.sent()) == 1
+        assert sorted(await post.states()) == ["done", "withdrawn"]
 
 
 async def test_of_who_was_forgotten_nobody_knows_whom_it_would_go_to(database_url: str) -> None:

@@ -58,7 +58,12 @@ class EffectView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DecisionView(msgspec.Struct, frozen=True, kw_only=True):
-    """One decision; `outcome` is what came of the effect's measure, once it can be known."""
+    """One decision.
+
+    Attributes:
+        due_at: it is not looked at before; `waits` says why.
+        outcome: what came of the effect's measure, once it can be known.
+    """
 
     decision_id: int
     rule: str
@@ -74,6 +79,8 @@ class DecisionView(msgspec.Struct, frozen=True, kw_only=True):
     lapses_at: datetime
     decided_at: datetime | None
     decided_by: str | None
+    due_at: datetime | None
+    waits: str | None
     ordered_at: datetime | None
     ended_at: datetime | None
     outcome: Decimal | None

@@ -18,7 +18,7 @@ from trueup.decisions.explain import explain as tell
 from trueup.decisions.leave import give_leave, resume_all, stop_all
 from trueup.decisions.model import Mode, State, action_to_json
 from trueup.decisions.propose import look
-from trueup.decisions.reads import find_decision, list_decisions
+from trueup.decisions.reads import find_decision, list_decisions, list_waiting
 from trueup.decisions.replaying import replay_rule
 from trueup.decisions.rule import Replay
 from trueup.decisions.standing import RuleStanding, rule_standings
@@ -71,6 +71,33 @@ def list_(
         what = "\n".join(action["what"] for action in row["actions"])
         at = row["proposed_at"].isoformat(timespec="minutes")
         cells = (row["rule"], row["subject"], row["state"], escape(what), at)
+        table.add_row(str(row["decision_id"]), *cells)
+    out.print(table)
+
+
+@decisions.command()
+def waiting(
+    count: CountOption = 100, as_json: JsonOption = False, config: ConfigOption = None
+) -> None:
+    """List what was agreed to and waits, until when and why, the next first."""
+
+    async def work(session: Session) -> list[dict[str, Any]]:
+        async with session.connection() as conn:
+            return await list_waiting(conn, SystemClock().now(), count=count)
+
+    rows = run(work, config_path=config, as_json=as_json)
+    if as_json:
+        print_json({"waiting": rows})
+        return
+    if not rows:
+        out.print("Nothing waits.")
+        return
+    table = Table("number", "rule", "about", "until", "because", "what")
+    for row in rows:
+        what = "\n".join(action["what"] for action in row["actions"])
+        until = row["due_at"].isoformat(timespec="minutes")
+        because = row["waits"] or "its rule says so"
+        cells = (row["rule"], row["subject"], until, escape(because), escape(what))
         table.add_row(str(row["decision_id"]), *cells)
     out.print(table)
 

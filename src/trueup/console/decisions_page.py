@@ -55,7 +55,12 @@ _Text = Annotated[str, QueryParameter(max_length=60, pattern="^[^\\x00]*$", requ
 
 
 class DecisionRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One decision in a list; `whats` says what it would do, action by action."""
+    """One decision in a list.
+
+    Attributes:
+        whats: what it would do, action by action.
+        due_at: it waits until then; `waits` says why.
+    """
 
     decision_id: int
     rule: str
@@ -64,6 +69,8 @@ class DecisionRow(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     whats: list[str]
     proposed_at: datetime
+    due_at: datetime | None
+    waits: str | None
 
 
 class DecisionsPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -265,4 +272,6 @@ def _row(row: Mapping[str, Any]) -> DecisionRow:
         reason=row["reason"],
         whats=[action["what"] for action in row["actions"]],
         proposed_at=row["proposed_at"],
+        due_at=row["due_at"] if row["state"] == State.APPROVED else None,
+        waits=row["waits"],
     )

@@ -34,11 +34,19 @@ def explain(row: Row, steps: Sequence[Row], *, waits: str | None = None) -> str:
     parts += [_step(step) for step in steps if step["did"] != "proposed"]
     if waits is not None:
         parts.append(f"It was left to a person: {waits}.")
-    if row["state"] in _ENDS:
+    if row["state"] == State.APPROVED and row["due_at"] is not None:
+        parts.append(_waiting(row))
+    elif row["state"] in _ENDS:
         parts.append(_ENDS[row["state"]])
     if row["outcome"] is not None:
         parts.append(f"Since then {row['effect']['came'][bool(row['outcome'])]}.")
     return " ".join(parts)
+
+
+def _waiting(row: Row) -> str:
+    at = row["due_at"].isoformat(timespec="minutes")
+    because = f", because {row['waits']}" if row["waits"] else ""
+    return f"It waits until {at}{because}; then its facts are looked at again."
 
 
 def _effect(effect: Mapping[str, Any]) -> str:
