@@ -14,6 +14,7 @@ from trueup.canon.command import (
     CommandContent,
     CreateDiscount,
     HoldOrder,
+    PublishListing,
     TagOrder,
 )
 from trueup.canon.order import Order
@@ -149,6 +150,7 @@ def commanded() -> list[Request]:
         (HoldOrder(order_ref="7"), [{"id": 7, "status": "processing"}]),
         (CancelOrder(order_ref="7"), [{"id": 7, "status": "processing"}]),
         (TagOrder(order_ref="7", added=("late",)), [{"id": 7, "status": "completed"}]),
+        (PublishListing(product_ref="7", published=True), [{"id": 7, "status": "draft"}]),
         (CreateDiscount(percent=5, **codes), [[]]),
         (
             CreateDiscount(amount=Money(Decimal(5), "EUR"), email="rui@example.pt", **codes),
@@ -195,11 +197,10 @@ def test_the_fields_that_are_written_are_fields_of_the_reference() -> None:
 
 
 def test_what_commands_write_are_fields_of_the_reference() -> None:
-    pages = {"orders": "orders", "coupons": "coupons"}
     written = [each for each in commanded() if each.writes]
-    assert len(written) == 5
+    assert len(written) == 6
     for request in written:
-        page = pages[request.path.split("/")[3].partition("?")[0]]
+        page = request.path.split("/")[3].partition("?")[0]
         assert json.loads(request.body).keys() <= next(iter(bodies(page))).keys()
 
 

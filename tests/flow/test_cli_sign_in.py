@@ -101,7 +101,7 @@ async def test_a_person_signs_in_and_the_connection_works(
         assert (told["signed_in"], told["again"]) == (True, False)
         assert "orders" in told["may_read"]
         assert told["may_write"] == [
-            *("stock.set", "listing.flag", "order.hold", "order.release"),
+            *("stock.set", "listing.flag", "listing.publish", "order.hold", "order.release"),
             *("order.tag", "order.cancel", "discount.create"),
         ]
         assert "write_inventory" in told["learnt"]["scopes"]

@@ -43,7 +43,7 @@ class Play(msgspec.Struct, frozen=True, kw_only=True):
     once: frozenset[str] = frozenset(
         (
             *("ticket.change", "profile.change", "listing.flag"),
-            *("order.hold", "order.release", "order.tag"),
+            *("order.hold", "order.release", "order.tag", "listing.publish"),
         )
     )
     levels: Callable[[Any], Mapping[str, int]] = lambda _: {}

@@ -211,6 +211,15 @@ class DraftPurchase(CommandContent, frozen=True, kw_only=True):
     expected_on: date | None = None
 
 
+class PublishListing(CommandContent, frozen=True, kw_only=True):
+    """A product that a channel shall show and sell, with all its variants; or not, for now."""
+
+    command: ClassVar[str] = "listing.publish"
+
+    product_ref: str
+    published: bool
+
+
 HOLD_NAME: Final = "trueup"
 _HOLD_NAME = re.compile(r"[a-z][a-z0-9_.-]{0,39}")
 
@@ -320,7 +329,15 @@ _CONTENTS: dict[str, type[CommandContent]] = {
     for each in (
         *(SendMessage, ReplyToTicket, ChangeTicket, CreateTicket, PostJournal),
         *(ChangeProfile, NoteActivity, ConfirmShipment, RefundPayment, DraftPurchase),
-        *(FlagListing, HoldOrder, ReleaseOrder, TagOrder, CancelOrder, CreateDiscount),
+        *(
+            FlagListing,
+            PublishListing,
+            HoldOrder,
+            ReleaseOrder,
+            TagOrder,
+            CancelOrder,
+            CreateDiscount,
+        ),
     )
 }
 _ENCODER = msgspec.json.Encoder(decimal_format="string")

@@ -216,6 +216,7 @@ _OPTIONAL = {
     "tagsAdd": _ORDERS,
     "tagsRemove": _ORDERS,
     "orderCancel": _ORDERS,
+    "productUpdate": ("changing products", frozenset(("write_products",))),
     "codeDiscountNodeByCode": _DISCOUNTS,
     "discountCodeBasicCreate": _DISCOUNTS,
 }

@@ -11,10 +11,11 @@ from trueup.canon.command import (
     CreateDiscount,
     FlagListing,
     HoldOrder,
+    PublishListing,
     ReleaseOrder,
     TagOrder,
 )
-from trueup.connectors.shopify import cancel, discount, flag, hold, tag
+from trueup.connectors.shopify import cancel, discount, flag, hold, publish, tag
 from trueup.contract.connector import Command, Receipt, Reply, Request
 from trueup.errors import Refused
 
@@ -28,6 +29,8 @@ def command_request(command: Command, idempotency_key: str) -> Request:  # noqa:
     match command.content:
         case FlagListing() as content:
             return flag.request(content)
+        case PublishListing() as content:
+            return publish.request(content)
         case HoldOrder() | ReleaseOrder() as content:
             return hold.request(content)
         case TagOrder() as content:
@@ -48,6 +51,8 @@ def next_request(
     match command.content:
         case HoldOrder() | ReleaseOrder() as content:
             return hold.following(content, replies)
+        case PublishListing() as content:
+            return publish.following(content, replies)
         case CancelOrder() as content:
             return cancel.following(content, command.ref, replies)
         case CreateDiscount() as content:
@@ -64,6 +69,8 @@ def command_receipt(command: Command, reply: Reply) -> Receipt:
     match command.content:
         case FlagListing():
             return flag.receipt(reply)
+        case PublishListing() as content:
+            return publish.receipt(content, reply)
         case HoldOrder() | ReleaseOrder() as content:
             return hold.receipt(content, reply)
         case TagOrder() as content:

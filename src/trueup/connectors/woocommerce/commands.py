@@ -6,8 +6,15 @@ begun anew after whatever broke, it ends in the same.
 
 from collections.abc import Sequence
 
-from trueup.canon.command import CancelOrder, CreateDiscount, HoldOrder, ReleaseOrder, TagOrder
-from trueup.connectors.woocommerce import change, coupon
+from trueup.canon.command import (
+    CancelOrder,
+    CreateDiscount,
+    HoldOrder,
+    PublishListing,
+    ReleaseOrder,
+    TagOrder,
+)
+from trueup.connectors.woocommerce import change, coupon, publish
 from trueup.contract.connector import Command, Receipt, Reply, Request
 from trueup.errors import Refused
 
@@ -21,6 +28,8 @@ def command_request(command: Command, idempotency_key: str) -> Request:  # noqa:
     match command.content:
         case CreateDiscount() as content:
             return coupon.request(command, content)
+        case PublishListing() as content:
+            return publish.request(content)
         case HoldOrder() | ReleaseOrder() | TagOrder() | CancelOrder() as content:
             return change.request(content)
     raise _unknown(command)
@@ -35,6 +44,8 @@ def next_request(
     match command.content:
         case CreateDiscount() as content:
             return coupon.following(content, command.ref, replies)
+        case PublishListing() as content:
+            return publish.following(content, replies[0]) if len(replies) == 1 else None
         case HoldOrder() | ReleaseOrder() | TagOrder() | CancelOrder() as content:
             is_look = len(replies) == 1
             return change.following(content, command.ref, replies[0]) if is_look else None
@@ -50,6 +61,8 @@ def command_receipt(command: Command, reply: Reply) -> Receipt:
     match command.content:
         case CreateDiscount() as content:
             return coupon.receipt(content, command.ref, reply)
+        case PublishListing() as content:
+            return publish.receipt(content, reply)
         case HoldOrder() | ReleaseOrder() | TagOrder() | CancelOrder() as content:
             return change.receipt(content, command.ref, reply)
     raise _unknown(command)

@@ -13,6 +13,7 @@ from trueup.sandbox.shopify import (
     inventory_writes,
     metafields,
     order_writes,
+    product_writes,
     subscriptions,
     totals,
 )
@@ -394,6 +395,7 @@ class MutationRoot:
             "fulfillmentOrderReleaseHold": lambda: holds.release(
                 self.ask, args["id"], args.get("holdIds")
             ),
+            "productUpdate": lambda: product_writes.update(self.ask, args["product"]),
             "tagsAdd": lambda: order_writes.add_tags(self.ask, args["id"], args["tags"]),
             "tagsRemove": lambda: order_writes.remove_tags(self.ask, args["id"], args["tags"]),
             "orderCancel": lambda: order_writes.cancel(self.ask, args),

@@ -15,6 +15,7 @@ from trueup.canon.command import (
     CreateDiscount,
     FlagListing,
     HoldOrder,
+    PublishListing,
     ReleaseOrder,
     TagOrder,
 )
@@ -146,6 +147,8 @@ class ShopifyTwin(Twin):
             owner = gid("ProductVariant", self.shop.by_sku[_SKUS[0]].id)
             kept = self.shop.metafields.get((owner, "trueup", "low_stock"))
             return int(kept is not None and kept[1] == "true")
+        if kind == PublishListing.command:
+            return int(self.shop.by_sku[_SKUS[1]].product.status == "draft")
         if kind == CreateDiscount.command:
             return len(self.shop.codes)
         if kind not in self._made:
@@ -166,7 +169,9 @@ class ShopifyTwin(Twin):
         self.advance(2 * _CANCEL_S)
 
     def _sold(self, kind: str) -> str:
-        """Return the one order that a kind of command is about, sold where it is not yet."""
+        """Return what a kind of command is about: an order of its own, or the second product."""
+        if kind == PublishListing.command:
+            return str(self.shop.by_sku[_SKUS[1]].product.id)
         if kind not in self._made:
             sold = self._do(commands.Checkout(cart=Cart(lines=[CartLine(sku=_SKUS[1])])))
             order = self._made[kind] = self.shop.orders[sold.order_id]
@@ -181,6 +186,7 @@ class ShopifyTwin(Twin):
         soon, now = date(2026, 3, 9), self.now()
         contents: tuple[CommandContent, ...] = (
             FlagListing(sku=_SKUS[0], variant_ref=variant_ref, raised=True, expected_on=soon),
+            PublishListing(product_ref=order_ref(PublishListing.command), published=False),
             HoldOrder(order_ref=order_ref(HoldOrder.command), reason="fraud"),
             ReleaseOrder(order_ref=order_ref(ReleaseOrder.command)),
             TagOrder(order_ref=order_ref(TagOrder.command), added=("late",), removed=("new",)),

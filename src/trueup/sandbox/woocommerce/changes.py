@@ -5,7 +5,7 @@ from typing import Any
 
 from trueup.sandbox.line import Asked, Reply, reply_json
 from trueup.sandbox.vendor import Vendor, route
-from trueup.sandbox.woocommerce.model import Coupon, Order, order_body
+from trueup.sandbox.woocommerce.model import Coupon, Item, Order, item_body, order_body
 
 _STATUSES = frozenset(
     ("pending", "processing", "on-hold", "completed", "cancelled", "refunded", "failed")
@@ -23,10 +23,15 @@ class Changes(Vendor):
 
     orders: dict[int, Order]
     coupons: dict[int, Coupon]
+    items: dict[int, Item]
     keeps = True
 
     def change(self, order: Order, status: str) -> None:
         """Give an order another status, and tell of it."""
+        raise NotImplementedError
+
+    def show(self, item: Item, status: str) -> None:
+        """Give a product another status, and tell of it."""
         raise NotImplementedError
 
     def new_number(self) -> int:
@@ -46,6 +51,15 @@ class Changes(Vendor):
             order.meta |= {each["key"]: each["value"] for each in wish.get("meta_data", ())}
             self.change(order, status)
         return reply_json(200, order_body(order))
+
+    @route("PUT", "/wp-json/wc/v3/products/{id}", scope="products")
+    def _change_item(self, asked: Asked, places: Mapping[str, str]) -> Reply:
+        item = self.items.get(int(places["id"]))
+        if item is None:
+            return fault(400, "woocommerce_rest_product_invalid_id")
+        if self.keeps:
+            self.show(item, asked.json()["status"])
+        return reply_json(200, item_body(item, []))
 
     @route("GET", "/wp-json/wc/v3/data/currencies/current")
     def _currency(self, asked: Asked, places: Mapping[str, str]) -> Reply:  # noqa: ARG002

@@ -24,6 +24,7 @@ class Item:
     parent: int = 0
     manage_stock: bool | str = True
     is_variable: bool = False
+    status: str = "publish"
 
 
 @dataclass(slots=True)
@@ -133,7 +134,7 @@ def item_body(item: Item, variations: list[int]) -> dict[str, Any]:
         "name": f"Thing {item.sku} &amp; more",
         "slug": f"thing-{item.id}",
         "type": kind,
-        "status": "publish",
+        "status": item.status,
         "parent_id": item.parent,
         "sku": item.sku,
         "price": f"{item.price:.2f}",

@@ -140,6 +140,12 @@ class WooShop(Changes):
         self._set_status(order, status)
         self._tell("order.updated", order_body(order))
 
+    def show(self, item: Item, status: str) -> None:
+        """Give a product another status, and tell of it."""
+        item.status = status
+        self._touch_item(item)
+        self._tell("product.updated", item_body(item, self._variations(item)))
+
     def new_number(self) -> int:
         """Return the next id."""
         return self._id()

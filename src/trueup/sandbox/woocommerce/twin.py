@@ -9,6 +9,7 @@ from trueup.canon.command import (
     CommandContent,
     CreateDiscount,
     HoldOrder,
+    PublishListing,
     ReleaseOrder,
     TagOrder,
 )
@@ -74,6 +75,8 @@ class WooCommerceTwin(VendorTwin[WooShop]):
         """Return how often a command stands done in the shop's own books."""
         if kind == CreateDiscount.command:
             return sum("meta_data" in each.wish for each in self.vendor.coupons.values())
+        if kind == PublishListing.command:
+            return int(self._lamp.status == "draft")
         order = self._made.get(kind)
         if order is None:
             return 0
@@ -85,7 +88,9 @@ class WooCommerceTwin(VendorTwin[WooShop]):
         }[kind]
 
     def _sold(self, kind: str) -> str:
-        """Return the one order that a kind of command is about, sold where it is not yet."""
+        """Return what a kind of command is about: an order of its own, or the lamp."""
+        if kind == PublishListing.command:
+            return str(self._lamp.id)
         if kind not in self._made:
             order = self._made[kind] = self.vendor.order({_SKU: 1})
             if kind == ReleaseOrder.command:
@@ -96,6 +101,7 @@ class WooCommerceTwin(VendorTwin[WooShop]):
     def _orders(self, order_ref: Callable[[str], str]) -> dict[str, CommandContent]:
         now = self.now()
         contents: tuple[CommandContent, ...] = (
+            PublishListing(product_ref=order_ref(PublishListing.command), published=False),
             HoldOrder(order_ref=order_ref(HoldOrder.command)),
             ReleaseOrder(order_ref=order_ref(ReleaseOrder.command)),
             TagOrder(order_ref=order_ref(TagOrder.command), added=("late",)),
