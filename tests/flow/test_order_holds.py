@@ -13,7 +13,8 @@ import pytest
 from tests.db.test_outbox import selling
 from tests.support.spine import Spine, open_spine
 from trueup.canon.command import CommandContent, HoldOrder, ReleaseOrder
-from trueup.contract.connector import Command, Reply
+from trueup.connectors.shopify import hold as holding
+from trueup.contract.connector import Command, Receipt, Reply
 from trueup.errors import ContractBroken, InvariantBroken, Refused
 from trueup.outbox.command import list_commands
 from trueup.outbox.dispatch import Dispatcher
@@ -149,6 +150,26 @@ async def test_a_process_that_dies_between_two_parts_goes_on_with_the_second(
         assert await successor.commander.recover() == 1
         assert (await state(spine, "hold"))[0] == "done"
         assert handles(sandbox, order) == [["trueup"], ["trueup"]]
+
+
+async def test_a_reply_that_can_not_be_read_is_looked_into_and_stops_no_line(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with selling(database_url) as (spine, sandbox, dispatcher):
+        order = sold(sandbox)
+
+        def unreadable(*_: object) -> Receipt:
+            raise ContractBroken
+
+        with monkeypatch.context() as broken:
+            broken.setattr(holding, "receipt", unreadable)
+            command = HoldOrder(order_ref=str(order.id))
+            told = await carried(spine, dispatcher, "hold", command)
+        assert told == ("unknown", "connector.contract_broken")
+        await spine.rows("UPDATE outbox.command SET due_at = now() RETURNING 1")
+        assert await dispatcher.commander.recover() == 1
+        assert (await state(spine, "hold"))[0] == "done"
+        assert handles(sandbox, order) == [["trueup"]]
 
 
 async def test_what_a_part_is_refused_for_is_told(database_url: str) -> None:

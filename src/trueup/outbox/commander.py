@@ -21,6 +21,7 @@ from trueup.contract.connector import Command, Receipt, ReceiptState, Reply
 from trueup.errors import (
     AuthExpired,
     ConnectorError,
+    ContractBroken,
     HubError,
     OutcomeUnknown,
     RateLimited,
@@ -252,7 +253,14 @@ class Commander:
         except ConnectorError as error:
             await self._settle(claimed, self._after_error(claimed, error))
             return
-        await self._judge(claimed, commands.command_receipt(command, reply), reply)
+        try:
+            receipt = commands.command_receipt(command, reply)
+        except ContractBroken as error:
+            # The vendor may have done it, and what it says of it can not be read.
+            _log.warning("reply_unreadable", command=claimed.ref, reason=error.message)
+            await self._settle(claimed, self._unknown(claimed, error.code), reply)
+            return
+        await self._judge(claimed, receipt, reply)
 
     async def _carry(self, claimed: ClaimedCommand, command: Command) -> Reply:
         """Make the call that carries a command out, all steps of it where it has several."""
