@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,8 +18,15 @@ def trueup(tmp_path: Path, database_url: str) -> Commands:
     return Commands(tmp_path, database_url)
 
 
+def reorder_of(trueup: Commands) -> dict[str, Any]:
+    """Return how the rule that drafts purchase orders stands."""
+    rules = trueup.json("decisions", "rules")["rules"]
+    [found] = [each for each in rules if each["rule"] == "reorder"]
+    return dict(found)
+
+
 def test_rules_begin_as_shadows_and_are_played_before_they_ask(trueup: Commands) -> None:
-    [rule] = (trueup.json("decisions", "rules"))["rules"]
+    rule = reorder_of(trueup)
     assert (rule["rule"], rule["mode"], rule["replay"]) == ("reorder", "shadow", None)
     assert rule["came"] == []
     assert "not played yet" in trueup.run("decisions", "rules")[1]
@@ -29,7 +37,7 @@ def test_rules_begin_as_shadows_and_are_played_before_they_ask(trueup: Commands)
     assert "it would have spoken 0 times" in found["sentence"]
     told = trueup.json("decisions", "mode", "reorder", "ask", "--by", "ada")
     assert told == {"rule": "reorder", "mode": "ask"}
-    [rule] = (trueup.json("decisions", "rules"))["rules"]
+    rule = reorder_of(trueup)
     assert (rule["mode"], rule["stale"], rule["stopped"]) == ("ask", False, False)
 
 
@@ -39,14 +47,14 @@ def test_a_setting_that_changed_makes_it_a_shadow_again(trueup: Commands) -> Non
     trueup.config.write_text(
         trueup.config.read_text() + "[decisions.reorder]\nservice_percent = 80\n"
     )
-    [rule] = (trueup.json("decisions", "rules"))["rules"]
+    rule = reorder_of(trueup)
     assert (rule["mode"], rule["stale"]) == ("shadow", True)
     assert "until it is played as it is now" in trueup.run("decisions", "rules")[1]
 
 
 def test_all_rules_are_stopped_and_go_on(trueup: Commands) -> None:
     assert trueup.json("decisions", "stop", "--why", "stock count") == {"stopped": True}
-    [rule] = (trueup.json("decisions", "rules"))["rules"]
+    rule = reorder_of(trueup)
     assert (rule["mode"], rule["stopped"]) == ("off", True)
     assert (trueup.json("decisions", "propose"))["proposed"] == {}
     assert trueup.json("decisions", "resume") == {"stopped": False}

@@ -6,7 +6,7 @@
 
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from types import UnionType
@@ -55,7 +55,7 @@ def fields_of(struct: type[msgspec.Struct], prefix: str = "") -> Iterator[tuple[
         if isinstance(field.default, msgspec.Struct):
             yield from fields_of(type(field.default), f"{prefix}{field.name}.")
         else:
-            yield f"{prefix}{field.name}", field.type, field.default
+            yield f"{prefix}{field.name}", field.type, _default(field)
 
 
 def write_config() -> str:
@@ -94,12 +94,20 @@ def write_texts() -> str:
     return "\n".join(parts) + "\n"
 
 
+def _default(field: Any) -> Any:
+    """Return the default of a field; of a table that is not empty only the names in it."""
+    if field.default is not msgspec.NODEFAULT:
+        return field.default
+    made = field.default_factory()
+    return ", ".join(made) if isinstance(made, dict) and made else made
+
+
 def _kind(kind: Any) -> str:
     """Say in words what a field takes."""
     origin = get_origin(kind)
     if origin is tuple:
         return f"list of {_kind(get_args(kind)[0])}"
-    if origin is dict:
+    if origin in {dict, Mapping}:
         return f"table of {_kind(get_args(kind)[1])}"
     if origin is Literal:
         return ", ".join(f"`{choice}`" for choice in get_args(kind))

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from trueup.config import Config, MappedAccount, load_config, render_default
+from trueup.config import Config, MappedAccount, load_config, read_section, render_default
 from trueup.decisions.contact.settings import ContactSettings, read_contact
 from trueup.decisions.contact.texts import read_texts
 from trueup.decisions.rules import find_rules
@@ -201,8 +201,9 @@ def test_rendered_default_is_the_default_and_names_every_field(tmp_path: Path) -
     # Nor may a rule spend anything by itself until somebody says how much.
     for rule, table in shown.pop("decisions").items():
         assert table.pop("spend_per_day") == {"EUR": "5000"}
-        usual = msgspec.structs.asdict(find_rules()[rule].settings())
-        assert table == {name: value for name, value in usual.items() if name != "spend_per_day"}
+        usual = find_rules()[rule].settings
+        assert set(table) == set(usual.__struct_fields__) - {"spend_per_day"}
+        assert read_section(usual, table, rule) == usual()
     # Which connections and templates there are only the brand knows, and where its team sits.
     contact = shown.pop("contact")
     own = ("connections", "templates", "team_connection", "team_to")

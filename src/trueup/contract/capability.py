@@ -145,6 +145,7 @@ class Action(Section, frozen=True, kw_only=True):
         confirm: `reply`: the reply says that it was done; `webhook`: it is only submitted, and a
             record of the same id says later what came of it; `ask`: `confirm_request` asks.
         medium: of messages: the medium by which they reach a customer, such as "email".
+        notes_only: of replies to tickets: it writes notes to the team, and no answers to customers.
     """
 
     name: str
@@ -165,6 +166,7 @@ class Action(Section, frozen=True, kw_only=True):
     per_location: bool = True
     confirm: Literal["reply", "webhook", "ask"] = "reply"
     medium: Literal["email", "whatsapp", "sms"] | None = None
+    notes_only: bool = False
 
     def __post_init__(self) -> None:
         if self.form == "command":

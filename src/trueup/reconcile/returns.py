@@ -10,7 +10,7 @@ import psycopg
 
 from trueup.canon.inspection import Inspection
 from trueup.canon.order import Order
-from trueup.canon.parcel import Parcel
+from trueup.canon.parcel import Parcel, ParcelStatus
 from trueup.canon.payment import Payment
 from trueup.canon.payout import BalanceEntry
 from trueup.canon.record import decode
@@ -31,7 +31,7 @@ from trueup.records.returned import (
     Key,
     entities_returned,
     entity_of_record,
-    parcels_returned,
+    parcels_of_entities,
     records_of_entities,
 )
 
@@ -174,7 +174,7 @@ async def _read(conn: Conn, keys: Sequence[Key]) -> tuple[Mapping[Key, Entity], 
         if row["kind"] == Order.kind and row["has_person"]:
             owned.add(key)
     back: dict[Key, list[tuple[str, Known]]] = defaultdict(list)
-    for row in await parcels_returned(conn, keys):
+    for row in await parcels_of_entities(conn, keys, [ParcelStatus.RETURNED]):
         parcel = _known(row, Parcel.kind)
         back[row["connection_id"], row["entity"]].append((row["shipment_ref"], parcel))
     entities = {

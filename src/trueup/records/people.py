@@ -27,6 +27,7 @@ Conn = psycopg.AsyncConnection[Any]
 DEFAULT_KEYS = frozenset((LinkSpace.EMAIL, LinkSpace.PHONE, LinkSpace.CUSTOMER))
 
 PERSONS_MAX = 200
+EACH_MAX = 20_000
 SHARED_MAX = 20
 """A name that more persons have than this (an office's phone) tells nothing, and joins nobody."""
 
@@ -95,6 +96,38 @@ async def join_persons(conn: Conn, persons: Iterable[bytes], keys: Keys) -> Join
 
     At most `PERSONS_MAX` persons; names that more than `SHARED_MAX` have are not followed.
     """
+    found, joins, shared = await _walk(conn, set(persons), keys, PERSONS_MAX)
+    cuts = await fetch_rows(conn, _queries.cuts_of_persons, persons=sorted(found))
+    return Joined(
+        persons=tuple(sorted(found)),
+        joins=tuple(sorted(joins, key=lambda join: (join.since, join.digest))),
+        shared=tuple(sorted(shared)),
+        cuts=tuple(cuts),
+    )
+
+
+async def join_each(
+    conn: Conn, persons: Iterable[bytes], keys: Keys
+) -> dict[bytes, tuple[bytes, ...]]:
+    """Return of each of some persons everybody who is the same customer, sorted.
+
+    All are looked for together, step by step; at most `EACH_MAX` persons.
+    """
+    asked = set(persons)
+    found, joins, _ = await _walk(conn, asked, keys, EACH_MAX)
+    near: dict[bytes, set[bytes]] = {person: {person} for person in found}
+    for join in joins:
+        one, two = near[join.left], near[join.right]
+        if one is not two:
+            one |= two
+            near |= dict.fromkeys(two, one)
+    return {person: tuple(sorted(near[person])) for person in asked}
+
+
+async def _walk(
+    conn: Conn, persons: set[bytes], keys: Keys, persons_max: int
+) -> tuple[set[bytes], Collection[Join], Collection[tuple[str, int]]]:
+    """Return who is reached over shared names, by which, and names that too many share."""
     found = set(persons)
     reached: Collection[bytes] = sorted(found)
     joins: dict[tuple[str, bytes, bytes, bytes], Join] = {}
@@ -107,7 +140,7 @@ async def join_persons(conn: Conn, persons: Iterable[bytes], keys: Keys) -> Join
             persons=list(reached),
             namespaces=spaces,
             shared_max=SHARED_MAX,
-            count=PERSONS_MAX * SHARED_MAX,
+            count=persons_max * SHARED_MAX,
         )
         near: set[bytes] = set()
         for row in rows:
@@ -126,15 +159,9 @@ async def join_persons(conn: Conn, persons: Iterable[bytes], keys: Keys) -> Join
             )
         reached = sorted(near - found)
         found |= set(reached)
-        if not reached or len(found) >= PERSONS_MAX:
+        if not reached or len(found) >= persons_max:
             break
-    cuts = await fetch_rows(conn, _queries.cuts_of_persons, persons=sorted(found))
-    return Joined(
-        persons=tuple(sorted(found)),
-        joins=tuple(sorted(joins.values(), key=lambda join: (join.since, join.digest))),
-        shared=tuple(sorted(shared.values())),
-        cuts=tuple(cuts),
-    )
+    return found, joins.values(), shared.values()
 
 
 async def cut_name(

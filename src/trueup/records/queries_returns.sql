@@ -45,9 +45,9 @@ JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
 WHERE r.kind = ANY(%(kinds)s::text[]) AND NOT r.deleted
 ORDER BY r.connection_id, r.entity, r.record_id;
 
--- name: parcels_returned
--- Parcels that are back at the sender, by the shipments of some entities.
--- Parameters: connection_ids, entities: arrays of equal length.
+-- name: parcels_of_entities
+-- Parcels of the shipments of some entities.
+-- Parameters: connection_ids, entities: arrays of equal length; statuses: of parcels, or null for all.
 -- Rows: many: connection_id, entity, shipment_ref, record_id, event_id, body (of the parcel).
 -- Index: record_entity, link_record, link primary key, version primary key.
 SELECT DISTINCT ON (s.record_id, p.record_id) s.connection_id, s.entity, s.ref AS shipment_ref,
@@ -58,7 +58,8 @@ JOIN records.link mine ON mine.record_id = s.record_id AND mine.namespace = 'tra
 JOIN records.link other ON other.namespace = mine.namespace AND other.digest = mine.digest
 JOIN records.record p ON p.record_id = other.record_id AND p.kind = 'parcel'
 JOIN records.version v ON v.record_id = p.record_id AND v.event_id = p.event_id
-WHERE s.kind = 'shipment' AND NOT s.deleted AND NOT p.deleted AND v.body->>'status' = 'returned'
+WHERE s.kind = 'shipment' AND NOT s.deleted AND NOT p.deleted
+  AND (%(statuses)s::text[] IS NULL OR v.body->>'status' = ANY(%(statuses)s::text[]))
 ORDER BY s.record_id, p.record_id;
 
 -- name: entity_of_record
@@ -68,13 +69,14 @@ ORDER BY s.record_id, p.record_id;
 -- Index: record primary key.
 SELECT connection_id, entity FROM records.record WHERE record_id = %(record_id)s;
 
--- name: value_of_persons
--- What some persons' orders came to, less refunds; without test orders and cancelled ones.
+-- name: values_of_persons
+-- What each of some persons' orders came to, less refunds; without test orders and cancelled ones.
 -- Parameters: persons, connection_ids: of shops.
--- Rows: many: connection_id, currency, orders, ordered, refunds, refunded.
+-- Rows: many: person, connection_id, currency, orders, ordered, refunds, refunded.
 -- Index: record_person, record_entity, version primary key.
 WITH sold AS (
-  SELECT r.connection_id, r.entity, v.body->'totals'->'total'->'booked'->>'currency' AS currency,
+  SELECT r.person, r.connection_id, r.entity,
+    v.body->'totals'->'total'->'booked'->>'currency' AS currency,
     (v.body->'totals'->'total'->'booked'->>'amount')::numeric AS amount
   FROM records.record r
   JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
@@ -82,19 +84,20 @@ WITH sold AS (
     AND r.connection_id = ANY(%(connection_ids)s::int[])
     AND NOT coalesce((v.body->>'test')::bool, false) AND v.body->>'cancelled_at' IS NULL
 ), back AS (
-  SELECT s.connection_id, v.body->'refunded'->'booked'->>'currency' AS currency, count(*) AS refunds,
-    sum((v.body->'refunded'->'booked'->>'amount')::numeric) AS refunded
+  SELECT s.person, s.connection_id, v.body->'refunded'->'booked'->>'currency' AS currency,
+    count(*) AS refunds, sum((v.body->'refunded'->'booked'->>'amount')::numeric) AS refunded
   FROM sold s
   JOIN records.record r ON r.connection_id = s.connection_id AND r.entity = s.entity
     AND r.kind = 'refund' AND NOT r.deleted
   JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
   WHERE v.body->'refunded' IS NOT NULL AND v.body->>'refunded' IS NOT NULL
-  GROUP BY s.connection_id, 2
+  GROUP BY s.person, s.connection_id, 3
 ), ordered AS (
-  SELECT connection_id, currency, count(*) AS orders, sum(amount) AS ordered
-  FROM sold GROUP BY connection_id, currency
+  SELECT person, connection_id, currency, count(*) AS orders, sum(amount) AS ordered
+  FROM sold GROUP BY person, connection_id, currency
 )
-SELECT connection_id, currency, coalesce(o.orders, 0) AS orders, coalesce(o.ordered, 0) AS ordered,
-  coalesce(b.refunds, 0) AS refunds, coalesce(b.refunded, 0) AS refunded
-FROM ordered o FULL JOIN back b USING (connection_id, currency)
-ORDER BY connection_id, currency;
+SELECT person, connection_id, currency, coalesce(o.orders, 0) AS orders,
+  coalesce(o.ordered, 0) AS ordered, coalesce(b.refunds, 0) AS refunds,
+  coalesce(b.refunded, 0) AS refunded
+FROM ordered o FULL JOIN back b USING (person, connection_id, currency)
+ORDER BY connection_id, currency, person;

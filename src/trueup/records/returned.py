@@ -1,13 +1,14 @@
 """What is told of returns and sales, entity by entity; and what customers' orders came to."""
 
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 import psycopg
-from psycopg.rows import class_row
 
+from trueup.canon.parcel import ParcelStatus
 from trueup.db.queries import load_queries
 from trueup.db.rows import Row, fetch_rows
 
@@ -72,13 +73,16 @@ async def records_of_entities(conn: Conn, keys: Sequence[Key], kinds: Collection
     )
 
 
-async def parcels_returned(conn: Conn, keys: Sequence[Key]) -> list[Row]:
-    """Return the parcels of some entities' shipments that are back at the sender."""
+async def parcels_of_entities(
+    conn: Conn, keys: Sequence[Key], statuses: Collection[ParcelStatus] | None = None
+) -> list[Row]:
+    """Return the parcels of some entities' shipments, of some statuses or of all."""
     return await fetch_rows(
         conn,
-        _queries.parcels_returned,
+        _queries.parcels_of_entities,
         connection_ids=[number for number, _ in keys],
         entities=[entity for _, entity in keys],
+        statuses=None if statuses is None else sorted(each.value for each in statuses),
     )
 
 
@@ -98,9 +102,43 @@ async def value_of_persons(
         persons: who are one customer.
         connection_ids: of shops; what other systems tell of the same orders counts nothing.
     """
-    async with conn.cursor(row_factory=class_row(CustomerValue)) as cursor:
-        await cursor.execute(
-            _queries.value_of_persons,
-            {"persons": sorted(persons), "connection_ids": sorted(connection_ids)},
+    values = await values_of_persons(conn, persons, connection_ids)
+    return sum_values(value for each in values.values() for value in each)
+
+
+async def values_of_persons(
+    conn: Conn, persons: Collection[bytes], connection_ids: Collection[int]
+) -> dict[bytes, list[CustomerValue]]:
+    """Return what each of some persons' orders came to; as `value_of_persons`, one by one."""
+    rows = await fetch_rows(
+        conn,
+        _queries.values_of_persons,
+        persons=sorted(persons),
+        connection_ids=sorted(connection_ids),
+    )
+    found: dict[bytes, list[CustomerValue]] = defaultdict(list)
+    for row in rows:
+        value = {name: row[name] for name in CustomerValue.__struct_fields__}
+        found[bytes(row["person"])].append(CustomerValue(**value))
+    return found
+
+
+def sum_values(values: Iterable[CustomerValue]) -> list[CustomerValue]:
+    """Return what several persons' orders came to together, by connection and currency."""
+    sums: dict[tuple[int, str], CustomerValue] = {}
+    for each in values:
+        key = (each.connection_id, each.currency)
+        known = sums.get(key)
+        sums[key] = (
+            each
+            if known is None
+            else CustomerValue(
+                connection_id=each.connection_id,
+                currency=each.currency,
+                orders=known.orders + each.orders,
+                ordered=known.ordered + each.ordered,
+                refunds=known.refunds + each.refunds,
+                refunded=known.refunded + each.refunded,
+            )
         )
-        return await cursor.fetchall()
+    return [sums[key] for key in sorted(sums)]

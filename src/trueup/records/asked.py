@@ -1,0 +1,200 @@
+"""What customers ask in tickets: read in sets, with texts opened only to be read there and then.
+
+A text leaves this file only as what whoever reads it makes of it.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+import msgspec
+import psycopg
+
+from trueup.canon.message import Direction, Message, MessagePerson
+from trueup.canon.record import decode
+from trueup.canon.ticket import Ticket, TicketPerson, TicketStatus
+from trueup.db.queries import load_queries
+from trueup.db.rows import Row, fetch_rows
+from trueup.govern.persons import read_keys
+from trueup.govern.vault import Vault
+from trueup.records.sealed import identity_of
+
+_queries = load_queries("trueup.records")
+
+Conn = psycopg.AsyncConnection[Any]
+ReadT = TypeVar("ReadT")
+
+TICKETS_MAX = 5_000
+"""So many tickets are looked at once, the newest first."""
+
+
+class Said(msgspec.Struct, Generic[ReadT], frozen=True, kw_only=True):
+    """One message of a ticket.
+
+    Attributes:
+        read: what was made of its text; None where it was not opened, or is dark.
+    """
+
+    record_id: int
+    ref: str
+    direction: Direction
+    at: datetime
+    read: ReadT | None = None
+
+
+class AskedTicket(msgspec.Struct, Generic[ReadT], frozen=True, kw_only=True):
+    """A ticket with what was said in it, oldest first.
+
+    Attributes:
+        person: whose it is; None where nobody is named.
+        subject: what was made of its subject.
+    """
+
+    record_id: int
+    connection_id: int
+    ticket: Ticket
+    person: bytes | None
+    said: tuple[Said[ReadT], ...]
+    subject: ReadT | None = None
+
+
+class Span(msgspec.Struct, frozen=True, kw_only=True):
+    """Which tickets are looked at.
+
+    Attributes:
+        since, until: when they were made.
+        statuses: of those they have now; None: any.
+        one: (connection_id, ref) of one alone.
+    """
+
+    since: datetime
+    until: datetime
+    statuses: frozenset[TicketStatus] | None = None
+    one: tuple[int, str] | None = None
+
+
+async def asked_tickets(
+    conn: Conn, vault: Vault, span: Span, read: Callable[[str], ReadT]
+) -> list[AskedTicket[ReadT]]:
+    """Return tickets with what was said in them, newest first.
+
+    Of a person who was erased nothing is opened.
+
+    Args:
+        conn: any session.
+        vault: opens texts.
+        span: which tickets.
+        read: makes something of a text that tells nobody who wrote it.
+    """
+    number, ref = span.one or (None, None)
+    rows = await fetch_rows(
+        conn,
+        _queries.tickets_of,
+        statuses=None if span.statuses is None else sorted(each.value for each in span.statuses),
+        since=span.since,
+        until=span.until,
+        connection_id=number,
+        ref=ref,
+        count=TICKETS_MAX,
+    )
+    said = await fetch_rows(
+        conn,
+        _queries.messages_of_entities,
+        connection_ids=[row["connection_id"] for row in rows],
+        entities=[row["entity"] for row in rows],
+    )
+    persons = {bytes(row["person"]) for row in (*rows, *said) if row["person"] is not None}
+    keys = await read_keys(conn, vault, persons) if persons else {}
+    opener = _Opener(vault, keys, read)
+    messages: dict[tuple[int, str], list[Said[ReadT]]] = defaultdict(list)
+    for row in said:
+        messages[row["connection_id"], row["entity"]].append(opener.said(row))
+    return [opener.ticket(row, messages[row["connection_id"], row["entity"]]) for row in rows]
+
+
+class _Opener(Generic[ReadT]):
+    """Opens what is sealed of tickets and messages, and lets it be read."""
+
+    def __init__(
+        self, vault: Vault, keys: Mapping[bytes, bytes], read: Callable[[str], ReadT]
+    ) -> None:
+        self._vault, self._keys, self._made_of = vault, keys, read
+
+    def said(self, row: Row) -> Said[ReadT]:
+        message = msgspec.convert(decode(Message.kind, row["body"]), Message)
+        is_in = message.direction is Direction.IN
+        return Said(
+            record_id=row["record_id"],
+            ref=row["ref"],
+            direction=message.direction,
+            at=message.sent_at or message.created_at or message.updated_at,
+            read=self._read(self._text_of(row)) if is_in else None,
+        )
+
+    def ticket(self, row: Row, said: Sequence[Said[ReadT]]) -> AskedTicket[ReadT]:
+        return AskedTicket(
+            record_id=row["record_id"],
+            connection_id=row["connection_id"],
+            ticket=msgspec.convert(decode(Ticket.kind, row["body"]), Ticket),
+            person=None if row["person"] is None else bytes(row["person"]),
+            said=tuple(sorted(said, key=lambda each: (each.at, each.record_id))),
+            subject=self._read(self._subject_of(row)),
+        )
+
+    def _read(self, text: str | None) -> ReadT | None:
+        return None if text is None else self._made_of(text)
+
+    def _text_of(self, row: Row) -> str | None:
+        opened = self._open(row, Message.kind)
+        return None if opened is None else msgspec.json.decode(opened, type=MessagePerson).text
+
+    def _subject_of(self, row: Row) -> str | None:
+        opened = self._open(row, Ticket.kind)
+        return None if opened is None else msgspec.json.decode(opened, type=TicketPerson).subject
+
+    def _open(self, row: Row, kind: str) -> bytes | None:
+        key = None if row["person"] is None else self._keys.get(bytes(row["person"]))
+        if key is None or row["personal"] is None:
+            return None
+        identity = identity_of(row["connection_id"], kind, row["ref"])
+        return self._vault.open_personal(bytes(row["personal"]), key, identity)
+
+
+async def orders_of_persons(
+    conn: Conn,
+    persons: Collection[bytes],
+    connection_ids: Collection[int],
+    *,
+    since: datetime,
+    count: int,
+) -> dict[bytes, list[Row]]:
+    """Return the newest orders of each of some persons, newest first.
+
+    Args:
+        conn: any session.
+        persons: whose.
+        connection_ids: of shops.
+        since: placed then or later.
+        count: of each person at most.
+    """
+    rows = await fetch_rows(
+        conn,
+        _queries.orders_of_persons,
+        persons=sorted(persons),
+        connection_ids=sorted(connection_ids),
+        since=since,
+        count=count,
+    )
+    found: dict[bytes, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[bytes(row["person"])].append(row)
+    return found
+
+
+async def count_tickets(
+    conn: Conn, persons: Collection[bytes], *, since: datetime
+) -> dict[bytes, int]:
+    """Return how many tickets each of some persons opened since an instant."""
+    rows = await fetch_rows(conn, _queries.count_tickets_of, persons=sorted(persons), since=since)
+    return {bytes(row["person"]): row["tickets"] for row in rows}
