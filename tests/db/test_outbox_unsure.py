@@ -475,3 +475,17 @@ async def test_what_was_said_is_proof_where_nothing_moved_it_since(database_url:
         now = started_at + timedelta(minutes=3)
         await settle_submitted(spine.conn, call, [9], started_at=started_at, now=now)
         assert await spine.rows("SELECT state FROM outbox.call") == [("done",)]
+
+
+async def test_a_sale_explains_nothing_that_was_missing_long_before_it(database_url: str) -> None:
+    """Seed 83614: another number was written since, and the sale came within a minute of that."""
+    async with open_spine(database_url) as spine:
+        await listed(spine, units=9, believed=10)
+        await see(spine, 9)  # one is missing, and nobody knows why
+        assert (await intent(spine))["dropped"] == 1
+        done = Verdict(receipt=Receipt(state=ReceiptState.DONE))
+        later = NOW + timedelta(minutes=10)
+        await settle_call(spine.conn, await claim(spine), [done], overwrites=True, now=later)
+        await spine.take(sold(spine, 1, later + timedelta(seconds=30)))
+        after = await intent(spine)
+        assert (after["dropped"], after["unsure_down"], after["state"]) == (1, 1, "due")

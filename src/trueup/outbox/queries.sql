@@ -4,7 +4,8 @@
 -- moves what is believed to stand there; unless that change was seen before it was read: then it
 -- explains what was dropped or had risen, and a look at the channel shall confirm it. What happened
 -- before the number there was last looked at or written over may be in it already; what happened
--- before it was learned at first explains nothing that was seen later. A minute is allowed for
+-- before it was learned at first explains nothing that was seen later, and what happened after
+-- something was found missing does not explain that. A minute is allowed for
 -- clocks; whatever a channel's clock says, nothing was sold after it was told. Of such units nobody
 -- is sure: the next call finds out, and takes a difference by them for explained. What a listing
 -- sells is noted as its rate and its pace, which decay by half in `half_life_s` and
@@ -41,6 +42,7 @@ WITH changed AS (
     coalesce(o.live, 0) AS sold_lately,
     (least(o.at, c.seen_at) <= i.said_at + interval '60 s') IS TRUE AS early_down,
     (least(o.at, c.seen_at) <= i.said_up_at + interval '60 s') IS TRUE AS early_up,
+    (least(o.at, c.seen_at) <= i.unexplained_since + interval '60 s') IS TRUE AS explains,
     (o.at <= i.learned_at + interval '60 s') IS TRUE AS unknown
   FROM outbox.intent i
   JOIN changed c ON c.sku = i.sku
@@ -51,8 +53,8 @@ WITH changed AS (
   FOR UPDATE OF i
 ), explained AS (
   SELECT *,
-    CASE WHEN early_down AND NOT unknown THEN least(dropped, down) ELSE 0 END AS fewer,
-    CASE WHEN early_up AND NOT unknown THEN least(risen, up) ELSE 0 END AS more
+    CASE WHEN early_down AND explains AND NOT unknown THEN least(dropped, down) ELSE 0 END AS fewer,
+    CASE WHEN early_up AND explains AND NOT unknown THEN least(risen, up) ELSE 0 END AS more
   FROM locked
 ), judged AS (
   SELECT connection_id, kind, key, state, left_now AS available, sequence_now AS sequence,
