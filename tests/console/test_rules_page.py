@@ -105,7 +105,7 @@ def test_pages_of_rules_fit_and_complain_of_nothing(
 ) -> None:
     size = {"width": width, "height": 800}
     with opened(browser, site.link(), viewport=size, color_scheme=scheme) as (page, wrong):
-        for link in ("/rules/reorder", "/write-rule", "/write-rule?kind=order"):
+        for link in ("/rules/reorder", "/write-rule", "/write-rule?what=order/tell_team"):
             page.goto(f"{site.url}{link}")
             wide = page.evaluate("document.documentElement.scrollWidth")
             assert wide <= width, (link, wide)
@@ -118,7 +118,7 @@ def test_a_phone_without_javascript_writes_a_rule(browser: Browser, site: Site) 
     with opened(browser, site.link(), viewport=size, java_script_enabled=False) as (page, _):
         page.goto(f"{site.url}/decisions")
         page.get_by_role("link", name="Write a rule").click()
-        page.get_by_label("When there is a").select_option("order")
+        page.get_by_label("When, and then").select_option("order/tell_team")
         page.get_by_role("button", name="Go on").click()
         page.get_by_label("Field 1").select_option("test")
         page.get_by_label("Value 1").fill("no")

@@ -33,7 +33,7 @@ from trueup.decisions.replaying import replay_rule
 from trueup.decisions.rule import Look
 from trueup.decisions.standing import RuleStanding, rule_standings
 from trueup.decisions.written.condition import Op
-from trueup.decisions.written.deeds import DEEDS, TEXT_CHARS_MAX, Deed
+from trueup.decisions.written.deeds import DEEDS, TEXT_CHARS_MAX
 from trueup.decisions.written.fields import Field, fields_of
 from trueup.decisions.written.model import KINDS, WrittenRule
 from trueup.decisions.written.read import read_written, show_written
@@ -91,12 +91,13 @@ class WritePage(msgspec.Struct, frozen=True, kw_only=True):
     """A rule that is being written.
 
     Attributes:
-        kind: of the records that it looks at; None: that is to be chosen first.
+        kind, deed: at what it looks, and what it has done; None: that is to be chosen first.
         typed: what was typed so far, by field.
         would: what it would have done; None: that was not asked for.
     """
 
     kind: str | None
+    deed: str | None
     typed: dict[str, str]
     would: tuple[Would, ...] | None = None
     refused: str = ""
@@ -133,9 +134,12 @@ async def change_rule(
 
 @get(["/write-rule", "/write-rule.json"])
 async def begin_rule(
-    request: Req, session: NamedDependency[Session], kind: _Text = "", rule: _Text = ""
+    request: Req, session: NamedDependency[Session], what: _Text = "", rule: _Text = ""
 ) -> Response[Any]:
-    """Show the form in which a rule is written; of one that is there, filled in."""
+    """Show the form in which a rule is written; of one that is there, filled in.
+
+    `what` is a kind of record and a deed, such as "order/tag_order".
+    """
     typed: dict[str, str] = {}
     hub = await _hub(request, session)
     if rule:
@@ -143,17 +147,15 @@ async def begin_rule(
         if rule not in book.written:
             raise NotFoundException("Nobody wrote such a rule.")
         typed = _typed(show_written(book.written[rule], hub.names()))
-        kind = book.written[rule].kind
-    page = WritePage(kind=kind if kind in KINDS else None, typed=typed)
-    return _write(request, page, {})
+        what = what or f"{typed['kind']}/{typed['deed']}"
+    return _write(request, _page(*what.partition("/")[::2], typed), {}, changes=rule)
 
 
 @post("/write-rule", status_code=303)
 async def write_rule(request: Req, data: URLEncodedBody[dict[str, Any]]) -> Response[Any]:
     """Show what a rule would have done, or keep it."""
     form = read_form(data, _LONGEST)
-    kind = form.get("kind", "")
-    page = WritePage(kind=kind if kind in KINDS else None, typed=form)
+    page = _page(form.get("kind", ""), form.get("deed", ""), form)
     async with write_session(request.app.state) as session:
         try:
             hub = await _hub(request, session)
@@ -206,6 +208,11 @@ async def _do(request: Req, session: Session, name: str, form: Mapping[str, str]
     return f"/rules/{name}?done={form['do']}"
 
 
+def _page(kind: str, deed: str, typed: dict[str, str]) -> WritePage:
+    known = deed in DEEDS and kind in DEEDS[deed].kinds
+    return WritePage(kind=kind if known else None, deed=deed if known else None, typed=typed)
+
+
 async def _preview(session: Session, hub: Hub, rule: WrittenRule) -> tuple[Would, ...]:
     now = SystemClock().now()
     look = Look(conn=session, hub=hub, now=now)
@@ -249,25 +256,29 @@ def _answer(
 
 
 def _write(
-    request: Req, page: WritePage, form: Mapping[str, str], *, status: int = 200
+    request: Req,
+    page: WritePage,
+    form: Mapping[str, str],
+    *,
+    status: int = 200,
+    changes: str = "",
 ) -> Response[Any]:
     fields: list[Field] = list(fields_of(page.kind).values()) if page.kind else []
-    deeds: list[Deed] = [each for each in DEEDS.values() if page.kind in each.kinds]
-    inputs = {each.name: each for deed in deeds for each in deed.inputs}
+    filled = [n for n in range(1, CONDITIONS + 1) if page.typed.get(f"field{n}")]
     return answer(
         request,
         "write_rule.html",
         page,
         status=status,
         typed=defaultdict(str, page.typed),
+        changes=changes,
         by=form.get("by", "") or name_of_person(request),
-        kinds=KINDS,
+        able={kind: [each for each in DEEDS.values() if kind in each.kinds] for kind in KINDS},
+        deed=DEEDS[page.deed] if page.deed else None,
         fields=fields,
         ops=[each.value for each in Op],
-        deeds=deeds,
-        inputs=list(inputs.values()),
         connections=sorted(request.app.state.hub.names().values()),
-        rows=range(1, CONDITIONS + 1),
+        rows=range(1, min(CONDITIONS, max([2, *filled]) + 1) + 1),
         shown_max=SHOWN_MAX,
         days=PREVIEW_DAYS,
     )
