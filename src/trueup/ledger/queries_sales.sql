@@ -50,6 +50,33 @@ FROM (
 ) m
 GROUP BY m.sku, m.day ORDER BY m.sku, m.day;
 
+-- name: every_day
+-- What each day of every counted SKU sold, and by how much it changed what is available.
+-- Parameters: since: instant.
+-- Rows: many: sku, day, sold, change; by SKU and day.
+-- Index: none; reads every posting since.
+SELECT m.sku, m.day, sum(greatest(0, -m.change) * (m.reason IN ('order', 'reservation'))::int)::bigint
+  AS sold, sum(m.change)::bigint AS change
+FROM (
+  SELECT s.code AS sku, (t.occurred_at AT TIME ZONE 'UTC')::date AS day, t.reason,
+    sum(CASE p.place WHEN 'on_hand' THEN p.units ELSE -p.units END) AS change
+  FROM ledger.transaction t
+  JOIN ledger.posting p USING (event_id)
+  JOIN ledger.sku s USING (sku_id)
+  JOIN ledger.balance b USING (sku_id)
+  WHERE b.counted AND p.place IN ('on_hand', 'reserved') AND t.occurred_at >= %(since)s
+  GROUP BY s.code, p.event_id, t.occurred_at, t.reason
+) m
+GROUP BY m.sku, m.day ORDER BY m.sku, m.day;
+
+-- name: available_of_all
+-- What is available now of every counted SKU.
+-- Parameters: none.
+-- Rows: many: sku, available.
+-- Index: none; one balance a SKU.
+SELECT s.code AS sku, b.on_hand - b.reserved AS available
+FROM ledger.balance b JOIN ledger.sku s USING (sku_id) WHERE b.counted ORDER BY s.code;
+
 -- name: stale_outlooks
 -- SKUs whose outlook is missing, is older than what moved, or is old; the oldest first.
 -- Parameters: moved_before, old_before: instants; count.

@@ -1,7 +1,7 @@
 """What others may know of the ledger."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import psycopg
@@ -116,3 +116,18 @@ async def newest_sales(
 ) -> list[Row]:
     """Return the newest sales of some SKUs, oldest first: when, and how many units."""
     return await fetch_rows(conn, _queries.newest_sales, codes=list(skus), count=count)
+
+
+async def sold_days(
+    conn: psycopg.AsyncConnection[Any], since: datetime
+) -> tuple[dict[str, int], list[tuple[str, date, int, int]]]:
+    """Return what every counted SKU has left now, and what its days sold.
+
+    Returns:
+        What is available by SKU; and (sku, day, units sold, change of what is available) of each
+        day since an instant on which anything moved, by SKU and day.
+    """
+    cursor = await conn.execute(_queries.available_of_all)
+    available = dict(await cursor.fetchall())
+    cursor = await conn.execute(_queries.every_day, {"since": since})
+    return available, list(await cursor.fetchall())

@@ -62,6 +62,23 @@ async def read_purchases(
     )
 
 
+async def read_shares(
+    conn: Conn, sellers: Collection[int], since: datetime, until: datetime
+) -> list[tuple[str, int, int]]:
+    """Return (sku, connection_id, units) that orders asked for, by SKU and connection."""
+    cursor = await conn.execute(
+        _queries.units_by_channel,
+        {"connection_ids": sorted(sellers), "since": since, "until": until},
+    )
+    return list(await cursor.fetchall())
+
+
+async def read_products(conn: Conn) -> dict[str, str]:
+    """Return to which product each SKU belongs, by any name that is the same for siblings."""
+    cursor = await conn.execute(_queries.products_of_skus)
+    return dict(await cursor.fetchall())
+
+
 def first_persons(joined: Iterable[Sequence[bytes]]) -> dict[bytes, bytes]:
     """Return the first person of everybody who is one customer, over any number of steps.
 

@@ -36,3 +36,24 @@ WHERE l.namespace = ANY(%(namespaces)s::text[]) AND r.person IS NOT NULL
     AND c.digest = l.digest AND c.person IN ('', r.person))
 GROUP BY l.namespace, l.digest
 HAVING count(DISTINCT r.person) BETWEEN 2 AND %(shared_max)s;
+
+-- name: units_by_channel
+-- How many units of each SKU orders asked for at each connection in a span of time.
+-- Parameters: connection_ids: of sellers; since, until: instants; until does not count.
+-- Rows: many: sku, connection_id, units; by SKU and connection.
+-- Index: record_recent.
+SELECT l->>'sku' AS sku, r.connection_id, sum((l->>'quantity')::bigint)::bigint AS units
+FROM records.record r JOIN records.version v USING (record_id, event_id)
+CROSS JOIN LATERAL jsonb_array_elements(v.body->'lines') l
+WHERE r.kind = 'order' AND NOT r.deleted AND r.connection_id = ANY(%(connection_ids)s::int[])
+  AND r.occurred_at >= %(since)s AND r.occurred_at < %(until)s
+  AND NOT v.body ? 'test' AND NOT v.body ? 'cancelled_at' AND l->>'sku' IS NOT NULL
+GROUP BY 1, 2 HAVING sum((l->>'quantity')::bigint) > 0 ORDER BY 1, 2;
+
+-- name: products_of_skus
+-- To which product each SKU belongs, where one shop says so: SKUs of one product are siblings.
+-- Parameters: none.
+-- Rows: many: sku, product (connection and ref).
+-- Index: listing_sku.
+SELECT sku, min(connection_id || '/' || product_ref) AS product FROM records.listing
+WHERE product_ref <> '' GROUP BY sku ORDER BY sku;
