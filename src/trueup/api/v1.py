@@ -44,6 +44,7 @@ from trueup.api.v1_model import (
     summary_of,
     view_of,
 )
+from trueup.api.v1_models import model_routes
 from trueup.api.v1_money import money_routes
 from trueup.api.v1_offers import offers_routes
 from trueup.api.v1_parity import parity_routes
@@ -252,6 +253,7 @@ def v1_routes() -> ControllerRouterHandler:
             *check_routes(),
             *margin_routes(),
             *decision_routes(),
+            *model_routes(),
         ],
         tags=["v1"],
     )

@@ -42,15 +42,34 @@ async def read_purchases(
         spaces: the kinds of names that join people.
         until: does not count itself.
     """
-    cursor = await conn.execute(
-        _queries.purchases, {"connection_ids": sorted(sellers), "until": until}
-    )
+    asked = {"connection_ids": sorted(sellers), "until": until, "persons": None}
+    cursor = await conn.execute(_queries.purchases, asked)
     rows = await cursor.fetchall()
     cursor = await conn.execute(
         _queries.persons_of_names, {"namespaces": sorted(spaces), "shared_max": SHARED_MAX}
     )
     first_of = first_persons(persons for (persons,) in await cursor.fetchall())
-    customers = [first_of.get(bytes(row[0]), bytes(row[0])) for row in rows]
+    return _bought(rows, [first_of.get(bytes(row[0]), bytes(row[0])) for row in rows])
+
+
+async def read_purchases_of(
+    conn: Conn, sellers: Collection[int], persons: Sequence[bytes], until: datetime
+) -> Bought:
+    """Read the purchases of one customer before an instant.
+
+    Args:
+        conn: any session.
+        sellers: connections whose orders count.
+        persons: all of the customer's; the first is the customer's id.
+        until: does not count itself.
+    """
+    asked = {"connection_ids": sorted(sellers), "until": until, "persons": list(persons)}
+    cursor = await conn.execute(_queries.purchases, asked)
+    rows = await cursor.fetchall()
+    return _bought(rows, [persons[0]] * len(rows))
+
+
+def _bought(rows: Sequence[tuple[Any, ...]], customers: Sequence[bytes]) -> Bought:
     persons = tuple(sorted(set(customers)))
     place = {person: number for number, person in enumerate(persons)}
     return Bought(

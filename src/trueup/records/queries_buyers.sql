@@ -1,8 +1,9 @@
 -- name: purchases
 -- What was bought by whom on which day: orders that stand, less what was given back on them.
--- Parameters: connection_ids: of sellers; until: instant, does not count.
+-- Parameters: connection_ids: of sellers; until: instant, does not count; persons: only theirs, or
+-- null.
 -- Rows: many: person, day, currency, amount; by person and day.
--- Index: none; reads every order.
+-- Index: record_person; without persons none, it reads every order.
 WITH given AS (
   SELECT r.connection_id, v.body->>'order_ref' AS ref,
     sum((v.body#>>'{refunded,booked,amount}')::numeric) AS refunded
@@ -18,6 +19,7 @@ WITH given AS (
   LEFT JOIN given g ON g.connection_id = r.connection_id AND g.ref = r.ref
   WHERE r.kind = 'order' AND NOT r.deleted AND r.person IS NOT NULL
     AND r.connection_id = ANY(%(connection_ids)s::int[]) AND r.occurred_at < %(until)s
+    AND (%(persons)s::bytea[] IS NULL OR r.person = ANY(%(persons)s::bytea[]))
     AND NOT v.body ? 'test' AND NOT v.body ? 'cancelled_at'
     AND v.body->>'payment_status' NOT IN ('refunded', 'voided', 'expired')
 )

@@ -36,7 +36,7 @@ from trueup.models.value.buys import (
 )
 from trueup.models.value.pareto_nbd import ParetoNbd
 from trueup.models.value.regularity import GAPS_MIN, Regularity, gaps_of
-from trueup.records.buyers import read_purchases
+from trueup.records.buyers import Bought, read_purchases
 
 HELD_OUT_DAYS: Final = 91
 YEAR_WEEKS: Final = 52.0
@@ -108,6 +108,11 @@ async def read(look: Look) -> Purchases:
     bought = await read_purchases(
         look.conn, look.hub.sellers(), {space.value for space in look.hub.keys.spaces}, until
     )
+    return as_purchases(bought, today - timedelta(days=1))
+
+
+def as_purchases(bought: Bought, until: date) -> Purchases:
+    """Return what was read as the columns that a model takes, until a day."""
     names = tuple(sorted(set(bought.currencies)))
     code = {name: number for number, name in enumerate(names)}
     return gather(
@@ -117,7 +122,7 @@ async def read(look: Look) -> Purchases:
         np.array([code[name] for name in bought.currencies], dtype=np.int64),
         names,
         bought.persons,
-        day_number(today - timedelta(days=1)),
+        day_number(until),
     )
 
 

@@ -1,0 +1,175 @@
+"""`/api/v1/models`, `/forecast` and `/customers/...`: what was learned, and how well it is known.
+
+The models are loaded when they are asked for: the web process starts without numpy.
+"""
+
+import importlib
+from datetime import date, datetime, timedelta
+from typing import Annotated, Any
+
+import msgspec
+import psycopg
+from litestar import Request, get
+from litestar.di import NamedDependency
+from litestar.exceptions import NotFoundException
+from litestar.params import PathParameter, QueryParameter
+from litestar.types import ControllerRouterHandler
+
+from trueup.api.cursor import cursor_of, cursor_text
+from trueup.api.v1_model import After, Count, Page
+from trueup.kernel.clock import SystemClock
+from trueup.models.finding import find_model
+from trueup.models.model import Card
+from trueup.models.reads import list_trained, tell_card
+
+Session = psycopg.AsyncConnection[Any]
+
+_NO_NUL = "^[^\\x00]*$"
+_Sku = Annotated[
+    str | None,
+    QueryParameter(required=False, max_length=255, pattern=_NO_NUL, description="Only this SKU."),
+]
+_Person = Annotated[str, PathParameter(pattern="^[0-9a-f]{2,64}$", description="Any of their ids.")]
+
+
+class TrainedView(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest of a model; `beats` the rule below it, else the rule counts.
+
+    `value` is how an older one did on `watched_at`, `carded` what its card said.
+    """
+
+    model: str
+    version: int
+    trained_at: datetime
+    sha256: str
+    beats: bool
+    card: Card
+    sentence: str
+    watched_at: datetime | None
+    value: float | None
+    carded: float | None
+    drifted: bool | None
+
+
+class DayView(msgspec.Struct, frozen=True, kw_only=True):
+    """What is expected of a day; eight of ten such days lie between `low` and `high`."""
+
+    on: date
+    units: float
+    low: float
+    high: float
+
+
+class ForecastView(msgspec.Struct, frozen=True, kw_only=True):
+    """What is expected of a SKU: in all, by channel (they sum to it), and day by day."""
+
+    sku: str
+    kind: str
+    units: float
+    channels: dict[str, float]
+    days: list[DayView]
+    beats: bool
+
+
+class TierView(msgspec.Struct, frozen=True, kw_only=True):
+    """What is expected in the next 52 weeks of the customers of a tier; an estimate."""
+
+    currency: str
+    tier: str
+    customers: int
+    orders: float
+    value: float
+    alive: float
+
+
+class ExpectedView(msgspec.Struct, frozen=True, kw_only=True):
+    """What is expected of one customer in the next 52 weeks; no dates below three purchases."""
+
+    person: str
+    purchases: int
+    last_on: date
+    alive: float
+    orders: float
+    value: float
+    currency: str
+    tier: str
+    again: float | None
+    early_on: date | None
+    soon_on: date | None
+    expected_on: date | None
+    late_on: date | None
+    beats: bool
+
+
+@get("/models")
+async def list_models(session: NamedDependency[Session]) -> list[TrainedView]:
+    """List the models as they were trained last, each with its card."""
+    return [
+        msgspec.convert(
+            row
+            | {"sha256": row["sha256"].hex()}
+            | {"card": msgspec.structs.asdict(row["card"])}
+            | {"sentence": tell_card(row["model"], row["card"], row["trained_at"])},
+            TrainedView,
+            from_attributes=True,
+        )
+        for row in await list_trained(session)
+    ]
+
+
+@get("/forecast")
+async def forecast(
+    session: NamedDependency[Session], cursor: After = None, count: Count = 50, sku: _Sku = None
+) -> Page[ForecastView]:
+    """Tell what is expected of each SKU from the day after the newest training on, by SKU."""
+    demand = importlib.import_module("trueup.models.demand.told")
+    after = "" if cursor is None else cursor_text(cursor)
+    found = await demand.read_forecasts(session, sku=sku, after=after, count=count + 1)
+    shown = [
+        ForecastView(
+            sku=each.sku,
+            kind=each.kind,
+            units=sum(each.means),
+            channels=each.channels,
+            days=[
+                DayView(on=each.first_on + timedelta(days=number), units=mean, low=low, high=high)
+                for number, (mean, low, high) in enumerate(
+                    zip(each.means, each.low, each.high, strict=True)
+                )
+            ],
+            beats=each.beats,
+        )
+        for each in found[:count]
+    ]
+    following = cursor_of(shown[-1].sku) if len(found) > count else None
+    return Page(items=shown, next_cursor=following)
+
+
+@get("/customers/tiers")
+async def list_tiers(session: NamedDependency[Session]) -> list[TierView]:
+    """Tell what is expected of the customers of each tier, by currency; none before training."""
+    tiers = await _value().read_tiers(session)
+    return [msgspec.convert(each, TierView, from_attributes=True) for each in tiers]
+
+
+@get("/customers/{person:str}/expected")
+async def show_expected(
+    request: Request[Any, Any, Any], session: NamedDependency[Session], person: _Person
+) -> ExpectedView:
+    """Tell what is expected of one customer, by any id of theirs."""
+    hub, now = request.app.state.hub, SystemClock().now()
+    number = bytes.fromhex(person) if len(person) % 2 == 0 else b""
+    found = await _value().expect_of(session, hub, number, now)
+    if found is None:
+        raise NotFoundException("Of this customer nothing was bought, or nothing was learned yet.")
+    return msgspec.convert(found, ExpectedView, from_attributes=True)
+
+
+def _value() -> Any:  # noqa: ANN401 - a module
+    find_model("value")  # says how its library is installed where it is not
+    return importlib.import_module("trueup.models.value.one")
+
+
+def model_routes() -> list[ControllerRouterHandler]:
+    """Return the routes of models, below `/api/v1`."""
+    return [list_models, forecast, list_tiers, show_expected]
