@@ -6,6 +6,9 @@ racers   fifty sellers race for the last unit, and for a kit and its parts: SEED
 flash    a flash sale under each policy, and the table and chart of docs/flash-sale.md
 year     a year of trade with silent failures planted in it, and the same year without: what the
          checks miss, misjudge or say in vain; `--days 365 --orders 20000 --drifts 5000` is whole
+contacts rules write to customers of many zones, who change their minds, by a mail server that is
+         away: what was sent twice, at night, over a cap, against consent or for nothing;
+         `--days 90 --customers 10000 --orders 300` (wishes a day) is whole
 """
 
 import argparse
@@ -20,6 +23,7 @@ from typing import Any
 
 import msgspec
 
+from tests.sim.contacts.play import play as contacts
 from tests.sim.flash import report
 from tests.sim.racers import KIT, KIT_CARTS, race
 from tests.sim.spine import run_seed
@@ -35,7 +39,9 @@ def main() -> int:
     """Play the seeds and print one JSON line."""
     parser = argparse.ArgumentParser(prog="make sim")
     parser.add_argument(
-        "--world", default="spine", choices=["spine", "stock", "racers", "flash", "year"]
+        "--world",
+        default="spine",
+        choices=["spine", "stock", "racers", "flash", "year", "contacts"],
     )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--seed", type=int)
@@ -44,6 +50,7 @@ def main() -> int:
     parser.add_argument("--orders", type=int, default=700)
     parser.add_argument("--days", type=int, default=60, help="how long the year is (year)")
     parser.add_argument("--drifts", type=int, default=420, help="how many are planted (year)")
+    parser.add_argument("--customers", type=int, default=300, help="(contacts)")
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--kill-every-s", type=float, default=2.0)
     given = parser.parse_args()
@@ -52,7 +59,7 @@ def main() -> int:
     seeds = list(range(given.first, given.first + given.seeds))
     if given.seed is not None:
         seeds = [given.seed]
-    play = {"stock": _stock, "year": _year}.get(given.world, _spine)
+    play = {"stock": _stock, "year": _year, "contacts": _contacts}.get(given.world, _spine)
     totals = {"seeds": 0, "steps": 0, "faults": 0, "delivered": 0, "lost": 0, "applied_twice": 0}
     broken: list[str] = []
     for figures, faults in play(given, seeds):
@@ -100,6 +107,30 @@ def _year(given: Any, seeds: list[int]) -> Iterator[tuple[dict[str, int], list[s
                     },
                     [f"seed {seed}: {what}" for what in broken],
                 )
+
+
+def _contacts(given: Any, seeds: list[int]) -> Iterator[tuple[dict[str, int], list[str]]]:
+    """Let rules write to customers, and hold every mail against what is true."""
+    with tempfile.TemporaryDirectory() as folder, run_server(Path(folder)) as server:
+        ensure_template(server)
+        for seed in seeds:
+            began = time.monotonic()
+            with fresh_database(server) as conninfo:
+                world = contacts(
+                    conninfo,
+                    seed,
+                    customers=given.customers,
+                    days=given.days,
+                    wishes=given.orders,
+                )
+                found = asyncio.run(world)
+            told = json.dumps(found.figures | found.states)
+            print(f"seed {seed}: {time.monotonic() - began:.1f} s, {told}", file=sys.stderr)
+            twice = [what for what in found.broken if what.endswith(": twice")]
+            figures = {"seeds": 1, "steps": found.figures["wishes"], "lost": 0}
+            figures |= {"faults": found.figures["faults"], "delivered": found.figures["sent"]}
+            figures["applied_twice"] = len(twice)
+            yield figures, [f"seed {seed}: {what}" for what in found.broken]
 
 
 def _figures(given: Any) -> int:
