@@ -19,7 +19,7 @@ from trueup.models.finding import Absent
 from trueup.models.model import Card, Figure, Fitted, Lacking, Model, Score
 from trueup.models.reads import find_trained, list_trained, may_use
 from trueup.models.tend import Trainer
-from trueup.models.train import KEPT_DAYS, train_model
+from trueup.models.train import KEPT_DAYS, READ_TIMEOUT_S, train_model
 
 pytestmark = pytest.mark.anyio
 
@@ -37,7 +37,8 @@ class Fern:
 
     async def read(self, look: Any) -> dict[str, Any]:
         self.today = look.now.date()
-        await look.conn.execute("SELECT 1")
+        cursor = await look.conn.execute("SHOW statement_timeout")
+        assert await cursor.fetchone() == (f"{READ_TIMEOUT_S // 60}min",)
         return {"until": self.today - DAY}
 
     def train(self, history: Any, tell: Any) -> Fitted | Lacking:

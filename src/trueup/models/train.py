@@ -21,6 +21,7 @@ _queries = load_queries("trueup.models")
 Conn = psycopg.AsyncConnection[Any]
 
 CODE: Final = "model.drifted"
+READ_TIMEOUT_S: Final = 600
 KEPT_DAYS: Final = 120
 """What was trained before is removed, but for the newest."""
 
@@ -72,6 +73,8 @@ async def train_model(
     """
     tell("reading", 0.0)
     async with snapshot(conn):
+        # Whole histories are read.
+        await conn.execute(f"SET LOCAL statement_timeout = '{READ_TIMEOUT_S}s'".encode())
         history = await model.read(Look(conn=conn, hub=hub, now=now))
     today = now.date()
     older = await trained_before(conn, model, today - timedelta(days=model.window_days + 1))
