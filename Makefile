@@ -26,7 +26,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test unit db contract flow tidy sim bench lint layers type fmt demo serve \
+.PHONY: help setup sentences test unit db contract flow tidy sim bench lint layers type fmt demo serve \
   docs docs-check screenshots chromium clean
 
 help: ## Explain every target (this text)
@@ -63,6 +63,9 @@ test: setup chromium ## Run everything: rules, layers, types, every test (under 
 	done; \
 	$(PYTEST) -n $(JOBS) || failed="$$failed tests"; \
 	if [ -n "$$failed" ]; then echo "failed:$$failed" >&2; exit 1; fi
+
+sentences: setup ## Install the weights of the sentence model, 83.5 MB, by their hash: tickets are read better
+	@$(UV) sync --locked --all-extras --group sentences --python "$(PYTHON)"
 
 unit: setup ## Run the tests without I/O (seconds)
 	@$(PYTEST) tests/unit

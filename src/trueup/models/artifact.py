@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from trueup.errors import invariant
 
 BYTES_MAX: Final = 64 * 1024 * 1024
-_KINDS: Final = ("<f8", "<i8", "<i4", "|u1")
+_KINDS: Final = ("<f8", "<f4", "<i8", "<i4", "|u1")
 
 StructT = TypeVar("StructT", bound=msgspec.Struct)
 

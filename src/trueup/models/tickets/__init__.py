@@ -1,0 +1,1 @@
+"""What a ticket is about, why it came, and how soon it wants a person."""
