@@ -8,7 +8,7 @@ from functools import cache
 from importlib.metadata import requires
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import trueup.models
 from trueup.errors import ConfigError, invariant
@@ -62,8 +62,13 @@ def find_benches() -> Mapping[str, Bench | Absent]:
     }
 
 
+_PACKAGES: Final = {"sklearn": "scikit-learn"}
+"""Libraries that are not imported by their package's name."""
+
+
 def extra_of(library: str) -> str | None:
     """Return the extra of the package that brings a library; None where none does."""
+    library = _PACKAGES.get(library, library)
     for line in requires("trueup") or ():
         named = re.match(r"([\w.-]+).*extra == ['\"]([\w-]+)['\"]", line)
         if named and named[1].lower().replace("-", "_") == library.lower().replace("-", "_"):

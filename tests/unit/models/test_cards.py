@@ -121,5 +121,6 @@ def test_what_was_left_out_is_told_and_what_was_missed_fails() -> None:
 
 def test_a_missing_library_says_which_extra_brings_it() -> None:
     assert extra_of("scipy") == "forecast"
+    assert extra_of("sklearn") == "text"
     assert extra_of("numpy") is None
     assert extra_of("fern") is None
