@@ -50,6 +50,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: by which it is found: "helpdesk/ticket/5".
+        answered_before: they waited in this ticket before, and were answered.
         asked_before: other tickets of the customer in the days that were looked at.
         worth: what the customer's orders came to, less refunds, by currency.
         order: that it is about; None where nothing tells.
@@ -62,6 +63,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     assignee_ref: str | None
     team_ref: str | None
     spell: Spell
+    answered_before: bool
     asked_before: int
     worth: tuple[Money, ...]
     order: OrderSeen | None
@@ -148,6 +150,7 @@ def _spell(
 class _Asked(NamedTuple):
     ticket: AskedTicket[Heard]
     spell: Spell
+    before: int
 
 
 async def read_waiting(look: Look, days: int, subject: str | None) -> list[Waiting]:
@@ -163,9 +166,9 @@ async def read_waiting(look: Look, days: int, subject: str | None) -> list[Waiti
     span = Span(since=since, until=look.now, statuses=TEAMS_TURN, one=one)
     found = []
     for ticket in await asked_tickets(look.conn, look.hub.vault, span, hear):
-        last = next(reversed(spells_of(ticket)), None)
-        if last is not None and last.answered_at is None:
-            found.append(_Asked(ticket, last))
+        spells = spells_of(ticket)
+        if spells and spells[-1].answered_at is None:
+            found.append(_Asked(ticket, spells[-1], len(spells) - 1))
     return await _gather(look, found, since)
 
 
@@ -181,9 +184,9 @@ async def read_waited(look: Look, since: datetime, until: datetime, *, days: int
     before = since - timedelta(days=days)
     tickets = await asked_tickets(look.conn, look.hub.vault, Span(since=before, until=until), hear)
     found = [
-        _Asked(ticket, spell)
+        _Asked(ticket, spell, n)
         for ticket in tickets
-        for spell in spells_of(ticket)
+        for n, spell in enumerate(spells_of(ticket))
         if since <= spell.since <= until
     ]
     return await _gather(look, found, before)
@@ -205,7 +208,7 @@ async def _gather(look: Look, asked: Sequence[_Asked], since: datetime) -> list[
     links = await order_links(look.conn, {each.ticket.record_id for each in asked})
     names, index = look.hub.names(), look.hub.vault.index
     found = []
-    for ticket, spell in asked:
+    for ticket, spell, before in asked:
         whose = same.get(ticket.person, ()) if ticket.person is not None else ()
         theirs = [order for person in whose for order in placed.get(person, ())]
         theirs.sort(key=lambda each: each.seen.placed_at, reverse=True)
@@ -223,6 +226,7 @@ async def _gather(look: Look, asked: Sequence[_Asked], since: datetime) -> list[
                 spell=msgspec.structs.replace(
                     spell, heard=msgspec.structs.replace(spell.heard, numbers=())
                 ),
+                answered_before=before > 0,
                 asked_before=max(0, tickets - 1),
                 worth=_by_currency(
                     sum_values(value for person in whose for value in values.get(person, ()))

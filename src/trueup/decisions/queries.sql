@@ -244,3 +244,12 @@ SELECT rule, state = 'done' AS done, count(*) AS decisions,
 FROM decisions.decision
 WHERE outcome IS NOT NULL
 GROUP BY 1, 2 ORDER BY 1, 2;
+
+-- name: ordered_episodes
+-- For which episodes of some subjects a rule's decision was ordered.
+-- Parameters: rule, subjects.
+-- Rows: many: subject, episode.
+-- Index: decision (rule, subject, episode).
+SELECT subject, episode FROM decisions.decision
+WHERE rule = %(rule)s AND subject = ANY(%(subjects)s::text[])
+  AND state IN ('ordered', 'done', 'failed');

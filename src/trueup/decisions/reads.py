@@ -1,5 +1,7 @@
 """What others may read of decisions."""
 
+from collections import defaultdict
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -65,4 +67,15 @@ async def find_decision(conn: Conn, decision_id: int) -> tuple[Row, list[Row]]:
         raise ConfigError(
             f"There is no decision {decision_id}; trueup decisions list tells which are."
         )
+    return found
+
+
+async def ordered_episodes(
+    conn: Conn, rule: str, subjects: Collection[str]
+) -> dict[str, list[str]]:
+    """Return the episodes of some subjects for which a rule's decision was ordered."""
+    rows = await fetch_rows(conn, _queries.ordered_episodes, rule=rule, subjects=sorted(subjects))
+    found: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        found[row["subject"]].append(row["episode"])
     return found

@@ -51,6 +51,7 @@ def known(concern: Concern = Concern.NOT_RECEIVED, **facts: object) -> EscalateV
         assignee_ref=None,
         team_ref=None,
         spell=spell,
+        answered_before=False,
         asked_before=0,
         worth=(Money(Decimal("400.00"), "EUR"),),
         order=None,
