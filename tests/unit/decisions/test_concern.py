@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.planted import PLANTED
-from trueup.decisions.concern import NUMBERS_MAX, Concern, Heard, hear, hear_all
+from trueup.decisions.support.concern import NUMBERS_MAX, Concern, Heard, hear, hear_all
 
 TEXTS = [
     (Concern.NOT_RECEIVED, "en", "My tracking says delivered yesterday but I never received it."),

@@ -10,9 +10,6 @@ from trueup.canon.message import Direction
 from trueup.canon.parcel import ParcelStatus
 from trueup.canon.ticket import Priority, Ticket, TicketStatus
 from trueup.config import Amounts
-from trueup.decisions.about import OrderSeen, ParcelSeen, Placed, choose
-from trueup.decisions.asked import Spell, Waiting, spells_of
-from trueup.decisions.concern import Concern, Heard, hear
 from trueup.decisions.model import Facts
 from trueup.decisions.rules.escalate import (
     EscalateSettings,
@@ -20,6 +17,9 @@ from trueup.decisions.rules.escalate import (
     propose,
     score_of,
 )
+from trueup.decisions.support.about import OrderSeen, ParcelSeen, Placed, choose
+from trueup.decisions.support.asked import Spell, Waiting, spells_of
+from trueup.decisions.support.concern import Concern, Heard, hear
 from trueup.kernel.money import Money
 from trueup.records.asked import AskedTicket, Said
 

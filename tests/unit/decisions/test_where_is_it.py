@@ -8,10 +8,10 @@ import pytest
 
 from trueup.canon.parcel import ParcelStatus
 from trueup.canon.ticket import Priority
-from trueup.decisions.about import OrderSeen, ParcelSeen, ScanSeen
-from trueup.decisions.asked import Spell, Waiting
-from trueup.decisions.concern import Concern, Heard
 from trueup.decisions.rules.where_is_it import WhereIsItSettings, why_left
+from trueup.decisions.support.about import OrderSeen, ParcelSeen, ScanSeen
+from trueup.decisions.support.asked import Spell, Waiting
+from trueup.decisions.support.concern import Concern, Heard
 from trueup.kernel.money import Money
 
 NOW = datetime(2026, 3, 9, 12, tzinfo=UTC)

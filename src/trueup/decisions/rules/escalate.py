@@ -16,12 +16,12 @@ import msgspec
 from trueup.canon.command import ChangeTicket, ReplyToTicket
 from trueup.canon.ticket import Priority
 from trueup.config import Amounts
-from trueup.decisions.asked import Waiting, read_waited, read_waiting
-from trueup.decisions.concern import Concern
 from trueup.decisions.model import Action, Alternative, Facts, Proposal, Values
 from trueup.decisions.rule import Look, Replay, Rule, Settings
-from trueup.decisions.told import duration, note, order_lines, reply
-from trueup.decisions.worded import takes_answers, worded
+from trueup.decisions.support.asked import Waiting, read_waited, read_waiting
+from trueup.decisions.support.concern import Concern
+from trueup.decisions.support.told import duration, note, order_lines, reply
+from trueup.decisions.support.worded import takes_answers, worded
 
 _HIGH: Final = Amounts(
     (("EUR", Decimal(300)), ("GBP", Decimal(300)), ("INR", Decimal(25000)), ("USD", Decimal(300)))

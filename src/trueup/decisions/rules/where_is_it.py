@@ -14,14 +14,14 @@ import msgspec
 
 from trueup.canon.command import ReplyToTicket
 from trueup.canon.parcel import ParcelStatus
-from trueup.decisions.about import OrderSeen, ParcelSeen
-from trueup.decisions.asked import Waiting, read_waited, read_waiting
-from trueup.decisions.concern import Concern
 from trueup.decisions.model import Alternative, Facts, Proposal, Values
 from trueup.decisions.reads import ordered_episodes
 from trueup.decisions.rule import Look, Replay, Rule, Settings
-from trueup.decisions.told import note, order_lines, reply
-from trueup.decisions.worded import takes_answers, worded
+from trueup.decisions.support.about import OrderSeen, ParcelSeen
+from trueup.decisions.support.asked import Waiting, read_waited, read_waiting
+from trueup.decisions.support.concern import Concern
+from trueup.decisions.support.told import note, order_lines, reply
+from trueup.decisions.support.worded import takes_answers, worded
 
 NAME: Final = "where_is_it"
 _ANSWER: Final = "answer"

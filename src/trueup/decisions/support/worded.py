@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from datetime import date
 
 from trueup.canon.command import Purpose, ReplyToTicket
-from trueup.decisions.asked import Waiting
 from trueup.decisions.contact.desk import open_desk
 from trueup.decisions.contact.notice import Notice
 from trueup.decisions.contact.texts import choose_language, write
 from trueup.decisions.rule import Look
+from trueup.decisions.support.asked import Waiting
 
 
 def takes_answers(look: Look, waiting: Waiting) -> bool:

@@ -15,8 +15,8 @@ from trueup.canon.order import Order
 from trueup.canon.parcel import Parcel, ParcelStatus
 from trueup.canon.record import decode
 from trueup.canon.shipment import Shipment, ShipmentState
-from trueup.decisions.concern import Concern, Heard
 from trueup.decisions.rule import Look
+from trueup.decisions.support.concern import Concern, Heard
 from trueup.kernel.money import Money
 from trueup.records.asked import orders_of_persons
 from trueup.records.returned import parcels_of_entities, records_of_entities

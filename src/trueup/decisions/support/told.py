@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from trueup.canon.command import ReplyToTicket
-from trueup.decisions.about import OrderSeen, ParcelSeen
-from trueup.decisions.asked import Waiting
 from trueup.decisions.model import Action
+from trueup.decisions.support.about import OrderSeen, ParcelSeen
+from trueup.decisions.support.asked import Waiting
 
 _HOW = {
     "named": "its number stands in the text",

@@ -15,9 +15,9 @@ from trueup.canon.link import LinkSpace
 from trueup.canon.message import Direction
 from trueup.canon.ticket import Priority, TicketStatus
 from trueup.config import Amounts
-from trueup.decisions.about import OrderSeen, choose, read_placed
-from trueup.decisions.concern import Concern, Heard, hear, hear_all
 from trueup.decisions.rule import Look
+from trueup.decisions.support.about import OrderSeen, choose, read_placed
+from trueup.decisions.support.concern import Concern, Heard, hear, hear_all
 from trueup.kernel.money import Money
 from trueup.records.asked import AskedTicket, Said, Span, asked_tickets, count_tickets
 from trueup.records.bridged import order_links

@@ -1,0 +1,1 @@
+"""What rules about tickets share: which wait, what they are about, which order, what is said."""
