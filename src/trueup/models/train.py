@@ -76,20 +76,7 @@ async def train_model(
         # Whole histories are read.
         await conn.execute(f"SET LOCAL statement_timeout = '{READ_TIMEOUT_S}s'".encode())
         history = await model.read(Look(conn=conn, hub=hub, now=now))
-    today = now.date()
-    older = await trained_before(conn, model, today - timedelta(days=model.window_days + 1))
-    watched = None
-    if older is not None:
-        score = await asyncio.to_thread(model.score, older.artifact, history, older.until)
-        if score is not None:
-            drifted = has_drifted(older.card.judge, score.value, drift_share)
-            watched = Watched(
-                trained_id=older.trained_id,
-                name=older.card.judge.name,
-                score=score,
-                carded=older.card.judge.model,
-                drifted=drifted,
-            )
+    watched = await _watch(conn, model, history, now.date(), drift_share)
     fitted = await asyncio.to_thread(model.train, history, tell)
     async with conn.transaction():
         if watched is not None:
@@ -119,6 +106,26 @@ async def train_model(
         sha256=sha256,
         card=fitted.card,
         watched=watched,
+    )
+
+
+async def _watch(
+    conn: Conn, model: Model, history: object, today: date, drift_share: float
+) -> Watched | None:
+    """Hold the newest that is a window old beside what came since; None where there is none."""
+    older = await trained_before(conn, model, today - timedelta(days=model.window_days + 1))
+    if older is None:
+        return None
+    score = await asyncio.to_thread(model.score, older.artifact, history, older.until)
+    if score is None:
+        return None
+    judge = older.card.judge
+    return Watched(
+        trained_id=older.trained_id,
+        name=judge.name,
+        score=score,
+        carded=judge.model,
+        drifted=has_drifted(judge, score.value, drift_share),
     )
 
 
