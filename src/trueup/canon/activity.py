@@ -18,7 +18,12 @@ class ActivityPerson(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 @register
 class Activity(Record, frozen=True, kw_only=True):
-    """One thing a customer did, in the CRM's own word."""
+    """One thing a customer did, in the CRM's own word.
+
+    Attributes:
+        awaits_variant: they want to be told once this variant of a shop is back in stock.
+        awaits_sku: the same by its SKU.
+    """
 
     kind: ClassVar[str] = "activity"
 
@@ -26,4 +31,6 @@ class Activity(Record, frozen=True, kw_only=True):
     occurred_at: datetime
     customer_ref: str | None = None
     value: Money | None = None
+    awaits_variant: str | None = None
+    awaits_sku: str | None = None
     person: ActivityPerson | None = None

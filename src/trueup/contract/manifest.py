@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 
 from trueup.contract.capability import Action, Limit, Resource, Section, check
+from trueup.contract.cart import CartLink
 from trueup.contract.manifest_fault import config_error
 from trueup.contract.signature_scheme import QueuePull, SignatureScheme, Unsigned
 from trueup.contract.vendor_signature import VENDOR_SIGNATURES
@@ -257,6 +258,7 @@ class Manifest(Section, frozen=True, kw_only=True):
             and signs do not count.
         personal: where personal data stands in the vendor's bodies, as paths such as
             `$.customer.email`, `$.line_items[*].name` and `$..phone` (at any depth).
+        cart: how a link opens a cart that is filled already, where the storefront takes such.
     """
 
     id: str
@@ -274,6 +276,7 @@ class Manifest(Section, frozen=True, kw_only=True):
     carriers: tuple[str, ...] = ()
     personal: tuple[str, ...] = ()
     files: tuple[FileFormat, ...] = ()
+    cart: CartLink | None = None
 
     def __post_init__(self) -> None:
         check(_ID.fullmatch(self.id), f"id {self.id!r} is not snake_case")

@@ -14,6 +14,7 @@ from trueup.decisions.follow import follow, hold_back
 from trueup.decisions.leave import read_leaves
 from trueup.decisions.measure import measure_outcomes
 from trueup.decisions.model import State
+from trueup.decisions.patrons.work_out import refresh_patrons
 from trueup.decisions.propose import propose_all
 from trueup.decisions.reads import next_due
 from trueup.decisions.rule import Rule, Settings
@@ -66,6 +67,7 @@ async def take_turn(
     if leaves.stopped:
         moved |= await hold_back(conn, now)
         return Turn(proposed={}, approved=[], moved=moved)
+    await refresh_patrons(conn, hub, now)
     proposed = await propose_all(conn, hub, rules, settings, leaves, now)
     approved = await approve_by_policy(conn, settings, leaves, now)
     moved |= await carry_out(conn, hub, rules, settings, leaves, now, desk=desk)

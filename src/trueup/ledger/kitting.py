@@ -135,6 +135,15 @@ async def kits_standing(
     }
 
 
+async def available_of(conn: Conn, kits: Kits, codes: Iterable[str]) -> dict[str, int]:
+    """Return what is available of each code that was ever counted; of kits, what parts make."""
+    wanted = sorted(set(codes))
+    cursor = await conn.execute(_queries.available_now, {"codes": wanted})
+    own = {code: left for code, left, counted in await cursor.fetchall() if counted}
+    made = await kits_standing(conn, kits, wanted)
+    return own | {code: left for code, (left, counted) in made.items() if counted}
+
+
 async def available_at(
     conn: Conn, kits: Kits, codes: Iterable[str], sites: Iterable[str]
 ) -> dict[str, int]:

@@ -26,6 +26,11 @@ TOPICS = {
 }
 """The topics of the webhook, and the metric that each is of: a delivery names the topic alone."""
 
+BACK_IN_STOCK = "Subscribed to Back in Stock"
+"""Klaviyo's own metric of those who want to be told once something is back."""
+
+_VARIANT = re.compile(rb'"(?:[^":]{1,40}:::[^":]{1,40}:::)?([A-Za-z0-9_.-]{1,100})"|([0-9]{1,18})')
+_SKU = re.compile(rb'"([A-Za-z0-9][A-Za-z0-9 ._/#+-]{0,99})"')
 _AMOUNT = re.compile(rb'"?(-?[0-9]{1,18}(?:\.[0-9]{1,9})?)"?')
 _CURRENCY = re.compile(rb'"([A-Z]{3})"')
 _ORDER = re.compile(rb'"([#A-Za-z0-9][A-Za-z0-9._/-]{0,59})"|([0-9]{1,18})')
@@ -39,6 +44,9 @@ class _Properties(Shape, frozen=True, kw_only=True):
     currency_code: msgspec.Raw = msgspec.field(name="$currency_code", default=NULL)
     order_number: msgspec.Raw = NULL
     order_number_pascal: msgspec.Raw = msgspec.field(name="OrderNumber", default=NULL)
+    variant_id: msgspec.Raw = msgspec.field(name="VariantId", default=NULL)
+    variant_id_upper: msgspec.Raw = msgspec.field(name="VariantID", default=NULL)
+    sku: msgspec.Raw = msgspec.field(name="SKU", default=NULL)
 
 
 def activity_of(
@@ -69,6 +77,8 @@ def activity_of(
         occurred_at=at,
         customer_ref=pointed.id if pointed else None,
         value=_value_of(properties, place, issues),
+        awaits_variant=_variant_of(properties) if metric == BACK_IN_STOCK else None,
+        awaits_sku=_sku_of(properties) if metric == BACK_IN_STOCK else None,
         links=(*(links_of(who) if who else ()), *([Link(LinkSpace.ORDER, order)] if order else [])),
         person=person,
     )
@@ -117,6 +127,19 @@ def _value_of(properties: _Properties, place: str, issues: list[Issue]) -> Money
         )
         return None
     return Money(Decimal(amount[1].decode()), currency[1].decode())
+
+
+def _variant_of(properties: _Properties) -> str | None:
+    """Return the shop's id of a variant; Klaviyo may write its source before it."""
+    for raw in (properties.variant_id, properties.variant_id_upper):
+        if found := _VARIANT.fullmatch(bytes(raw)):
+            return (found[1] or found[2]).decode()
+    return None
+
+
+def _sku_of(properties: _Properties) -> str | None:
+    found = _SKU.fullmatch(bytes(properties.sku))
+    return found[1].decode() if found else None
 
 
 def _order_of(properties: _Properties) -> str | None:

@@ -14,6 +14,8 @@ from trueup.contract.connector import Fetch, Mapped, Source
 from trueup.kernel.money import Money
 
 _STATES = dict.fromkeys(("active", "archived", "draft", "unlisted"), True)
+_ONLY = "Default Title"
+"""What Shopify calls the variant of a product that has only one; it is no name for anybody."""
 _GRAMS = {
     "g": Decimal(1),
     "grams": Decimal(1),
@@ -96,7 +98,7 @@ def _variant_of(shape: VariantShape) -> Variant:
     management = shape.inventory_management
     return Variant(
         ref=str(ref_of(shape.id)),
-        title=shape.title or "",
+        title="" if shape.title is None or shape.title == _ONLY else shape.title,
         item_ref=ref_of(shape.inventory_item_id),
         sku=shape.sku or None,
         barcode=shape.barcode or None,
