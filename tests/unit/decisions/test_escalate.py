@@ -19,8 +19,9 @@ from trueup.decisions.rules.escalate import (
 )
 from trueup.decisions.support.about import OrderSeen, ParcelSeen, Placed, choose
 from trueup.decisions.support.asked import Spell, Waiting, spells_of
-from trueup.decisions.support.concern import Concern, Heard, hear
+from trueup.decisions.support.hearing import Heard, hear
 from trueup.kernel.money import Money
+from trueup.models.tickets.matters import Matter
 from trueup.records.asked import AskedTicket, Said
 
 AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -41,8 +42,8 @@ def seen(number: str, *, status: ParcelStatus | None = None, cancelled: bool = F
     return Placed(number.encode(), order)
 
 
-def known(concern: Concern = Concern.NOT_RECEIVED, **facts: object) -> EscalateValues:
-    spell = Spell(first_ref="1", since=AT, messages=1, heard=Heard(concern=concern, language="de"))
+def known(matter: Matter = Matter.NOT_RECEIVED, **facts: object) -> EscalateValues:
+    spell = Spell(first_ref="1", since=AT, messages=1, heard=Heard(matter=matter, language="de"))
     waiting = Waiting(
         connection_id=3,
         ticket_ref="5",
@@ -98,15 +99,15 @@ def test_worth_counts_only_in_currencies_that_are_named() -> None:
 
 
 def test_each_reason_has_its_points_up_to_a_most() -> None:
-    values = known(Concern.PRODUCT, worth=(Money(Decimal("75.00"), "EUR"),), asked_before=1)
+    values = known(Matter.PRODUCT_QUESTION, worth=(Money(Decimal("75.00"), "EUR"),), asked_before=1)
     assert score_of(values, SETTINGS) == {
         "waits for 4 h of 4 h": 20,
         "at stake: 75.00 EUR": 10,
         "asked 1 times more": 10,
     }
-    values = known(Concern.DAMAGED, waited_h=400, asked_before=90)
+    values = known(Matter.DAMAGED, waited_h=400, asked_before=90)
     assert list(score_of(values, SETTINGS).values()) == [60, 40, 25, 20]
-    owing = known(Concern.OTHER, worth=(Money(Decimal("-75.00"), "EUR"),), waited_h=0)
+    owing = known(Matter.OTHER, worth=(Money(Decimal("-75.00"), "EUR"),), waited_h=0)
     assert score_of(owing, SETTINGS) == {}
 
 
@@ -174,7 +175,7 @@ def test_a_spell_begins_with_the_first_word_that_nobody_answered_and_ends_with_a
         2,
         AT + timedelta(hours=3),
     )
-    assert (first.heard.concern, first.heard.numbers) == (Concern.DAMAGED, ("12",))
+    assert (first.heard.matter, first.heard.numbers) == (Matter.DAMAGED, ("12",))
     assert (second.first_ref, second.messages, second.answered_at) == ("m5", 2, None)
     assert second.heard.numbers == ("77", "12")
 
@@ -186,7 +187,7 @@ def test_what_the_brand_began_waits_for_nobody() -> None:
 def test_of_a_helpdesk_without_messages_the_tickets_own_instants_count() -> None:
     [spell] = spells_of(ticket(subject="Where is my order?", created_at=AT))
     assert (spell.first_ref, spell.since, spell.answered_at) == ("5", AT, None)
-    assert spell.heard.concern is Concern.WHERE_IS_IT
+    assert spell.heard.matter is Matter.WHERE_IS_ORDER
     [spell] = spells_of(ticket(created_at=AT, first_reply_at=AT + timedelta(hours=1)))
     assert spell.answered_at == AT + timedelta(hours=1)
     assert spells_of(ticket()) == []

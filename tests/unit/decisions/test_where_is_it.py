@@ -11,8 +11,9 @@ from trueup.canon.ticket import Priority
 from trueup.decisions.rules.where_is_it import WhereIsItSettings, why_left
 from trueup.decisions.support.about import OrderSeen, ParcelSeen, ScanSeen
 from trueup.decisions.support.asked import Spell, Waiting
-from trueup.decisions.support.concern import Concern, Heard
+from trueup.decisions.support.hearing import Heard
 from trueup.kernel.money import Money
+from trueup.models.tickets.matters import Matter
 
 NOW = datetime(2026, 3, 9, 12, tzinfo=UTC)
 SETTINGS = WhereIsItSettings()
@@ -38,7 +39,7 @@ WAITING = Waiting(
     priority=Priority.NORMAL,
     assignee_ref=None,
     team_ref=None,
-    spell=Spell(first_ref="1", since=NOW, messages=1, heard=Heard(concern=Concern.WHERE_IS_IT)),
+    spell=Spell(first_ref="1", since=NOW, messages=1, heard=Heard(matter=Matter.WHERE_IS_ORDER)),
     answered_before=False,
     asked_before=0,
     worth=(),

@@ -1,7 +1,7 @@
 """Instructions that are planted in a ticket are text like any other: nothing but the class follows.
 
 Method: fifty of them, before and after an honest question, through the reader and the rules behind
-it. What comes out is an matter, a chance and reasons made of records alone.
+it. What comes out is a matter, a chance and reasons made of records alone.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from trueup.models.tickets.cause import OrderFacts, cause_of
-from trueup.models.tickets.escalation import TicketFacts, escalation_of
 from trueup.models.tickets.matters import Matter, Told
 from trueup.models.tickets.reader import Reader, train_machines
 
@@ -56,20 +55,12 @@ def test_nothing_follows_but_a_class(reader: Reader) -> None:
     assert reader.read([asked]) == reader.read([asked])
 
 
-def test_causes_and_points_know_no_word_of_it(reader: Reader) -> None:
+def test_causes_know_no_word_of_it(reader: Reader) -> None:
     """Whatever was planted, the answer is one of the few that the matter and the records give."""
     facts = OrderFacts(placed_at=NOW - timedelta(days=9), sent_at=NOW - timedelta(days=8))
     honest = {matter: cause_of(matter, facts, NOW) for matter in Matter}
     for told in reader.read(PLANTED):
         found = cause_of(told.matter, facts, NOW)
         assert found == honest[told.matter]
-        ticket = TicketFacts(
-            matter=told.matter,
-            cause=found.cause,
-            waiting_since=NOW - timedelta(hours=30),
-            sla=timedelta(hours=24),
-        )
-        said = " ".join(
-            (*found.reasons, *(each.why for each in escalation_of(ticket, NOW).reasons))
-        )
+        said = " ".join(found.reasons)
         assert not any(word in said for word in ("9,999", "VIP", "secret", "system", "Ignore"))

@@ -19,22 +19,22 @@ from trueup.config import Amounts
 from trueup.decisions.model import Action, Alternative, Facts, Proposal, Values
 from trueup.decisions.rule import Look, Replay, Rule, Settings
 from trueup.decisions.support.asked import Waiting, read_waited, read_waiting
-from trueup.decisions.support.concern import Concern
 from trueup.decisions.support.told import duration, note, order_lines, reply
 from trueup.decisions.support.worded import takes_answers, worded
+from trueup.models.tickets.matters import Matter
 
 _HIGH: Final = Amounts(
     (("EUR", Decimal(300)), ("GBP", Decimal(300)), ("INR", Decimal(25000)), ("USD", Decimal(300)))
 )
-_POINTS: Final[Mapping[Concern, int]] = {
-    Concern.NOT_RECEIVED: 40,
-    Concern.DAMAGED: 25,
-    Concern.WRONG_ITEM: 25,
-    Concern.ADDRESS: 20,
-    Concern.CANCEL: 20,
-    Concern.REFUND: 20,
-    Concern.WHERE_IS_IT: 10,
-    Concern.RETURN: 10,
+_POINTS: Final[Mapping[Matter, int]] = {
+    Matter.NOT_RECEIVED: 40,
+    Matter.DAMAGED: 25,
+    Matter.WRONG_ITEM: 25,
+    Matter.CHANGE_ADDRESS: 20,
+    Matter.CANCEL: 20,
+    Matter.REFUND: 20,
+    Matter.WHERE_IS_ORDER: 10,
+    Matter.RETURN: 10,
 }
 _AGE_MAX: Final = 60
 _WORTH_MAX: Final = 40
@@ -157,7 +157,7 @@ def propose(facts: Facts[EscalateValues], settings: EscalateSettings) -> Proposa
 
 def score_of(known: EscalateValues, settings: EscalateSettings) -> dict[str, int]:
     """Return the points of each reason that a ticket has."""
-    waiting, concern = known.waiting, known.waiting.spell.heard.concern
+    waiting, matter = known.waiting, known.waiting.spell.heard.matter
     again = waiting.spell.messages - 1 + waiting.asked_before
     worth = min(Decimal(1), max(Decimal(0), waiting.worth_of(settings.high_value)))
     found = {
@@ -165,7 +165,7 @@ def score_of(known: EscalateValues, settings: EscalateSettings) -> dict[str, int
             _AGE_MAX, 20 * known.waited_h // settings.wait_hours
         ),
         f"at stake: {_worth(waiting)}": int(_WORTH_MAX * worth),
-        f"is about: {concern.value.replace('_', ' ')}": _POINTS.get(concern, 0),
+        f"is about: {matter.value.replace('_', ' ')}": _POINTS.get(matter, 0),
         f"asked {again} times more": min(_AGAIN_MAX, 10 * again),
     }
     return {reason: points for reason, points in found.items() if points > 0}
@@ -173,7 +173,7 @@ def score_of(known: EscalateValues, settings: EscalateSettings) -> dict[str, int
 
 def _is_claim(waiting: Waiting, settings: EscalateSettings) -> bool:
     """Whether somebody of worth says that what was delivered never came."""
-    claims = waiting.spell.heard.concern is Concern.NOT_RECEIVED
+    claims = waiting.spell.heard.matter is Matter.NOT_RECEIVED
     return claims and waiting.worth_of(settings.high_value) >= 1
 
 

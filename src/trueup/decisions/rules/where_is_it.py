@@ -19,9 +19,9 @@ from trueup.decisions.reads import ordered_episodes
 from trueup.decisions.rule import Look, Replay, Rule, Settings
 from trueup.decisions.support.about import OrderSeen, ParcelSeen
 from trueup.decisions.support.asked import Waiting, read_waited, read_waiting
-from trueup.decisions.support.concern import Concern
 from trueup.decisions.support.told import note, order_lines, reply
 from trueup.decisions.support.worded import takes_answers, worded
+from trueup.models.tickets.matters import Matter
 
 NAME: Final = "where_is_it"
 _ANSWER: Final = "answer"
@@ -64,7 +64,7 @@ async def read(
     asked = [
         each
         for each in await read_waiting(look, settings.look_back_days, subject)
-        if each.spell.heard.concern is Concern.WHERE_IS_IT and each.order is not None
+        if each.spell.heard.matter is Matter.WHERE_IS_ORDER and each.order is not None
     ]
     ordered = await ordered_episodes(look.conn, NAME, {each.subject for each in asked})
     found = [_facts(look, settings, each, ordered.get(each.subject, ())) for each in asked]
@@ -188,7 +188,7 @@ async def play(look: Look, settings: WhereIsItSettings, since: date, until: date
     found: Counter[str] = Counter()
     hours = Decimal(0)
     for each in waited:
-        if each.spell.heard.concern is not Concern.WHERE_IS_IT:
+        if each.spell.heard.matter is not Matter.WHERE_IS_ORDER:
             continue
         found["asked"] += 1
         then = msgspec.structs.replace(each, order=_as_of(each.order, each.spell.since))

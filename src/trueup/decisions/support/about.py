@@ -16,8 +16,9 @@ from trueup.canon.parcel import Parcel, ParcelStatus
 from trueup.canon.record import decode
 from trueup.canon.shipment import Shipment, ShipmentState
 from trueup.decisions.rule import Look
-from trueup.decisions.support.concern import Concern, Heard
+from trueup.decisions.support.hearing import Heard
 from trueup.kernel.money import Money
+from trueup.models.tickets.matters import Matter
 from trueup.records.asked import orders_of_persons
 from trueup.records.returned import parcels_of_entities, records_of_entities
 
@@ -196,13 +197,13 @@ def choose(
             return msgspec.structs.replace(found[0], how=how)
     if len(theirs) == 1:
         return msgspec.structs.replace(theirs[0].seen, how="likely" if named else "only")
-    fits = [each.seen for each in theirs if _fits(each.seen, heard.concern)]
+    fits = [each.seen for each in theirs if _fits(each.seen, heard.matter)]
     return next(iter((*fits, *(each.seen for each in theirs))), None)
 
 
-def _fits(seen: OrderSeen, concern: Concern) -> bool:
+def _fits(seen: OrderSeen, matter: Matter) -> bool:
     if seen.cancelled:
         return False
-    if concern is Concern.NOT_RECEIVED:
+    if matter is Matter.NOT_RECEIVED:
         return seen.delivered
-    return concern is not Concern.WHERE_IS_IT or not seen.delivered
+    return matter is not Matter.WHERE_IS_ORDER or not seen.delivered

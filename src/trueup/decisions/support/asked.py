@@ -17,15 +17,16 @@ from trueup.canon.ticket import Priority, TicketStatus
 from trueup.config import Amounts
 from trueup.decisions.rule import Look
 from trueup.decisions.support.about import OrderSeen, choose, read_placed
-from trueup.decisions.support.concern import Concern, Heard, hear, hear_all
+from trueup.decisions.support.hearing import Heard, hear, hear_all
 from trueup.kernel.money import Money
+from trueup.models.tickets.matters import Matter
 from trueup.records.asked import AskedTicket, Said, Span, asked_tickets, count_tickets
 from trueup.records.bridged import order_links
 from trueup.records.people import join_each
 from trueup.records.returned import CustomerValue, sum_values, values_of_persons
 
 TEAMS_TURN: Final = frozenset((TicketStatus.NEW, TicketStatus.OPEN))
-_NOTHING: Final = Heard(concern=Concern.OTHER)
+_NOTHING: Final = Heard(matter=Matter.OTHER)
 
 
 class Spell(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,9 +136,9 @@ def _spell(
 ) -> Spell:
     heard = hear_all([each.read for each in said if each.read is not None] or [_NOTHING])
     if subject is not None:
-        concern = subject.concern if heard.concern is Concern.OTHER else heard.concern
+        matter = subject.matter if heard.matter is Matter.OTHER else heard.matter
         numbers = tuple(dict.fromkeys((*heard.numbers, *subject.numbers)))
-        heard = msgspec.structs.replace(heard, concern=concern, numbers=numbers)
+        heard = msgspec.structs.replace(heard, matter=matter, numbers=numbers)
     return Spell(
         first_ref=said[0].ref,
         since=said[0].at,

@@ -7,28 +7,14 @@ and numbers that may be orders' numbers. Quoted lines of earlier mails are not r
 import re
 import unicodedata
 from collections.abc import Sequence
-from enum import StrEnum
 from typing import Final
 
 import msgspec
 
+from trueup.models.tickets.matters import Matter
+
 TEXT_CHARS_MAX: Final = 20_000
 NUMBERS_MAX: Final = 10
-
-
-class Concern(StrEnum):
-    """What a text is about; of several that fit the first counts."""
-
-    NOT_RECEIVED = "not_received"  # the carrier says delivered, and nothing is there
-    DAMAGED = "damaged"
-    WRONG_ITEM = "wrong_item"
-    ADDRESS = "address"
-    CANCEL = "cancel"
-    REFUND = "refund"
-    RETURN = "return"
-    WHERE_IS_IT = "where_is_it"
-    PRODUCT = "product"
-    OTHER = "other"
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +25,7 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
         numbers: that may be orders' numbers, as they are compared.
     """
 
-    concern: Concern
+    matter: Matter
     language: str = "en"
     numbers: tuple[str, ...] = ()
 
@@ -74,9 +60,9 @@ _NOTHING_CAME = _any(
     r"नहीं (?:मिला|मिली|मिले|आया|आई|पहुंचा|पहुँचा|पहुंची)",
     r"\bnah(?:i|in) (?:mila|mili|mile|aaya|aayi|pahu?n?cha)\b",
 )
-_WORDS: Final[Sequence[tuple[Concern, re.Pattern[str]]]] = (
+_WORDS: Final[Sequence[tuple[Matter, re.Pattern[str]]]] = (
     (
-        Concern.DAMAGED,
+        Matter.DAMAGED,
         _any(
             r"\b(?:damaged|broken|cracked|smashed|shattered|defective|torn|leaking|leaked)\b",
             r"\b(?:beschädigt\w*|kaputt\w*|defekt\w*|zerbrochen\w*|zerrissen\w*)\b",
@@ -84,7 +70,7 @@ _WORDS: Final[Sequence[tuple[Concern, re.Pattern[str]]]] = (
         ),
     ),
     (
-        Concern.WRONG_ITEM,
+        Matter.WRONG_ITEM,
         _any(
             r"\bwrong (?:item|size|colou?r|product|order|one|thing|article)\b",
             r"\b(?:not what i ordered|different item|incorrect item)\b",
@@ -94,7 +80,7 @@ _WORDS: Final[Sequence[tuple[Concern, re.Pattern[str]]]] = (
         ),
     ),
     (
-        Concern.ADDRESS,
+        Matter.CHANGE_ADDRESS,
         _any(
             r"\b(?:change|update|correct|wrong|new|different)\b(?:\s+\w+){0,4}?\s+address\b",
             r"\baddress\b(?:\s+\w+){0,4}?\s+(?:wrong|incorrect|changed)\b",
@@ -104,11 +90,11 @@ _WORDS: Final[Sequence[tuple[Concern, re.Pattern[str]]]] = (
         ),
     ),
     (
-        Concern.CANCEL,
+        Matter.CANCEL,
         _any(r"\bcancel\w*\b", r"\b(?:stornier\w*|abbestell\w*)\b", r"रद्द|कैंसिल|कैंसल"),
     ),
     (
-        Concern.REFUND,
+        Matter.REFUND,
         _any(
             r"\b(?:refund\w*|money back|reimburse\w*|chargeback)\b",
             r"\b(?:rückerstatt\w*|erstatt\w*|geld zurück)\b",
@@ -116,7 +102,7 @@ _WORDS: Final[Sequence[tuple[Concern, re.Pattern[str]]]] = (
         ),
     ),
     (
-        Concern.RETURN,
+        Matter.RETURN,
         _any(
             r"\b(?:return(?:s|ing)? (?:it|them|this|my|the|an?|label|policy|portal)|to return)\b",
             r"\b(?:send\w* (?:it|them|this) back|exchange)\b",
@@ -125,7 +111,7 @@ _WORDS: Final[Sequence[tuple[Concern, re.Pattern[str]]]] = (
         ),
     ),
     (
-        Concern.WHERE_IS_IT,
+        Matter.WHERE_IS_ORDER,
         _any(
             r"\bwhere(?:'?s| is| are)\b(?:\s+\w+){0,3}?\s+"
             r"(?:orders?|parcels?|packages?|delivery|shipment|items?|stuff|things?)\b",
@@ -148,7 +134,7 @@ _WORDS: Final[Sequence[tuple[Concern, re.Pattern[str]]]] = (
         ),
     ),
     (
-        Concern.PRODUCT,
+        Matter.PRODUCT_QUESTION,
         _any(
             r"\b(?:in stock|available|compatible|(?:what|which) size|how (?:big|long|heavy))\b",
             r"\b(?:do you (?:have|sell|offer)|dimensions|does it (?:fit|work|come))\b",
@@ -167,22 +153,25 @@ _NUMBER = re.compile(r"#\s?([a-z0-9][a-z0-9-]{1,30})|\b([a-z]{1,5}-?\d{3,12})\b|
 _APOSTROPHES: Final = str.maketrans("\u2018\u2019`", "'''")
 
 
+_FIRST: Final = (Matter.NOT_RECEIVED, *(matter for matter, _ in _WORDS), Matter.OTHER)
+"""Of several that fit the first counts."""
+
+
 def hear(text: str) -> Heard:
     """Return what a text is about; never raises, and nothing of the text itself is kept."""
     plain = _plain(text)
-    found = Concern.NOT_RECEIVED if _not_received(plain) else None
+    found = Matter.NOT_RECEIVED if _not_received(plain) else None
     if found is None:
-        found = next((concern for concern, words in _WORDS if words.search(plain)), Concern.OTHER)
-    return Heard(concern=found, language=_language(plain), numbers=_numbers(plain))
+        found = next((matter for matter, words in _WORDS if words.search(plain)), Matter.OTHER)
+    return Heard(matter=found, language=_language(plain), numbers=_numbers(plain))
 
 
 def hear_all(heard: Sequence[Heard]) -> Heard:
-    """Return what several texts of one customer are about together: the first concern of all."""
-    order = list(Concern)
-    first = min(heard, key=lambda each: order.index(each.concern))
+    """Return what several texts of one customer are about together: the first matter of all."""
+    first = min(heard, key=lambda each: _FIRST.index(each.matter))
     numbers = dict.fromkeys(number for each in heard for number in each.numbers)
     return Heard(
-        concern=first.concern,
+        matter=first.matter,
         language=heard[-1].language,
         numbers=tuple(numbers)[:NUMBERS_MAX],
     )
