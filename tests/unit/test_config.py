@@ -200,9 +200,12 @@ def test_rendered_default_is_the_default_and_names_every_field(tmp_path: Path) -
     assert msgspec.convert(models, type(config.models)) == config.models
     # Nor may a rule spend anything by itself until somebody says how much.
     for rule, table in shown.pop("decisions").items():
-        assert table.pop("spend_per_day") == {"EUR": "5000"}
         usual = find_rules()[rule].settings
-        assert set(table) == set(usual.__struct_fields__) - {"spend_per_day"}
+        own = {"spend_per_day", "worth_min", "credit"} & set(usual.__struct_fields__)
+        amounts = {name: table.pop(name) for name in own}
+        assert amounts["spend_per_day"] == {"EUR": "5000"}
+        assert read_section(usual, amounts, rule) != usual()
+        assert set(table) == set(usual.__struct_fields__) - own
         assert read_section(usual, table, rule) == usual()
     # Which connections and templates there are only the brand knows, and where its team sits.
     contact = shown.pop("contact")

@@ -1,0 +1,1 @@
+"""What rules about parcels go by: how routes do, and which parcels are on their way."""
