@@ -253,3 +253,13 @@ GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT subject, episode FROM decisions.decision
 WHERE rule = %(rule)s AND subject = ANY(%(subjects)s::text[])
   AND state IN ('ordered', 'done', 'failed');
+
+-- name: decided_about
+-- What a rule did about some subjects.
+-- Parameters: rule, subjects.
+-- Rows: many: subject, episodes (in order).
+-- Index: decision (rule, subject, episode).
+SELECT subject, array_agg(episode ORDER BY decision_id) AS episodes
+FROM decisions.decision
+WHERE rule = %(rule)s AND subject = ANY(%(subjects)s::text[]) AND state = 'done'
+GROUP BY subject;

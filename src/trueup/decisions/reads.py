@@ -79,3 +79,11 @@ async def ordered_episodes(
     for row in rows:
         found[row["subject"]].append(row["episode"])
     return found
+
+
+async def decided_about(
+    conn: Conn, rule: str, subjects: Collection[str]
+) -> dict[str, tuple[str, ...]]:
+    """Return the episodes of a rule that were done about each of some subjects, in order."""
+    rows = await fetch_rows(conn, _queries.decided_about, rule=rule, subjects=sorted(subjects))
+    return {row["subject"]: tuple(row["episodes"]) for row in rows}
