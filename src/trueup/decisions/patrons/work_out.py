@@ -1,5 +1,6 @@
 """Work customers out as patrons, once a day: no rule reads everybody's orders each minute."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
@@ -10,14 +11,14 @@ import numpy as np
 import psycopg
 
 from trueup.db.queries import load_queries
-from trueup.db.rows import fetch_rows
+from trueup.db.rows import fetch_rows, snapshot
 from trueup.decisions.patrons.history import Habit, History, Patron, Told
 from trueup.hub import Hub
 from trueup.models.artifact import unpack
 from trueup.models.model import Look
 from trueup.models.reads import may_use
 from trueup.models.value import learn
-from trueup.models.value.buys import see
+from trueup.models.value.buys import Purchases, see
 from trueup.models.value.regularity import GAPS_MIN, MIDDLE, gaps_of, quantiles
 from trueup.records.bought import first_of_persons, orders_bought
 
@@ -28,6 +29,7 @@ Conn = psycopg.AsyncConnection[Any]
 HISTORY: Final = timedelta(days=730)
 """Older orders say little of how somebody buys now."""
 
+READ_TIMEOUT_S: Final = 600
 _PAGE: Final = 5_000
 _ENCODE = msgspec.json.Encoder().encode
 
@@ -46,29 +48,44 @@ async def refresh_patrons(conn: Conn, hub: Hub, now: datetime) -> int | None:
     today = now.astimezone(UTC).date()
     if await fetch_rows(conn, _queries.patrons_worked_out, day=today):
         return None
-    async with conn.transaction():
-        if not await fetch_rows(conn, _queries.take_patrons_day, day=today, now=now):
-            return None
-        told = await _told_by_model(conn, hub, now)
+    async with snapshot(conn):
+        # Whole histories are read.
+        await conn.execute(f"SET LOCAL statement_timeout = '{READ_TIMEOUT_S}s'".encode())
+        learned = await _learned(conn, hub, now)
         spaces = {space.value for space in hub.keys.spaces}
         history = History(await first_of_persons(conn, spaces))
         async for order in orders_bought(conn, hub.sellers(), now - HISTORY, now):
             history.add(order)
-        patrons = history.patrons(today, told)
+    # What takes long is thought outside of any transaction, and beside whatever else goes on.
+    patrons, habits = await asyncio.to_thread(_work_out, history, learned, today)
+    async with conn.transaction():
+        if not await fetch_rows(conn, _queries.take_patrons_day, day=today, now=now):
+            return None
         await _note_patrons(conn, patrons, today)
-        await _note_habits(conn, history.habits(told), today)
+        await _note_habits(conn, habits, today)
         parameters = {"day": today, "customers": len(patrons)}
         await conn.execute(_queries.note_patrons_day, parameters)
     return len(patrons)
 
 
-async def _told_by_model(conn: Conn, hub: Hub, now: datetime) -> Mapping[bytes, Told]:
-    """Return what the model of customers tells, where it beats the rule below it."""
+def _work_out(
+    history: History, learned: tuple[learn.Value, Purchases] | None, today: date
+) -> tuple[list[Patron], list[Habit]]:
+    told = {} if learned is None else _told(*learned)
+    return history.patrons(today, told), list(history.habits(told))
+
+
+async def _learned(conn: Conn, hub: Hub, now: datetime) -> tuple[learn.Value, Purchases] | None:
+    """Return the model of customers with what it reads, where it beats the rule below it."""
     kept = await may_use(conn, learn.MODEL)
     if kept is None:
-        return {}
-    value = unpack(kept.artifact, learn.Value)
+        return None
     purchases = await learn.read(Look(conn=conn, hub=hub, now=now))
+    return unpack(kept.artifact, learn.Value), purchases
+
+
+def _told(value: learn.Value, purchases: Purchases) -> Mapping[bytes, Told]:
+    """Return what the model tells of each customer."""
     seen = see(purchases)
     gaps = gaps_of(seen)
     fresh = gaps._replace(since=np.zeros(len(gaps.since)))  # as of the day of a purchase
