@@ -6,14 +6,15 @@ vendor that is away and processes that die at every point between the decision a
 
 import asyncio
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.flow.command import Commands
-from tests.support.contact import MIA, PHONE, open_post
-from trueup.canon.command import Purpose
+from tests.support.contact import MIA, PHONE, Post, open_post
+from trueup.canon.command import CreateDiscount, Purpose
 from trueup.db.pool import connect
 from trueup.decisions import order as ordering
 from trueup.decisions.carry import approve_by_policy, carry_out
@@ -23,6 +24,7 @@ from trueup.decisions.leave import read_leaves, resume_all, stop_all
 from trueup.decisions.model import Action, Mode
 from trueup.decisions.propose import look, note_proposals
 from trueup.decisions.reads import find_decision, list_waiting, next_due
+from trueup.kernel.money import Money
 from trueup.sandbox.faults import ApiFault
 from trueup.sandbox.shopify.commands import ChangeCustomer
 
@@ -270,6 +272,70 @@ async def test_what_else_is_asked_for_does_not_wait_for_the_customer(database_ur
             await post.send()
         assert post.sent()[1:] == [(MIA, "Your order #1001 is late")]
         assert await post.states() == ["done"]
+
+
+def code_for(post: Post, currency: str = "EUR") -> Action:
+    """Return the making of a code that a notice tells of."""
+    now = post.brand.clock.now()
+    content = CreateDiscount(
+        code="SORRY-1",
+        starts_at=now,
+        ends_at=now + timedelta(days=9),
+        amount=Money(Decimal(5), currency),
+    )
+    what = "make a code of 5 EUR"
+    return Action(content=content, connection_id=post.number, key="code/SORRY-1", what=what)
+
+
+async def test_what_a_message_tells_of_is_done_before_it_leaves(database_url: str) -> None:
+    async with open_post(database_url) as post:
+        post.wish(await post.sell(), code_for(post))
+        await post.turn()
+        await post.send()
+        assert post.sent() == [], "there is no such code yet"
+        assert "what it tells of is not done yet" in str(await post.decisions())
+        await post.brand.work("shopify")
+        assert [each.code for each in post.shop.codes.values()] == ["SORRY-1"]
+        for _ in range(2):
+            post.brand.clock.advance(31)
+            await post.turn()
+            await post.send()
+        assert [to for to, _ in post.sent()] == [MIA]
+        assert await post.states() == ["done"]
+
+
+async def test_what_was_refused_is_told_to_nobody(database_url: str) -> None:
+    async with open_post(database_url) as post:
+        post.wish(await post.sell(), code_for(post, "USD"))
+        for _ in range(3):
+            await post.turn()
+            await post.brand.work("shopify")
+            await post.send()
+            post.brand.clock.advance(31)
+        assert (post.sent(), post.shop.codes) == ([], {})
+        assert await post.states() == ["failed"]
+        assert any("what it tells of was not done" in each for each in await post.why())
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+async def test_a_message_is_taken_back_though_its_code_was_made(
+    database_url: str, *, ordered: bool
+) -> None:
+    async with open_post(database_url) as post:
+        to = await post.sell()
+        post.wish(to, code_for(post))
+        await post.turn()
+        await post.brand.work("shopify")
+        post.brand.clock.advance(31)
+        if ordered:
+            await post.turn()
+        post.forget(to)
+        for _ in range(2):
+            await post.turn()
+            await post.send()
+        assert post.sent() == []
+        assert await post.states() == ["done"], "the code was made, and stays"
+        assert any(each.startswith("cut short") for each in await post.why())
 
 
 @pytest.mark.parametrize("step", ["want_commands", "note_contact", "move"])

@@ -67,7 +67,7 @@ class Wishes:
             name=name,
             version=1,
             title="Asks for what a test wishes.",
-            kinds=frozenset({Notice.command, Alert.command, "ticket.create"}),
+            kinds=frozenset({Notice.command, Alert.command, "ticket.create", "discount.create"}),
             settings=Settings,
             read=read,
             propose=propose,

@@ -29,6 +29,11 @@ def action_of(ref: str) -> int:
     return int(ref.split("/")[2])
 
 
+def is_notice(row: Row, ref: str) -> bool:
+    """Tell whether a command of a decision is a message to a customer."""
+    return bool(row["actions"][action_of(ref)]["kind"] == Notice.command)
+
+
 async def refs_of(conn: Conn, rows: Sequence[Row]) -> Mapping[int, list[str]]:
     """Return the names of the commands of decisions, of each notice that of the last time."""
     found: dict[int, dict[int, str]] = defaultdict(dict)

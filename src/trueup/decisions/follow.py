@@ -8,9 +8,8 @@ import psycopg
 
 from trueup.db.queries import load_queries
 from trueup.db.rows import Row, fetch_rows
-from trueup.decisions.commands import STOPPED, action_of, refs_of, take_back
+from trueup.decisions.commands import STOPPED, is_notice, refs_of, take_back
 from trueup.decisions.contact.contacts import Ended, close_contacts
-from trueup.decisions.contact.notice import Notice
 from trueup.decisions.model import State
 from trueup.decisions.steps import move, note_steps
 from trueup.outbox.command import find_commands
@@ -85,7 +84,7 @@ async def _hold_back(conn: Conn, rows: Sequence[Row], now: datetime) -> dict[int
         of_it = {ref: known[ref] for ref in refs[row["decision_id"]] if ref in known}
         held = False
         for ref, command in of_it.items():
-            waits = command["state"] == CommandState.DUE.value and _is_notice(row, ref)
+            waits = command["state"] == CommandState.DUE.value and is_notice(row, ref)
             if waits and await take_back(conn, [ref], STOPPED, now):
                 command["state"], held = _WITHDRAWN, True
         if held and await _return(conn, row, of_it, "the switch stops all rules", now):
@@ -114,10 +113,6 @@ async def _return(conn: Conn, row: Row, of_it: Mapping[str, Row], why: str, now:
     if rows:
         await note_steps(conn, [(number, "came back", "outbox", why)], now)
     return bool(rows)
-
-
-def _is_notice(row: Row, ref: str) -> bool:
-    return bool(row["actions"][action_of(ref)]["kind"] == Notice.command)
 
 
 def _comes_back(command: Row) -> bool:

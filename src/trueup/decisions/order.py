@@ -1,12 +1,12 @@
 """Order what was agreed to: its commands and its notices, in one transaction with the word of it.
 
-Commands go at once. A notice goes when it may; until then its decision waits, and what was ordered
-before is not ordered again, because each has its name.
+Commands go at once. A notice goes when it may, and not before what it tells of was done; until then
+its decision waits, and what was ordered before is not ordered again, because each has its name.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any, NamedTuple
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import psycopg
@@ -33,14 +33,27 @@ from trueup.decisions.model import State
 from trueup.decisions.steps import move, note_steps
 from trueup.errors import invariant
 from trueup.hub import Hub
+from trueup.outbox.command import find_commands
 from trueup.outbox.enqueue import want_commands
-from trueup.outbox.model import WantedCommand
+from trueup.outbox.model import CommandState, WantedCommand
 from trueup.records.contactable import Contactable
 from trueup.records.will import read_will
 
 _queries = load_queries("trueup.decisions")
 
 Conn = psycopg.AsyncConnection[Any]
+
+
+_BEHIND: Final = timedelta(seconds=30)
+"""How soon it is looked at again whether what a notice tells of was done."""
+
+_NOT_DONE: Final = frozenset(
+    each.value
+    for each in (
+        *(CommandState.REFUSED, CommandState.DEAD),
+        *(CommandState.DISCARDED, CommandState.WITHDRAWN),
+    )
+)
 
 
 class _Asked(NamedTuple):
@@ -69,8 +82,13 @@ async def order(conn: Conn, hub: Hub, desk: Desk, row: Row, now: datetime) -> St
         if not await fetch_rows(conn, _queries.lock_decision, decision_id=number):
             return None
         commands, unsent = _commands(hub, desk, row, now)
-        ready, permits = await _notices(conn, hub, desk, row, now)
-        await want_commands(conn, hub.vault, [*commands, *(each.command for each in ready)])
+        await want_commands(conn, hub.vault, commands)
+        behind = await _behind(conn, row, now)
+        ready: list[_Ready] = []
+        permits: list[Permit] = [] if behind is None else [behind]
+        if behind is None:
+            ready, permits = await _notices(conn, hub, desk, row, now)
+        await want_commands(conn, hub.vault, [each.command for each in ready])
         for asked, send, command in ready:
             person = command.person or b""
             await note_contact(conn, hub.vault, asked.notice, send, ref=asked.ref, person=person)
@@ -78,6 +96,21 @@ async def order(conn: Conn, hub: Hub, desk: Desk, row: Row, now: datetime) -> St
         waits = [each for each in permits if isinstance(each, Wait)]
         began = bool(commands or ready or row["ordered_at"])
         return await _close(conn, row, [*unsent, *reasons], waits, began=began, now=now)
+
+
+async def _behind(conn: Conn, row: Row, now: datetime) -> Permit | None:
+    """Return why notices are held back: what they tell of is not done, or was not; else None."""
+    kinds = [each["kind"] for each in row["actions"]]
+    promised = [n for n, kind in enumerate(kinds) if kind not in {Notice.command, Alert.command}]
+    if Notice.command not in kinds or not promised:
+        return None
+    refs = [ref_of(row["decision_id"], n) for n in promised]
+    states = {each["state"] for each in (await find_commands(conn, refs)).values()}
+    if states & _NOT_DONE:
+        return Withdraw(because="what it tells of was not done")
+    if states != {CommandState.DONE.value}:
+        return Wait(until=now + _BEHIND, because="what it tells of is not done yet")
+    return None
 
 
 async def _close(

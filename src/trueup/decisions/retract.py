@@ -8,7 +8,7 @@ import psycopg
 
 from trueup.db.queries import load_queries
 from trueup.db.rows import Row, fetch_rows
-from trueup.decisions.commands import NO_LONGER_ASKED, refs_of, take_back
+from trueup.decisions.commands import NO_LONGER_ASKED, is_notice, refs_of, take_back
 from trueup.decisions.model import State
 from trueup.decisions.steps import end_approved, move, note_steps
 from trueup.outbox.command import find_commands
@@ -55,16 +55,26 @@ async def _end_proposal(conn: Conn, row: Row, now: datetime) -> None:
 
 
 async def _take_back(conn: Conn, rows: Sequence[Row], now: datetime) -> None:
-    """Take orders back of which nothing has left; what is on its way is followed to its end."""
+    """Take orders back of which nothing has left; of others the notices that have not.
+
+    What is on its way is followed to its end.
+    """
     refs = await refs_of(conn, rows)
     known = await find_commands(conn, [ref for each in refs.values() for ref in each])
     for row in rows:
         number = row["decision_id"]
         names = [ref for ref in refs[number] if ref in known]
-        if not names or any(known[ref]["state"] != CommandState.DUE.value for ref in names):
+        waits = [ref for ref in names if known[ref]["state"] == CommandState.DUE.value]
+        whole = waits == names
+        taken = waits if whole else [ref for ref in waits if is_notice(row, ref)]
+        if not taken:
             continue
         async with conn.transaction():
-            if await take_back(conn, names, NO_LONGER_ASKED, now):
+            if not await take_back(conn, taken, NO_LONGER_ASKED, now):
+                continue
+            if whole:
                 await move(conn, number, (State.ORDERED,), State.WITHDRAWN, now=now)
-                why = f"{_WHY}, and it had not left"
-                await note_steps(conn, [(number, "withdrawn", row["rule"], why)], now)
+            did, left = ("withdrawn", "it had") if whole else ("cut short", "the message had")
+            await note_steps(
+                conn, [(number, did, row["rule"], f"{_WHY}, and {left} not left")], now
+            )
