@@ -215,6 +215,28 @@ async def test_what_was_withdrawn_is_proposed_again_where_it_is_needed_again(
         assert await firm.state(number) is State.PROPOSED
 
 
+async def test_what_was_taken_back_before_it_left_is_ordered_once_it_is_agreed_to_again(
+    database_url: str,
+) -> None:
+    async with open_firm(database_url) as firm:
+        number = await firm.proposed()
+        await firm.approve(number)
+        await firm.turn()
+        await firm.brand.rows("UPDATE ledger.outlook SET available = 500 RETURNING 1")
+        await firm.turn()
+        assert await firm.state(number) is State.WITHDRAWN
+        await firm.brand.work("odoo")
+        assert firm.drafts() == []
+        await firm.brand.rows("UPDATE ledger.outlook SET available = 8 RETURNING 1")
+        assert (await firm.turn()).proposed[RULE.name] == [number]
+        await firm.approve(number)
+        for _ in range(3):
+            await firm.turn()
+            await firm.brand.work("odoo")
+        assert len(firm.drafts()) == 1
+        assert await firm.state(number) is State.DONE
+
+
 async def test_what_was_agreed_to_of_a_rule_that_is_off_is_not_ordered(database_url: str) -> None:
     async with open_firm(database_url) as firm:
         number = await firm.proposed()

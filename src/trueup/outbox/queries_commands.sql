@@ -1,16 +1,22 @@
 -- name: want_commands
--- Notes commands; one that is noted already (by its ref) stays as it is.
+-- Notes commands; one that is noted already (by its ref) stays as it is. One that was taken back
+-- before it left is noted anew, under a new key: what it says may be something else now.
 -- Parameters: arrays of equal length: connection_ids, kinds, keys, refs, contents, wrapped,
 -- persons (null: nobody's), wanted_ats, due_ats, not_afters (null: at any time).
--- Rows: many: ref, for those that are new.
+-- Rows: many: ref, for those that are new or noted anew.
 -- Index: the unique ref of command.
-INSERT INTO outbox.command
+INSERT INTO outbox.command AS c
   (connection_id, kind, key, ref, content, wrapped, person, wanted_at, due_at,
   not_after)
 SELECT * FROM unnest(%(connection_ids)s::int[], %(kinds)s::text[], %(keys)s::text[],
   %(refs)s::text[], %(contents)s::bytea[], %(wrapped)s::bytea[], %(persons)s::bytea[],
   %(wanted_ats)s::timestamptz[], %(due_ats)s::timestamptz[], %(not_afters)s::timestamptz[])
-ON CONFLICT (ref) DO NOTHING
+ON CONFLICT (ref) DO UPDATE
+SET content = excluded.content, wrapped = excluded.wrapped, person = excluded.person,
+  wanted_at = excluded.wanted_at, due_at = excluded.due_at, not_after = excluded.not_after,
+  state = 'due', idempotency_key = gen_random_uuid(), attempts = 0, sends = 0, started_at = NULL,
+  finished_at = NULL, code = NULL
+WHERE c.state = 'withdrawn'
 RETURNING ref;
 
 -- name: claim_command
