@@ -111,7 +111,7 @@ async def test_a_process_that_dies_after_the_write_finds_it_done(database_url: s
             claimed = await first._claim()
             assert claimed is not None
             assert claimed.command is not None
-            await first._carry(claimed.command, claimed.idempotency_key)
+            await first._carry(claimed, claimed.command)
         assert await brand.state("hold") == "sending"
         assert await brand.settle(NAME, "hold") == "done"
         assert standing(order) == ("on-hold", "trueup", "processing")
