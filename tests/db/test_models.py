@@ -186,12 +186,27 @@ async def test_each_is_trained_at_its_hour_and_once(database_url: str) -> None:
     clock, ours = ManualClock(NOW), hub()
     trainer = Trainer(ours, clock)
     async with await connect(database_url, application_name="test") as conn:
-        assert await trainer.step(conn) == ["fern"]
-        assert await trainer.step(conn) == []
+        assert await trainer.step(conn) == [], "the first night is awaited"
         clock.advance(hours=16, minutes=59)
         assert await trainer.step(conn) == []
         clock.advance(minutes=1)  # two in the night
         assert await trainer.step(conn) == ["fern"]
+        assert await trainer.step(conn) == []
+        clock.advance(hours=24)
+        assert await trainer.step(conn) == ["fern"]
+
+
+async def test_until_the_night_no_library_of_models_is_loaded(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def loads() -> None:
+        raise AssertionError("it was loaded")
+
+    monkeypatch.setattr("trueup.models.tend.find_models", loads)
+    async with await connect(database_url, application_name="test") as conn:
+        trainer = Trainer(hub(), ManualClock(NOW))
+        for _ in range(2):
+            assert await trainer.step(conn) == []
 
 
 async def test_one_that_fails_is_tried_later_and_ends_nothing(
@@ -200,11 +215,13 @@ async def test_one_that_fails_is_tried_later_and_ends_nothing(
     clock, fern.fails = ManualClock(NOW), True
     trainer = Trainer(hub(), clock)
     async with await connect(database_url, application_name="test") as conn:
+        await trainer.step(conn)
+        clock.advance(hours=17)
         assert await trainer.step(conn) == ["fern"]
         duty = await find_duty(conn, HUB, "models.fern")
         assert duty is not None
         assert (duty.failures, duty.reason) == (1, "RuntimeError")
-        assert duty.due_at == NOW + timedelta(hours=6)
+        assert duty.due_at == NOW + timedelta(hours=23)
         fern.fails = False
         clock.advance(hours=6)
         assert await trainer.step(conn) == ["fern"]
@@ -218,7 +235,11 @@ async def test_what_is_switched_off_is_not_trained(
     ours = hub()
     ours.models = settings
     async with await connect(database_url, application_name="test") as conn:
-        assert await Trainer(ours, ManualClock(NOW)).step(conn) == []
+        clock = ManualClock(NOW)
+        trainer = Trainer(ours, clock)
+        for _ in range(2):
+            assert await trainer.step(conn) == []
+            clock.advance(hours=17)
         assert await find_trained(conn, fern.model()) is None
 
 

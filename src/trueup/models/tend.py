@@ -18,6 +18,9 @@ from trueup.models.train import train_model
 
 _log = structlog.get_logger("trueup.models")
 
+DUTY: Final = "models"
+"""The next time that something is to be trained; of each model there is one of its own below."""
+
 RETRY_S: Final = 6 * 3600.0
 _TICK_S: Final = 30.0
 
@@ -41,24 +44,39 @@ class Trainer:
         return Aside(name="trueup-trainer", step=self.step, pause_s=_TICK_S)
 
     async def step(self, conn: psycopg.AsyncConnection[Any]) -> list[str]:
-        """Train what is due; returns which were."""
-        settings = self._hub.models
+        """Train what is due; returns which were.
+
+        The first night is awaited: a hub that was just started has other things to do, and until
+        something is due the libraries of models are not even loaded.
+        """
+        settings, now = self._hub.models, self._clock.now()
         if not settings.train:
+            return []
+        night = await find_duty(conn, HUB, DUTY)
+        if night is None:
+            await write_duty(conn, HUB, DUTY, at=now, due_at=next_hour(now, settings.train_hour))
+        if night is None or night.due_at > now:
             return []
         known = await asyncio.to_thread(find_models)
         done: list[str] = []
+        due_at = next_hour(now, settings.train_hour)
         for name, model in known.items():
             if name in settings.off or isinstance(model, Absent):
                 continue
-            duty, now = await find_duty(conn, HUB, f"models.{name}"), self._clock.now()
-            if duty is not None and duty.due_at > now:
-                continue
-            await self._train(conn, model, now)
-            done.append(name)
+            duty = await find_duty(conn, HUB, f"{DUTY}.{name}")
+            if duty is None or duty.due_at <= now:
+                due_at = min(due_at, await self._train(conn, model, now))
+                done.append(name)
+            else:
+                due_at = min(due_at, duty.due_at)
+        await write_duty(conn, HUB, DUTY, at=now, due_at=due_at)
         return done
 
-    async def _train(self, conn: psycopg.AsyncConnection[Any], model: Model, now: datetime) -> None:
-        settings, duty = self._hub.models, f"models.{model.name}"
+    async def _train(
+        self, conn: psycopg.AsyncConnection[Any], model: Model, now: datetime
+    ) -> datetime:
+        """Train one model; returns when it is due again."""
+        settings, duty = self._hub.models, f"{DUTY}.{model.name}"
         due_at, reason = next_hour(now, settings.train_hour), None
         try:
             trained = await train_model(
@@ -72,6 +90,7 @@ class Trainer:
         else:
             _log.info("trained", model=model.name, lacking=trained.lacking)
         await write_duty(conn, HUB, duty, at=now, due_at=due_at, reason=reason)
+        return due_at
 
 
 def _unheard(_doing: str, _share: float) -> None:
