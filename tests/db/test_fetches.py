@@ -59,3 +59,19 @@ async def test_what_a_line_that_died_had_taken_is_read_by_another_later(database
         before, after = (now + timedelta(seconds=CLAIM_S + n) for n in (-1, 1))
         assert await claimed(spine, spine.conn, before) == []
         assert await claimed(spine, spine.conn, after) == ["a", "b"]
+
+
+async def test_what_a_line_that_died_had_taken_is_read_by_its_successor_at_once(
+    database_url: str,
+) -> None:
+    """Seed 5 of the spine: a returned unit was known two minutes after the process had died."""
+    async with open_spine(database_url) as spine:
+        await want(spine, "taken", "failed")
+        [(now,)] = await spine.rows("SELECT now() + interval '1 s'")
+        assert await claimed(spine, spine.conn, now) == ["taken", "failed"]
+        [(failed,)] = await spine.rows("SELECT fetch_id FROM outbox.fetch WHERE ref = 'failed'")
+        ended = {"fetch_id": failed, "state": "due", "delay_s": 600.0, "failed": True, "now": now}
+        await spine.conn.execute(_queries.end_fetch, ended)
+        number = {"connection_id": spine.numbers[NORTH], "now": now}
+        await spine.conn.execute(_queries.free_fetches, number)
+        assert await claimed(spine, spine.conn, now) == ["taken"], "the other waits for its retry"

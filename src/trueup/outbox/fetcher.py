@@ -26,7 +26,7 @@ FETCH_CALLS_MAX = 2_000
 """More calls than the largest settlement takes: a reading without an end is stopped here."""
 
 CLAIM_S = 120.0
-"""So long a fetch is left to the line that took it; where that died, another one reads it then."""
+"""So long a fetch is left to the line that took it, where nobody knows whether that died."""
 
 _INTERVAL_S = 0.2
 _AT_ONCE = 5
@@ -61,7 +61,10 @@ class Fetcher:
         self._connection_id = caller.account.connection.connection_id
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Read what is due until told to stop."""
+        """Read what is due until told to stop; first what a line before had taken and not read."""
+        async with self._database:
+            taken = {"connection_id": self._connection_id, "now": self._now()}
+            await self._conn.execute(_queries.free_fetches, taken)
         while not stop.is_set():
             if await self.step() == 0:
                 await asyncio.sleep(_INTERVAL_S)

@@ -10,7 +10,7 @@ ON CONFLICT DO NOTHING;
 
 -- name: claim_fetches
 -- Takes the records of a connection that are to be read now, so that no other line reads them too;
--- those of a line that dies are due again after a while.
+-- those of a line that dies are freed by its successor (`free_fetches`), or due again after a while.
 -- Parameters: connection_id, count, claim_s: for how long they are taken; now: instant or null.
 -- Rows: many: fetch_id, resource, ref, attempts; the one that waits longest first.
 -- Index: fetch_due.
@@ -22,11 +22,20 @@ WITH next AS (
   FOR UPDATE SKIP LOCKED
 ), taken AS (
   UPDATE outbox.fetch f
-  SET due_at = coalesce(%(now)s::timestamptz, now()) + make_interval(secs => %(claim_s)s::float8)
+  SET taken_at = coalesce(%(now)s::timestamptz, now()),
+    due_at = coalesce(%(now)s::timestamptz, now()) + make_interval(secs => %(claim_s)s::float8)
   FROM next n WHERE f.fetch_id = n.fetch_id
   RETURNING f.fetch_id, f.resource, f.ref, f.attempts, n.due_at AS waited_since
 )
 SELECT fetch_id, resource, ref, attempts FROM taken ORDER BY waited_since, fetch_id;
+
+-- name: free_fetches
+-- Frees what a line that died had taken. Only for who holds the connection's lock.
+-- Parameters: connection_id, now: instant or null.
+-- Rows: none.
+-- Index: fetch_due.
+UPDATE outbox.fetch SET taken_at = NULL, due_at = coalesce(%(now)s::timestamptz, now())
+WHERE connection_id = %(connection_id)s AND state = 'due' AND taken_at IS NOT NULL;
 
 -- name: end_fetch
 -- Writes down what came of a fetch.
@@ -34,6 +43,6 @@ SELECT fetch_id, resource, ref, attempts FROM taken ORDER BY waited_since, fetch
 -- Rows: none.
 -- Index: fetch primary key.
 UPDATE outbox.fetch
-SET state = %(state)s, attempts = attempts + %(failed)s::int,
+SET state = %(state)s, taken_at = NULL, attempts = attempts + %(failed)s::int,
   due_at = coalesce(%(now)s::timestamptz, now()) + make_interval(secs => %(delay_s)s)
 WHERE fetch_id = %(fetch_id)s;
