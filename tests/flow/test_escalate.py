@@ -231,9 +231,10 @@ async def test_played_on_the_past_it_says_how_much_earlier_it_would_have_spoken(
         assert RULE.play is not None
         now = desk.brand.clock.now()
         look = Look(conn=desk.brand.conn, hub=desk.brand.hub, now=now)
+        since = (now - timedelta(days=1)).date()
         poor = EscalateSettings(high_value=Amounts((("EUR", Decimal(10_000)),)))
         for settings, spoken in ((SETTINGS, 1), (poor, 0)):
-            found = await RULE.play(look, settings, now.date(), now.date())
+            found = await RULE.play(look, settings, since, now.date())
             figures = found.figures
             assert (figures["late"], figures["proposals"], figures["claims"]) == (2, spoken, spoken)
             assert figures["earlier_mean_h"] == pytest.approx(3 * spoken, abs=0.1)

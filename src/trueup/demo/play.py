@@ -6,6 +6,7 @@ The shops run in this process; the hub runs as its own web and worker processes,
 import asyncio
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -26,13 +27,21 @@ from trueup.sandbox.control import stock_of
 from trueup.sandbox.faults import ApiFault, WebhookFaults
 from trueup.sandbox.sandbox import Sandbox
 from trueup.sandbox.shopify import day as days
-from trueup.sandbox.shopify.commands import Add
+from trueup.sandbox.shopify.commands import Add, Checkout, Command
 from trueup.session import Session
 
 SHOPS = ("north", "south")
 SPEED = 60.0
 """An hour of the shops' time passes in a minute: their retries and limits go by it too."""
 
+_APART_S = 1.0
+"""Of the shops' time between two steps of one order.
+
+A shop dates changes by the second. Which of two in one second is the later, the hub tells by when
+it asked; its own clock goes as all clocks do, and is behind a shop's that goes faster.
+"""
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _HEALED = ("orders", "returns")
 _QUIET_TIMEOUT_S = 60.0
 _SETUP_TIMEOUT_S = 30.0
@@ -106,6 +115,7 @@ class Play:
         self.sandbox = Sandbox(ScaledClock(speed=SPEED))
         self._skus = days.catalogue(day)
         self._sold_out = 0
+        self._changed_at: dict[str, datetime] = {}
 
     async def run(self, tell: Tell) -> Outcome:
         """Set the scene, play the day, wait until all is quiet, and compare everything."""
@@ -194,11 +204,23 @@ class Play:
             wait_s = began + step.after_s / span_s * self._seconds - loop.time()
             if wait_s > 0:
                 await asyncio.sleep(wait_s)
+            await self._come_apart(step.command)
             outcome = self.sandbox.do(step.shop, step.command)
             self._sold_out += outcome.status == "sold_out"
             if n % 10 == 0:
                 tell("A busy day", 0.1 + 0.8 * n / len(steps))
         return len(steps)
+
+    async def _come_apart(self, command: Command) -> None:
+        order = (
+            command.cart.ref if isinstance(command, Checkout) else getattr(command, "order", None)
+        )
+        if order is None:
+            return
+        clock = self.sandbox.clock
+        passed = clock.now() - self._changed_at.get(order, _NEVER)
+        await clock.sleep(_APART_S - passed.total_seconds())
+        self._changed_at[order] = clock.now()
 
     async def _until_quiet(self) -> None:
         await self._until(self._is_quiet, _QUIET_TIMEOUT_S)
