@@ -38,6 +38,7 @@ FIRST_STEPS: Final = 30 if FULL else 0
 
 DRAIN_STEP_S: Final = 300.0
 DRAIN_MAX: Final = timedelta(hours=12)
+ONCE_A_DAY: Final = timedelta(hours=25)
 KINDS: Final = tuple(k for k in get_args(Trouble) if k not in {"none", "silent"})
 CONNECTORS: Final = sorted(find_connectors())
 PLAYED: Final = [name for name in CONNECTORS if twin_of(name) is not None]
@@ -123,7 +124,7 @@ async def drain(stage: Stage, site: Site) -> tuple[float, int]:
     site.twin.settle()
     stage.time.catch_up()
     at = stage.time.now()
-    while stage.time.now() - at < DRAIN_MAX and not await is_drained(stage, site, at):
+    while stage.time.now() - at < ONCE_A_DAY and not await is_drained(stage, site, at):
         await stage.step(DRAIN_STEP_S * 3)  # until what the drain itself changed is read as well
     while is_swept(site) and stage.time.now() - at < AWAY / SWEPT_WITHIN:
         await stage.step(DRAIN_STEP_S * 3)  # so is what was told now of what happened meanwhile
