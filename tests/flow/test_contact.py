@@ -142,6 +142,13 @@ async def test_marketing_needs_a_yes_of_any_system(database_url: str) -> None:
         assert (await post.why())[-1].endswith("they did not agree to marketing by email")
         await post.consent(MIA, "subscribed")
         await post.turn()
+        said = await post.why()
+        for _ in range(3):
+            await post.turn()
+        assert await post.why() == said, "it rests, and is not withdrawn again each minute"
+        assert "not proposed again before" in explain(*await find_decision(post.brand.conn, 1))
+        post.brand.clock.advance(86_400)
+        await post.turn()
         await post.send()
         assert len(post.sent()) == 1
 

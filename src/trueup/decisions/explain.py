@@ -36,6 +36,9 @@ def explain(row: Row, steps: Sequence[Row], *, waits: str | None = None) -> str:
         parts.append(f"It was left to a person: {waits}.")
     if row["state"] == State.APPROVED and row["due_at"] is not None:
         parts.append(_waiting(row))
+    elif row["state"] == State.WITHDRAWN and row["rests_until"] is not None:
+        rests_until = row["rests_until"].isoformat(timespec="minutes")
+        parts.append(f"It is not proposed again before {rests_until}.")
     elif row["state"] in _ENDS:
         parts.append(_ENDS[row["state"]])
     if row["outcome"] is not None:

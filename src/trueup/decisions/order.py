@@ -47,6 +47,10 @@ Conn = psycopg.AsyncConnection[Any]
 _BEHIND: Final = timedelta(seconds=30)
 """How soon it is looked at again whether what a notice tells of was done."""
 
+_MEND: Final = timedelta(hours=1)
+"""How long what the configuration lacks is given to be mended."""
+
+_NO_TEAM: Final = "the configuration names no team to tell ([contact] team_connection)"
 _NOT_DONE: Final = frozenset(
     each.value
     for each in (
@@ -92,10 +96,10 @@ async def order(conn: Conn, hub: Hub, desk: Desk, row: Row, now: datetime) -> St
         for asked, send, command in ready:
             person = command.person or b""
             await note_contact(conn, hub.vault, asked.notice, send, ref=asked.ref, person=person)
-        reasons = [each.because for each in permits if isinstance(each, Withdraw)]
+        withdrawn = [each for each in permits if isinstance(each, Withdraw)]
         waits = [each for each in permits if isinstance(each, Wait)]
         began = bool(commands or ready or row["ordered_at"])
-        return await _close(conn, row, [*unsent, *reasons], waits, began=began, now=now)
+        return await _close(conn, row, [*unsent, *withdrawn], waits, began=began, now=now)
 
 
 async def _behind(conn: Conn, row: Row, now: datetime) -> Permit | None:
@@ -116,7 +120,7 @@ async def _behind(conn: Conn, row: Row, now: datetime) -> Permit | None:
 async def _close(
     conn: Conn,
     row: Row,
-    reasons: Sequence[str],
+    withdrawn: Sequence[Withdraw],
     waits: Sequence[Wait],
     *,
     began: bool,
@@ -139,15 +143,17 @@ async def _close(
             await note_steps(conn, [(number, "waits", row["rule"], why)], now)
         return None
     state = State.ORDERED if began else State.WITHDRAWN
-    await move(conn, number, (State.APPROVED,), state, now=now)
-    did = state.value if began else "withdrawn"
-    await note_steps(conn, [(number, did, row["rule"], "; ".join(reasons))], now)
+    rest = None if began else min((each.rest for each in withdrawn), default=None)
+    rests_until = None if rest is None else now + rest
+    await move(conn, number, (State.APPROVED,), state, now=now, rests_until=rests_until)
+    why = "; ".join(each.because for each in withdrawn)
+    await note_steps(conn, [(number, state.value, row["rule"], why)], now)
     return state
 
 
 def _commands(
     hub: Hub, desk: Desk, row: Row, now: datetime
-) -> tuple[list[WantedCommand], list[str]]:
+) -> tuple[list[WantedCommand], list[Withdraw]]:
     """Return the commands of a decision besides its notices, and why some can not be."""
     found, unsent = [], []
     for n, action in enumerate(row["actions"]):
@@ -157,7 +163,7 @@ def _commands(
         if isinstance(content, Alert):
             connection_id = _team(hub, desk)
             if connection_id is None:
-                unsent.append("the configuration names no team to tell ([contact] team_connection)")
+                unsent.append(Withdraw(because=_NO_TEAM, rest=_MEND))
                 continue
             content = SendMessage(
                 to=desk.settings.team_to or "",
@@ -241,7 +247,7 @@ async def _judge(
     notice, settings = asked.notice, desk.settings
     named = desk.texts.get(notice.text)
     if named is None:
-        return Withdraw(because=f"there is no text {notice.text}"), None
+        return Withdraw(because=f"there is no text {notice.text}", rest=_MEND), None
     language = choose_language(named, who.locale, settings.language)
     phone = who.phone.address if who.phone is not None else None
     zones, _ = zones_of(who.home, phone, zone_of_brand(settings))
@@ -257,7 +263,8 @@ async def _judge(
     try:
         written = write(named, notice, language)
     except KeyError as missing:
-        return Withdraw(because=f"the text {notice.text} names {missing}, and nobody said it"), None
+        because = f"the text {notice.text} names {missing}, and nobody said it"
+        return Withdraw(because=because, rest=_MEND), None
     reached = reached_by(who, permit.way.medium)
     invariant(reached is not None, "a way leads to an address")
     command = WantedCommand(

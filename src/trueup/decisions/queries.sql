@@ -1,6 +1,7 @@
 -- name: note_decisions
 -- Keeps proposals; of one episode of a subject there is one decision. A shadow becomes a proposal
--- once its rule may ask, and what was withdrawn is proposed again where its facts ask for it again.
+-- once its rule may ask, and what was withdrawn is proposed again where its facts ask for it again,
+-- but not before it has rested.
 -- Parameters: arrays of equal length: rules, versions, modes, subjects, episodes, facts, digests,
 -- evidences (JSON lists), reasons, actions, effects (null: none), alternatives, states, lapses_ats,
 -- due_ats (null: at once), urgencies; now: instant.
@@ -24,8 +25,10 @@ SET version = excluded.version, mode = excluded.mode, facts = excluded.facts,
   actions = excluded.actions, effect = excluded.effect, alternatives = excluded.alternatives,
   state = excluded.state, proposed_at = excluded.proposed_at, lapses_at = excluded.lapses_at,
   due_at = excluded.due_at, urgency = excluded.urgency, waits = NULL, ordered_at = NULL,
-  decided_at = NULL, decided_by = NULL, ended_at = NULL, outcome = NULL, measured_at = NULL
+  decided_at = NULL, decided_by = NULL, ended_at = NULL, outcome = NULL, measured_at = NULL,
+  rests_until = NULL
 WHERE d.state IN ('shadow', 'withdrawn') AND excluded.state = 'proposed'
+  AND (d.rests_until IS NULL OR d.rests_until <= %(now)s)
 RETURNING decision_id, rule, state;
 
 -- name: note_steps
@@ -40,7 +43,8 @@ FROM unnest(%(decision_ids)s::bigint[], %(dids)s::text[], %(bys)s::text[], %(why
 
 -- name: move_decision
 -- Moves a decision from one of some states to another.
--- Parameters: decision_id; from_states; state; by: who decided, or null; now: instant.
+-- Parameters: decision_id; from_states; state; by: who decided, or null; rests_until: before which
+-- it is not proposed again, or null; now: instant.
 -- Rows: one: state; none where it is in no such state any more.
 -- Index: decision primary key.
 UPDATE decisions.decision d
@@ -50,7 +54,7 @@ SET state = %(state)s,
   ordered_at = CASE WHEN %(state)s = 'ordered' THEN %(now)s ELSE d.ordered_at END,
   ended_at = CASE WHEN %(state)s IN ('done', 'failed', 'refused', 'withdrawn', 'lapsed')
     THEN %(now)s END,
-  waits = NULL
+  waits = NULL, rests_until = %(rests_until)s::timestamptz
 WHERE d.decision_id = %(decision_id)s AND d.state = ANY(%(from_states)s::text[])
 RETURNING d.state;
 
@@ -172,7 +176,8 @@ WHERE decision_id = %(decision_id)s ORDER BY step_id;
 -- Rows: many.
 -- Index: decision primary key.
 SELECT decision_id, rule, version, mode, subject, episode, state, reason, actions, effect,
-  proposed_at, lapses_at, decided_at, decided_by, due_at, waits, ordered_at, ended_at, outcome
+  proposed_at, lapses_at, decided_at, decided_by, due_at, waits, ordered_at, ended_at, outcome,
+  rests_until
 FROM decisions.decision
 WHERE (%(state)s::text IS NULL OR state = %(state)s)
   AND (%(rule)s::text IS NULL OR rule = %(rule)s)

@@ -23,8 +23,12 @@ async def move(
     *,
     now: datetime,
     by: str | None = None,
+    rests_until: datetime | None = None,
 ) -> bool:
-    """Move a decision to another state; False where it is in none of `from_states` any more."""
+    """Move a decision to another state; False where it is in none of `from_states` any more.
+
+    What is withdrawn is not proposed again before `rests_until`.
+    """
     rows = await fetch_rows(
         conn,
         _queries.move_decision,
@@ -32,6 +36,7 @@ async def move(
         from_states=[each.value for each in from_states],
         state=state.value,
         by=by,
+        rests_until=rests_until,
         now=now,
     )
     return bool(rows)

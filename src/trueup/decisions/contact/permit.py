@@ -59,9 +59,10 @@ class Wait(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Withdraw(msgspec.Struct, frozen=True, kw_only=True):
-    """It may not be sent."""
+    """It may not be sent; after `rest` its facts may ask for it again."""
 
     because: str
+    rest: timedelta = timedelta(days=1)
 
 
 Permit = Send | Wait | Withdraw
@@ -88,7 +89,8 @@ def judge(notice: Notice, known: Known, settings: ContactSettings, now: datetime
     told = _told_of_it(notice, known.contacts, settings, now)
     if told is not None:
         return Withdraw(
-            because=f"they were written to about {notice.about} at {_said(told.at)} already"
+            because=f"they were written to about {notice.about} at {_said(told.at)} already",
+            rest=told.at + timedelta(hours=settings.apart_hours) - now,
         )
     way = _choose(notice, known, now)
     if isinstance(way, Withdraw):

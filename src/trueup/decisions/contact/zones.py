@@ -7,7 +7,7 @@ zones of the country, so that nobody is woken for a guess.
 
 import importlib.resources
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -46,17 +46,18 @@ def _country_of(phone: str | None) -> str:
     return phonenumbers.region_code_for_number(number) or ""
 
 
-def _of_province(country: str, province: str | None) -> Sequence[str]:
+def _of_province(country: str, province: str | None) -> tuple[str, ...]:
     known = _provinces().get(country, {})
     wanted = normal_text(province).removeprefix(f"{country.lower()} ")
     return known.get(wanted, ()) if wanted else ()
 
 
-def _opened(names: Sequence[str]) -> tuple[ZoneInfo, ...]:
+@cache  # ZoneInfo itself remembers eight zones, and reads the others from disk each time
+def _opened(names: tuple[str, ...]) -> tuple[ZoneInfo, ...]:
     return tuple(ZoneInfo(name) for name in sorted(set(names)))
 
 
-def _of_country(country: str) -> Sequence[str]:
+def _of_country(country: str) -> tuple[str, ...]:
     return _countries().get(country, ())
 
 
