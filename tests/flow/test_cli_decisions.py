@@ -33,8 +33,8 @@ def test_rules_begin_as_shadows_and_are_played_before_they_ask(trueup: Commands)
     refused = trueup.json("decisions", "mode", "reorder", "ask", status=2)["error"]
     assert "trueup decisions replay reorder" in refused["message"]
     found = trueup.json("decisions", "replay", "reorder", "--days", "30")
-    assert found["figures"] == {"proposals": 0.0, "sold_out": 0.0, "said_in_time": 0.0}
-    assert "it would have spoken 0 times" in found["sentence"]
+    assert found["figures"] == {"skus": 0.0, "orders": 0.0}
+    assert "it would have ordered 0 times" in found["sentence"]
     told = trueup.json("decisions", "mode", "reorder", "ask", "--by", "ada")
     assert told == {"rule": "reorder", "mode": "ask"}
     rule = reorder_of(trueup)

@@ -116,7 +116,9 @@ class Firm:
 
     async def work_out(self) -> None:
         """Work out the outlook anew."""
-        await self.brand.rows("DELETE FROM ledger.outlook RETURNING 1")
+        await self.brand.rows(
+            "UPDATE ledger.outlook SET worked_out_at = worked_out_at - interval '1 day' RETURNING 1"
+        )
         await refresh_outlooks(self.brand.conn, now=self.brand.clock.now())
 
     async def turn(self) -> Turn:
@@ -443,3 +445,17 @@ async def test_what_the_vendor_refuses_has_failed_and_says_so(database_url: str)
         )
         assert (await firm.turn()).moved == {number: State.FAILED}
         assert "failed by outbox: odoo.refused." in await firm.sentence(number)
+
+
+async def test_played_on_the_past_it_stands_beside_the_mean_of_13_weeks(database_url: str) -> None:
+    async with open_firm(database_url) as firm:
+        assert RULE.play is not None
+        until = firm.brand.clock.now().date() - timedelta(days=1)
+        look = Look(conn=firm.brand.conn, hub=firm.brand.hub, now=firm.brand.clock.now())
+        found = await RULE.play(look, ReorderSettings(), until - timedelta(days=3), until)
+        assert found.figures["skus"] == 1
+        ours, mean, *_ = found.beside
+        assert (ours.name, mean.name) == ("the rule", "the mean of 13 weeks")
+        assert ours.figures.keys() == mean.figures.keys()
+        assert str(ours.figures["tied up, EUR"]).endswith(" EUR")
+        assert "for 1 SKUs of known suppliers" in found.sentence

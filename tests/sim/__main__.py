@@ -9,6 +9,8 @@ year     a year of trade with silent failures planted in it, and the same year w
 contacts rules write to customers of many zones, who change their minds, by a mail server that is
          away: what was sent twice, at night, over a cap, against consent or for nothing;
          `--days 90 --customers 10000 --orders 300` (wishes a day) is whole
+restock  a brand's year, reordered by the rule and by the mean of 13 weeks, and the table and chart
+         of docs/restock.md; `--days 365 --skus 60 --seeds 3` is whole
 """
 
 import argparse
@@ -26,6 +28,7 @@ import msgspec
 from tests.sim.contacts.play import play as contacts
 from tests.sim.flash import report
 from tests.sim.racers import KIT, KIT_CARTS, race
+from tests.sim.restock import play as restock
 from tests.sim.spine import run_seed
 from tests.sim.stock.jobs import play_seeds
 from tests.sim.year.play import look, trade
@@ -41,7 +44,7 @@ def main() -> int:
     parser.add_argument(
         "--world",
         default="spine",
-        choices=["spine", "stock", "racers", "flash", "year", "contacts"],
+        choices=["spine", "stock", "racers", "flash", "year", "contacts", "restock"],
     )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--seed", type=int)
@@ -51,6 +54,7 @@ def main() -> int:
     parser.add_argument("--days", type=int, default=60, help="how long the year is (year)")
     parser.add_argument("--drifts", type=int, default=420, help="how many are planted (year)")
     parser.add_argument("--customers", type=int, default=300, help="(contacts)")
+    parser.add_argument("--skus", type=int, default=20, help="(restock)")
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--kill-every-s", type=float, default=2.0)
     given = parser.parse_args()
@@ -59,7 +63,8 @@ def main() -> int:
     seeds = list(range(given.first, given.first + given.seeds))
     if given.seed is not None:
         seeds = [given.seed]
-    play = {"stock": _stock, "year": _year, "contacts": _contacts}.get(given.world, _spine)
+    worlds = {"stock": _stock, "year": _year, "contacts": _contacts, "restock": _restock}
+    play = worlds.get(given.world, _spine)
     totals = {"seeds": 0, "steps": 0, "faults": 0, "delivered": 0, "lost": 0, "applied_twice": 0}
     broken: list[str] = []
     for figures, faults in play(given, seeds):
@@ -131,6 +136,27 @@ def _contacts(given: Any, seeds: list[int]) -> Iterator[tuple[dict[str, int], li
             figures |= {"faults": found.figures["faults"], "delivered": found.figures["sent"]}
             figures["applied_twice"] = len(twice)
             yield figures, [f"seed {seed}: {what}" for what in found.broken]
+
+
+def _restock(given: Any, seeds: list[int]) -> Iterator[tuple[dict[str, int], list[str]]]:
+    """Reorder a year in two ways; where the mean of 13 weeks is better, something is broken."""
+    found = []
+    with tempfile.TemporaryDirectory() as folder, run_server(Path(folder)) as server:
+        ensure_template(server)
+        for seed in seeds:
+            began = time.monotonic()
+            with fresh_database(server) as conninfo:
+                replay, sold = asyncio.run(
+                    restock.play(conninfo, seed, skus=given.skus, days=given.days)
+                )
+            found.append(replay)
+            print(f"seed {seed}: {time.monotonic() - began:.1f} s, {sold} orders", file=sys.stderr)
+            print(f"{replay.sentence}\n{restock.table(replay)}", file=sys.stderr)
+            # Nothing is broken on the way here: what is counted as a fault is a sale that was missed.
+            figures = {"seeds": 1, "steps": sold, "delivered": sold, "lost": 0, "applied_twice": 0}
+            figures["faults"] = int(replay.beside[0].figures["missed, units"])
+            yield figures, [f"seed {seed}: {what}" for what in restock.worse(replay)]
+    restock.chart(found, "docs/images/restock.svg")
 
 
 def _figures(given: Any) -> int:

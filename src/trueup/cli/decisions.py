@@ -203,7 +203,7 @@ def rules(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 @decisions.command()
 def replay(
     rule: _RuleArgument,
-    days: Annotated[int, typer.Option("--days", min=1, max=180, help="How far back.")] = 90,
+    days: Annotated[int, typer.Option("--days", min=1, max=400, help="How far back.")] = 90,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -217,8 +217,13 @@ def replay(
     found = run(work, config_path=config, as_json=as_json)
     if as_json:
         print_json(found)
-    else:
-        out.print(found.sentence)
+        return
+    out.print(found.sentence)
+    if found.beside:
+        table = Table("", *found.beside[0].figures)
+        for way in found.beside:
+            table.add_row(way.name, *(str(each) for each in way.figures.values()))
+        out.print(table)
 
 
 @decisions.command()

@@ -85,7 +85,9 @@ async def keep_replay(
             "settings": to_json(settings),
             "since": replay.since,
             "until": replay.until,
-            "figures": to_json(replay.figures | {"sentence": replay.sentence}),
+            "figures": to_json(
+                replay.figures | {"sentence": replay.sentence, "beside": replay.beside}
+            ),
             "now": now,
         },
     )

@@ -35,6 +35,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return timedelta(days=self.lapse_days)
 
 
+class Beside(msgspec.Struct, frozen=True, kw_only=True):
+    """One of several ways that were played on the same past.
+
+    Attributes:
+        figures: what came of it, the same of every way in the same order; money as text.
+    """
+
+    name: str
+    figures: dict[str, int | str]
+
+
 class Replay(msgspec.Struct, frozen=True, kw_only=True):
     """What a rule would have done in the brand's own past.
 
@@ -42,12 +53,14 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
         since, until: the days that were played, both included.
         figures: what came of it; each name ends in its unit.
         sentence: the same for a person.
+        beside: the ways that were played beside each other, the rule's own first.
     """
 
     since: date
     until: date
     figures: dict[str, float]
     sentence: str
+    beside: tuple[Beside, ...] = ()
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):

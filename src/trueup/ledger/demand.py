@@ -33,8 +33,10 @@ HORIZON_DAYS: Final = 730
 DISPERSION_MAX: Final = 200.0
 EARLY, MIDDLE, LATE = 0.1, 0.5, 0.9
 
+STEADY_DAYS: Final = 91
+"""Over so many of the newest days demand is taken as steady."""
+
 _RATE_DOUBT: Final = SMOOTHING / (2 - SMOOTHING)
-"""One over the days that speak for the rate."""
 
 
 class Day(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,12 +68,14 @@ class Demand(msgspec.Struct, frozen=True, kw_only=True):
         dispersion: the variance of a day's units over their mean.
         days: on which there was something to sell.
         selling_days: those of them that sold some.
+        doubt: one over the days that speak for the rate.
     """
 
     per_day: float
     dispersion: float
     days: int
     selling_days: int
+    doubt: float = _RATE_DOUBT
 
 
 class Outlook(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +127,25 @@ def demand_of(days: Sequence[Day]) -> Demand:
     )
 
 
+def steady_demand(days: Sequence[Day]) -> Demand:
+    """Return how fast a SKU was sold over the newest 13 weeks, every day of them alike.
+
+    What is ordered goes by it: it follows a trend later than `demand_of`, but does not run after
+    each good week, and leaves out no large order that a customer may place again.
+    """
+    known = [day.units for day in days[-STEADY_DAYS:] if day.open or day.units > 0]
+    count, selling = len(known), sum(units > 0 for units in known)
+    mean = math.fsum(known) / count if count else 0.0
+    variance = math.fsum((units - mean) ** 2 for units in known) / max(1, count - 1)
+    return Demand(
+        per_day=mean,
+        dispersion=min(max(1.0, variance / mean), DISPERSION_MAX) if mean > 0 else 1.0,
+        days=count,
+        selling_days=selling,
+        doubt=1 / max(1, count),
+    )
+
+
 def chance_sold_out(
     demand: Demand, available: int, arrivals: Sequence[Arrival], today: date, days: int
 ) -> float:
@@ -146,7 +169,7 @@ def look_ahead(demand: Demand, available: int, arrivals: Sequence[Arrival], toda
     """Return when a SKU will be sold out."""
 
     def by(chance: float) -> date | None:
-        return _first_day(demand, available, arrivals, today, chance)
+        return sold_out_by(demand, available, arrivals, today, chance)
 
     return Outlook(
         demand=demand,
@@ -158,10 +181,13 @@ def look_ahead(demand: Demand, available: int, arrivals: Sequence[Arrival], toda
     )
 
 
-def _first_day(
+def sold_out_by(
     demand: Demand, available: int, arrivals: Sequence[Arrival], today: date, chance: float
 ) -> date | None:
-    """Return the first day by which it is sold out with a chance, which falls at arrivals only."""
+    """Return the first day by which it is sold out with a chance; None: not within two years.
+
+    The chance falls at arrivals only.
+    """
     edges = sorted({(each.on - today).days for each in arrivals if each.on > today})
     starts = [0, *(edge for edge in edges if edge < HORIZON_DAYS)]
     ends = [*(start - 1 for start in starts[1:]), HORIZON_DAYS]
@@ -192,4 +218,4 @@ def _chance_on(
 
 def _spread(demand: Demand, days: int) -> float:
     """Return how uneven some days are together: more so than one, as the rate is not known well."""
-    return demand.dispersion * (1 + days * _RATE_DOUBT)
+    return demand.dispersion * (1 + days * demand.doubt)

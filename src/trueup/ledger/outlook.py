@@ -20,10 +20,13 @@ from trueup.kernel.limits import LEAD_DAYS
 from trueup.ledger.demand import (
     Arrival,
     Day,
+    Demand,
     Outlook,
     chance_sold_out,
     demand_of,
     look_ahead,
+    sold_out_by,
+    steady_demand,
 )
 from trueup.records.expected import incoming_of
 from trueup.records.reads import lead_days_of
@@ -34,6 +37,7 @@ Conn = psycopg.AsyncConnection[Any]
 
 CODE: Final = "stock.low"
 DAYS_MAX: Final = 180
+THIN_FROM: Final = 0.01
 LOW_FROM: Final = 0.5
 LOW_UNTIL: Final = 0.25
 SELLING_PER_DAY_MIN: Final = 1 / 365
@@ -49,10 +53,14 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         chance: that it is sold out within `lead_days`.
+        steady: how fast it was sold over 13 weeks.
+        lasts_until: by when it may be sold out at that pace, if but with a chance of a hundredth.
     """
 
     sku: str
     outlook: Outlook
+    steady: Demand
+    lasts_until: date | None
     lead_days: int
     chance: float
     low: bool
@@ -96,6 +104,7 @@ async def work_out(
         _tell(
             sku,
             look_ahead(demand_of(days[sku]), available[sku], arrivals[sku], today),
+            steady_demand(days[sku]),
             arrivals[sku],
             lead.get(sku, lead_days),
             today,
@@ -141,19 +150,40 @@ async def ending_outlooks(conn: Conn, until: date, *, count: int = 1000) -> list
     return await fetch_rows(conn, _queries.ending_outlooks, until=until, count=count)
 
 
-async def days_before(conn: Conn, skus: Sequence[str], day: date) -> dict[str, list[Day]]:
-    """Return the days of some SKUs before one, oldest first; of the newest 180 before today."""
+async def thin_outlooks(
+    conn: Conn, today: date, more_days: int, *, count: int = 200, after: str = ""
+) -> list[Row]:
+    """Return the SKUs that may be sold out before more could come, if but with a small chance.
+
+    Args:
+        conn: any session.
+        today: of the look.
+        more_days: so much later than more could come is soon enough.
+        count: rows at most.
+        after: the last SKU of the page before.
+    """
+    return await fetch_rows(
+        conn, _queries.thin_outlooks, today=today, more_days=more_days, count=count, after=after
+    )
+
+
+async def days_before(
+    conn: Conn, skus: Sequence[str], day: date, *, days_max: int = DAYS_MAX
+) -> dict[str, list[Day]]:
+    """Return the days of some SKUs before one, oldest first, so many of the newest at most."""
     cursor = await conn.execute(_queries.available_now, {"codes": list(skus)})
     available = {code: left for code, left, _ in await cursor.fetchall()}
     return {
         sku: [each for each in days if each.on < day]
-        for sku, days in (await _days(conn, available, day)).items()
+        for sku, days in (await _days(conn, available, day, days_max)).items()
     }
 
 
-async def _days(conn: Conn, available: dict[str, int], today: date) -> dict[str, list[Day]]:
+async def _days(
+    conn: Conn, available: dict[str, int], today: date, days_max: int = DAYS_MAX
+) -> dict[str, list[Day]]:
     """Return the days of some SKUs, oldest first, without today, which is not over."""
-    since = datetime.combine(today - timedelta(days=DAYS_MAX), time(), UTC)
+    since = datetime.combine(today - timedelta(days=days_max), time(), UTC)
     rows: dict[str, list[Row]] = defaultdict(list)
     for row in await fetch_rows(conn, _queries.days_of_skus, codes=sorted(available), since=since):
         rows[row["sku"]].append(row)
@@ -185,6 +215,7 @@ def _days_of(rows: Sequence[Row], available: int, today: date) -> list[Day]:
 def _tell(
     sku: str,
     outlook: Outlook,
+    steady: Demand,
     arrivals: Sequence[Arrival],
     lead_days: int,
     today: date,
@@ -196,6 +227,8 @@ def _tell(
     return Told(
         sku=sku,
         outlook=outlook,
+        steady=steady,
+        lasts_until=sold_out_by(steady, outlook.available, arrivals, today, THIN_FROM),
         lead_days=lead_days,
         chance=chance,
         low=missed and chance >= (LOW_UNTIL if was_low else LOW_FROM),
@@ -250,6 +283,10 @@ def _columns(told: Sequence[Told]) -> dict[str, list[Any]]:
         "expected_ons": [each.outlook.expected_on for each in told],
         "earliest_ons": [each.outlook.earliest_on for each in told],
         "latest_ons": [each.outlook.latest_on for each in told],
+        "steady_per_days": [each.steady.per_day for each in told],
+        "steady_dispersions": [each.steady.dispersion for each in told],
+        "steady_days": [each.steady.days for each in told],
+        "lasts_untils": [each.lasts_until for each in told],
         "lead_days": [each.lead_days for each in told],
         "chances": [each.chance for each in told],
         "lows": [each.low for each in told],

@@ -89,21 +89,26 @@ WHERE b.counted AND (o.worked_out_at IS NULL OR o.worked_out_at < %(old_before)s
 ORDER BY o.worked_out_at NULLS FIRST, b.sku_id LIMIT %(count)s;
 
 -- name: note_outlooks
--- Keeps what was worked out; `low_since` stays as long as a SKU is low.
+-- Keeps what was worked out; `low_since` stays as long as a SKU is low. `topped_at` tells when there
+-- came to be more, here or on the way, by what half a week sells and two units at least.
 -- Parameters: arrays of equal length, one element a SKU; now: instant.
 -- Rows: none.
 -- Index: outlook primary key, sku_code_key.
 INSERT INTO ledger.outlook AS o (sku_id, per_day, dispersion, days, selling_days, available, incoming,
-  expected_on, earliest_on, latest_on, lead_days, chance, low_since, worked_out_at)
+  expected_on, earliest_on, latest_on, steady_per_day, steady_dispersion, steady_days, lasts_until,
+  lead_days, chance, low_since, worked_out_at)
 SELECT s.sku_id, w.per_day, w.dispersion, w.days, w.selling_days, w.available, w.incoming,
-  w.expected_on, w.earliest_on, w.latest_on, w.lead_days, w.chance,
+  w.expected_on, w.earliest_on, w.latest_on, w.steady_per_day, w.steady_dispersion, w.steady_days,
+  w.lasts_until, w.lead_days, w.chance,
   CASE WHEN w.low THEN %(now)s::timestamptz END, %(now)s
 FROM unnest(%(codes)s::text[], %(per_days)s::float8[], %(dispersions)s::float8[], %(days)s::int[],
   %(selling_days)s::int[], %(available)s::bigint[], %(incoming)s::bigint[],
   %(expected_ons)s::date[], %(earliest_ons)s::date[], %(latest_ons)s::date[],
-  %(lead_days)s::int[], %(chances)s::float8[], %(lows)s::bool[])
+  %(steady_per_days)s::float8[], %(steady_dispersions)s::float8[], %(steady_days)s::int[],
+  %(lasts_untils)s::date[], %(lead_days)s::int[], %(chances)s::float8[], %(lows)s::bool[])
   AS w (code, per_day, dispersion, days, selling_days, available, incoming, expected_on,
-    earliest_on, latest_on, lead_days, chance, low)
+    earliest_on, latest_on, steady_per_day, steady_dispersion, steady_days, lasts_until, lead_days,
+    chance, low)
 JOIN ledger.sku s USING (code)
 ORDER BY s.sku_id
 ON CONFLICT (sku_id) DO UPDATE
@@ -111,6 +116,11 @@ SET per_day = excluded.per_day, dispersion = excluded.dispersion, days = exclude
   selling_days = excluded.selling_days, available = excluded.available,
   incoming = excluded.incoming, expected_on = excluded.expected_on,
   earliest_on = excluded.earliest_on, latest_on = excluded.latest_on,
+  steady_per_day = excluded.steady_per_day, steady_dispersion = excluded.steady_dispersion,
+  steady_days = excluded.steady_days, lasts_until = excluded.lasts_until,
+  topped_at = CASE WHEN excluded.available + excluded.incoming
+      >= o.available + o.incoming + greatest(2, 3.5 * excluded.steady_per_day)
+    THEN %(now)s ELSE o.topped_at END,
   lead_days = excluded.lead_days, chance = excluded.chance,
   low_since = CASE WHEN excluded.low_since IS NOT NULL
     THEN coalesce(o.low_since, excluded.low_since) END,
@@ -122,7 +132,8 @@ SET per_day = excluded.per_day, dispersion = excluded.dispersion, days = exclude
 -- Rows: many.
 -- Index: sku_code_key, outlook primary key.
 SELECT s.code AS sku, o.available, o.incoming, o.per_day, o.dispersion, o.days, o.selling_days,
-  o.expected_on, o.earliest_on, o.latest_on, o.lead_days, o.chance, o.low_since, o.worked_out_at
+  o.expected_on, o.earliest_on, o.latest_on, o.steady_per_day, o.steady_dispersion, o.steady_days,
+  o.lasts_until, o.topped_at, o.lead_days, o.chance, o.low_since, o.worked_out_at
 FROM ledger.outlook o JOIN ledger.sku s USING (sku_id)
 WHERE s.code = ANY(%(codes)s::text[]) ORDER BY s.code;
 
@@ -137,6 +148,18 @@ FROM ledger.outlook o JOIN ledger.sku s USING (sku_id)
 WHERE o.low_since IS NOT NULL
   AND (%(after_on)s::date IS NULL OR (o.expected_on, s.code) > (%(after_on)s::date, %(after_sku)s))
 ORDER BY o.expected_on, s.code LIMIT %(count)s;
+
+-- name: thin_outlooks
+-- The SKUs that may be sold out before more could come, by name.
+-- Parameters: today: day; more_days: that much later is soon enough; after: SKU; count.
+-- Rows: many.
+-- Index: none; one outlook a SKU.
+SELECT s.code AS sku, o.available, o.incoming, o.expected_on, o.steady_per_day, o.steady_dispersion,
+  o.steady_days, o.selling_days, o.topped_at, o.lead_days
+FROM ledger.outlook o JOIN ledger.sku s USING (sku_id)
+WHERE o.steady_per_day > 0 AND o.lasts_until <= %(today)s::date + o.lead_days + %(more_days)s::int
+  AND s.code > %(after)s
+ORDER BY s.code LIMIT %(count)s;
 
 -- name: count_low
 -- How many SKUs will be sold out before more could come.

@@ -1,12 +1,12 @@
-"""Reorder: a SKU will be sold out before its supplier could send more; draft a purchase order.
+"""Reorder: a SKU may be sold out before its supplier could send more; draft a purchase order.
 
-How much: what lasts from today until the order after this one can have come, with the chance that
-was chosen, by the demand of the days before; less what is there and on its way; not less than the
-supplier sends at least. Demand is taken as in the outlook (`trueup.ledger.demand`).
+When and how much is worked out by `trueup.decisions.purchasing`, from what was sold in 13 weeks.
+Once an order is known, here or on the way, the next one is another decision.
 """
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Annotated
@@ -17,17 +17,20 @@ from trueup.canon.command import DraftPurchase
 from trueup.canon.purchase import SupplierItem
 from trueup.db.rows import Row
 from trueup.decisions.model import Action, Alternative, Effect, Facts, Proposal, Values
-from trueup.decisions.rule import Look, Replay, Rule, Settings, Waited
-from trueup.kernel.money import Money
-from trueup.ledger.demand import (
-    Arrival,
-    Day,
-    Demand,
-    chance_sold_out,
-    demand_of,
-    units_lasting,
+from trueup.decisions.purchasing.quantity import Terms, quantity_of
+from trueup.decisions.purchasing.replayed import (
+    Came,
+    Item,
+    Policy,
+    matched,
+    play_all,
+    reorder,
+    thirteen_weeks,
 )
-from trueup.ledger.outlook import LOW_FROM, days_before, low_outlooks, outlooks_of
+from trueup.decisions.rule import Beside, Look, Replay, Rule, Settings, Waited
+from trueup.kernel.money import Money
+from trueup.ledger.demand import FIRST_DAYS, STEADY_DAYS, Arrival, Demand, chance_sold_out
+from trueup.ledger.outlook import days_before, outlooks_of, thin_outlooks
 from trueup.records.expected import incoming_of
 from trueup.records.reads import supplier_items_of
 
@@ -37,11 +40,11 @@ _CENT = Decimal("0.01")
 
 
 class ReorderSettings(Settings, frozen=True, kw_only=True):
-    """How much is ordered.
+    """When and how much is ordered.
 
     Attributes:
-        service_percent: how likely stock shall last until the order after this one has come.
-        review_days: how long after this one the next order is thought of.
+        service_percent: how likely stock shall last until an order has come.
+        review_days: how long an order shall last beyond that.
         order_days_max: never order more than is sold in so many days.
     """
 
@@ -51,9 +54,10 @@ class ReorderSettings(Settings, frozen=True, kw_only=True):
 
 
 class ReorderValues(Values, frozen=True, kw_only=True):
-    """One SKU that is low, and who sends it.
+    """One SKU that may be sold out, and who sends it.
 
     Attributes:
+        demand: of 13 weeks.
         arrivals: (day, units) on their way.
         supplier_id: the connection whose system knows the supplier and drafts orders there.
         quantity_min: the fewest units that the supplier sends.
@@ -76,19 +80,14 @@ class ReorderValues(Values, frozen=True, kw_only=True):
 async def read(
     look: Look, settings: ReorderSettings, subject: str | None
 ) -> list[Facts[ReorderValues]]:
-    """Return the SKUs that are low and that a supplier sends, by the outlook last worked out."""
-    del settings
+    """Return the SKUs that may be sold out and that a supplier sends, by the outlook of last."""
+    today = look.now.astimezone(UTC).date()
     if subject is None:
-        rows = await _all_low(look)
+        rows = await _all_thin(look, today, settings)
     else:
-        rows = [
-            row
-            for row in await outlooks_of(look.conn, [subject.removeprefix("sku/")])
-            if row["low_since"] is not None
-        ]
+        rows = await outlooks_of(look.conn, [subject.removeprefix("sku/")])
     skus = [row["sku"] for row in rows]
     items = await _items(look, skus)
-    today = look.now.astimezone(UTC).date()
     coming: dict[str, list[tuple[date, int]]] = defaultdict(list)
     for line in await incoming_of(look.conn, sorted(items)):
         if line.expected_on is not None and line.expected_on >= today:
@@ -100,17 +99,15 @@ async def read(
     ]
 
 
-async def _all_low(look: Look) -> list[Row]:
-    """Return every SKU that is low; one that were left out would be taken back."""
+async def _all_thin(look: Look, today: date, settings: ReorderSettings) -> list[Row]:
+    """Return every SKU that may need an order; one that were left out would be taken back."""
     found: list[Row] = []
-    page = await low_outlooks(look.conn, count=PAGE_SKUS)
+    more_days = settings.review_days + 1
+    page = await thin_outlooks(look.conn, today, more_days, count=PAGE_SKUS)
     while page:
         found += page
-        last = page[-1]
-        if last["expected_on"] is None:
-            break  # those without a day come last, and a page of them has no next
-        after = (last["expected_on"], last["sku"])
-        page = await low_outlooks(look.conn, count=PAGE_SKUS, after=after)
+        after = page[-1]["sku"]
+        page = await thin_outlooks(look.conn, today, more_days, count=PAGE_SKUS, after=after)
     return found
 
 
@@ -147,10 +144,11 @@ def _facts(
         available=row["available"],
         arrivals=tuple(sorted(coming)),
         demand=Demand(
-            per_day=row["per_day"],
-            dispersion=row["dispersion"],
-            days=row["days"],
+            per_day=row["steady_per_day"],
+            dispersion=row["steady_dispersion"],
+            days=row["steady_days"],
             selling_days=row["selling_days"],
+            doubt=1 / max(1, row["steady_days"]),
         ),
         sold_out_on=row["expected_on"],
         lead_days=row["lead_days"] if item.lead_days is None else item.lead_days,
@@ -162,29 +160,34 @@ def _facts(
     )
     return Facts(
         subject=f"sku/{row['sku']}",
-        episode=row["low_since"].astimezone(UTC).isoformat(timespec="seconds"),
+        episode=_episode(row["topped_at"]),
         values=values,
         evidence=(f"sku/{row['sku']}", f"connection/{supplier_id}/supplier_item/{item.ref}"),
     )
 
 
+def _episode(topped_at: datetime | None) -> str:
+    """Name the time since there last came to be more: of it there is one decision."""
+    if topped_at is None:
+        return "first"
+    return topped_at.astimezone(UTC).isoformat(timespec="seconds")
+
+
 def propose(facts: Facts[ReorderValues], settings: ReorderSettings) -> Proposal | None:
     """Return a draft for what is missing until the order after this one; None: nothing is."""
     known = facts.values
-    days = known.lead_days + settings.review_days
+    terms = _terms(settings, known.lead_days, known.quantity_min)
+    days = terms.days
     until = known.today + timedelta(days=days)
-    coming = sum(units for on, units in known.arrivals if on <= until)
-    wanted = units_lasting(known.demand, days, 1 - settings.service_percent / 100)
-    missing = wanted - known.available - coming
-    most = max(0, round(known.demand.per_day * settings.order_days_max))
-    if missing <= 0 or most == 0:
-        return None
-    units = max(known.quantity_min, min(missing, most))
     arrivals = [Arrival(on=on, units=each) for on, each in known.arrivals if on <= until]
+    found = quantity_of(known.demand, known.available, arrivals, known.today, terms)
+    if found is None:
+        return None
+    units, missing = found.units, found.missing
     more = [*arrivals, Arrival(on=known.today + timedelta(days=known.lead_days), units=units)]
     return Proposal(
         reason=_reason(known, days),
-        actions=(_draft(known, facts.episode, units),),
+        actions=(_draft(known, units),),
         effect=Effect(
             measure="chance_sold_out",
             says="the chance that it is sold out",
@@ -194,6 +197,16 @@ def propose(facts: Facts[ReorderValues], settings: ReorderSettings) -> Proposal 
             measured_at=datetime.combine(until, time(), UTC),
         ),
         alternatives=_alternatives(known, settings, units=units, missing=missing),
+    )
+
+
+def _terms(settings: ReorderSettings, lead_days: int, quantity_min: int) -> Terms:
+    return Terms(
+        lead_days=lead_days,
+        review_days=settings.review_days,
+        service_percent=settings.service_percent,
+        order_days_max=settings.order_days_max,
+        quantity_min=quantity_min,
     )
 
 
@@ -207,7 +220,7 @@ def _reason(known: ReorderValues, days: int) -> str:
     )
 
 
-def _draft(known: ReorderValues, episode: str, units: int) -> Action:
+def _draft(known: ReorderValues, units: int) -> Action:
     cost, currency = known.cost, known.cost.currency if known.cost is not None else ""
     total = None if cost is None else Money(cost.amount * units, cost.currency)
     said = f" for {total.rounded()}" if total is not None else ""
@@ -215,7 +228,7 @@ def _draft(known: ReorderValues, episode: str, units: int) -> Action:
         connection_id=known.supplier_id,
         key=f"purchase/{known.sku}",
         content=DraftPurchase(
-            number=f"TU-{known.sku}-{episode[:10].replace('-', '')}",
+            number=f"TU-{known.sku}-{known.today:%Y%m%d}",
             supplier_ref=known.supplier_ref,
             currency=currency,
             lines=((known.sku, units, cost),),
@@ -240,8 +253,8 @@ def _alternatives(
     found = [
         Alternative(
             what="wait",
-            why_not=f"what is left lasts until then with a chance of less than "
-            f"{100 - round(100 * LOW_FROM)} %",
+            why_not="what is left lasts until more could come with a chance of less than "
+            f"{settings.service_percent} %",
         )
     ]
     if units < missing:
@@ -259,56 +272,93 @@ def _alternatives(
 
 
 async def play(look: Look, settings: ReorderSettings, since: date, until: date) -> Replay:
-    """Go through the past day by day: when a SKU ran out, and whether that was said in time.
+    """Let the rule reorder on the days that were, beside the mean of 13 weeks and what was done.
 
-    What would have been ordered did not come, as nobody ordered it; so it is counted how often the
-    rule spoke, and how many of the times a SKU ran out it had spoken as long before as more takes.
+    What was really ordered is left out; each way begins with what lay there the evening before.
     """
-    del settings  # they say how much, and not when
-    items = await _items(look, None)
-    days = await days_before(look.conn, sorted(items), until + timedelta(days=1))
-    said = ran_out = in_time = 0
-    for sku, past in days.items():
-        told_days = items[sku][1].lead_days
-        lead_days = look.hub.lead_days if told_days is None else told_days
-        told, empty = _played(past, lead_days, since)
-        said += len(told)
-        ran_out += len(empty)
-        in_time += sum(
-            any((day - on).days >= lead_days for on in told if on < day) for day in empty
+    offers = await _items(look, None)
+    days_max = (until - since).days + 2 + STEADY_DAYS
+    past = await days_before(
+        look.conn, sorted(offers), until + timedelta(days=1), days_max=days_max
+    )
+    items = {
+        sku: Item(past=days, terms=_terms(settings, *_sent(look, offers[sku][1])))
+        for sku, days in past.items()
+        if len(days) > FIRST_DAYS
+    }
+    costs = {sku: offers[sku][1].cost for sku in items}
+    return await asyncio.to_thread(_played, items, costs, since, until)
+
+
+def _sent(look: Look, item: SupplierItem) -> tuple[int, int]:
+    """Return in how many days a supplier sends, and how many units at least."""
+    lead_days = look.hub.lead_days if item.lead_days is None else item.lead_days
+    return lead_days, max(1, item.quantity_min or 1)
+
+
+def _played(
+    items: Mapping[str, Item], costs: Mapping[str, Money | None], since: date, until: date
+) -> Replay:
+    ours, mean = _ways(items, since, reorder), _ways(items, since, thirteen_weeks())
+    total, beside = _sum(ours), _sum(mean)
+    more_days = matched([*items.values()], since, total.missed)
+    ways = [
+        _told("the rule", ours, costs),
+        _told("the mean of 13 weeks", mean, costs),
+    ]
+    said = "no stock that was tried makes the mean of 13 weeks miss as little"
+    if more_days is not None:
+        as_good = _ways(items, since, thirteen_weeks(more_days))
+        ways.append(_told(f"the same mean, {more_days} days more", as_good, costs))
+        held = _sum(as_good).held
+        less = round(100 * (1 - total.held / held)) if held else 0
+        said = (
+            f"to miss as little, the mean of 13 weeks needs {more_days} days more in stock, of "
+            f"which the rule holds {abs(less)} % {'less' if less >= 0 else 'more'}"
         )
     return Replay(
         since=since,
         until=until,
-        figures={
-            "proposals": float(said),
-            "sold_out": float(ran_out),
-            "said_in_time": float(in_time),
-        },
+        figures={"skus": float(len(items)), "orders": float(total.orders)},
         sentence=(
-            f"From {since} to {until} it would have spoken {said} times. {ran_out} times a SKU of "
-            f"a known supplier ran out; {in_time} of these it would have said at least as long "
-            "before as more takes to come."
+            f"From {since} to {until} it would have ordered {total.orders} times for {len(items)} "
+            f"SKUs of known suppliers and missed {total.missed} of {total.wanted} units; the mean "
+            f"of 13 weeks, {beside.missed}; {said}."
         ),
+        beside=tuple(ways),
     )
 
 
-def _played(past: Sequence[Day], lead_days: int, since: date) -> tuple[list[date], list[date]]:
-    """Return the days on which one SKU would have been told of, and on which it ran out."""
-    told: list[date] = []
-    empty: list[date] = []
-    low = False
-    for n, day in enumerate(past):
-        if n and past[n - 1].left > 0 >= day.left and day.on >= since:
-            empty.append(day.on)
-        if day.on < since:
-            continue
-        demand = demand_of(past[: n + 1])
-        chance = chance_sold_out(demand, max(0, day.left), (), day.on, lead_days)
-        if demand.per_day > 0 and chance >= LOW_FROM and not low:
-            told.append(day.on)
-        low = demand.per_day > 0 and chance >= LOW_FROM
-    return told, empty
+def _ways(items: Mapping[str, Item], since: date, policy: Policy) -> dict[str, Came]:
+    return {sku: play_all([item], since, policy) for sku, item in items.items()}
+
+
+def _sum(came: Mapping[str, Came]) -> Came:
+    return sum(came.values(), Came())
+
+
+def _told(name: str, came: Mapping[str, Came], costs: Mapping[str, Money | None]) -> Beside:
+    """Return what a way came to: units and days of all SKUs, and money that lay in stock."""
+    total, tied_up = _sum(came), dict[str, Decimal]()
+    for sku, each in came.items():
+        cost = costs[sku]
+        if cost is not None and each.days:
+            lay = cost.amount * each.held / each.days
+            tied_up[cost.currency] = tied_up.get(cost.currency, Decimal(0)) + lay
+    figures = {
+        "sold out, days": total.sold_out_days,
+        "missed, units": total.missed,
+        "in stock, units": _a_day(came, lambda each: each.held),
+        "of it too long": _a_day(came, lambda each: each.excess),
+        "orders": total.orders,
+    }
+    money = {f"tied up, {name}": str(Money(lay, name).rounded()) for name, lay in tied_up.items()}
+    return Beside(name=name, figures=figures | money)
+
+
+def _a_day(came: Mapping[str, Came], unit_days: Callable[[Came], int]) -> int:
+    """Return how many units lay there on an average day."""
+    return round(sum(unit_days(each) / each.days for each in came.values() if each.days))
 
 
 async def measure(look: Look, waited: Sequence[Waited]) -> list[Decimal | None]:
@@ -331,8 +381,8 @@ async def measure(look: Look, waited: Sequence[Waited]) -> list[Decimal | None]:
 
 RULE = Rule(
     name="reorder",
-    version=1,
-    title="Drafts a purchase order where a SKU will be sold out before its supplier can send more.",
+    version=2,
+    title="Drafts a purchase order where a SKU may be sold out before its supplier can send more.",
     kinds=frozenset({KIND}),
     settings=ReorderSettings,
     read=read,

@@ -1,0 +1,1 @@
+"""How much to order of what runs out, and what that would have come to on the brand's own past."""
