@@ -68,6 +68,8 @@ async def test_what_was_delivered_and_never_came_is_seen_to_after_four_hours(
         assert format_date(answer_by, "long", locale="en") in said
         assert f"Order {order} of" in note
         assert "its number stands in the text" in note
+        assert "By the records: The carrier says that it was delivered on" in note
+        assert "; the customer says that nothing came." in note
         assert "A parcel with Delhivery: delivered." in note
         assert note.count("\n- ") == 6, "every scan"
         told = await desk.sentence(number)
@@ -174,6 +176,7 @@ async def test_only_reasons_enough_raise_other_tickets(database_url: str) -> Non
         await desk.carry()
         assert desk.ours(broken, public=True) == [], "a promise to look is made for claims alone"
         assert "Nothing of it was sent yet." in desk.ours(broken, public=False)[0]
+        assert "By the records" not in desk.ours(broken, public=False)[0], "no record tells of it"
 
 
 async def test_somebody_elses_order_is_told_to_nobody(database_url: str) -> None:

@@ -19,7 +19,7 @@ from trueup.config import Amounts
 from trueup.decisions.model import Action, Alternative, Facts, Proposal, Values
 from trueup.decisions.rule import Look, Replay, Rule, Settings
 from trueup.decisions.support.asked import Waiting, read_waited, read_waiting
-from trueup.decisions.support.told import duration, note, order_lines, reply
+from trueup.decisions.support.told import duration, lines_of, note, reply
 from trueup.decisions.support.worded import takes_answers, worded
 from trueup.models.tickets.matters import Matter
 
@@ -137,7 +137,7 @@ def propose(facts: Facts[EscalateValues], settings: EscalateSettings) -> Proposa
     if not claims and score < settings.score_min:
         return None
     actions = [*_change(known, settings)]
-    lines = [_why(known, reasons, score, claims=claims), *order_lines(waiting.order)]
+    lines = [_why(known, reasons, score, claims=claims), *lines_of(waiting)]
     actions.append(note(waiting, lines, "put what is known of the order into a note to the team"))
     if claims and known.interim is not None:
         what = "tell the customer that somebody is looking into it"
@@ -266,7 +266,7 @@ async def play(look: Look, settings: EscalateSettings, since: date, until: date)
 
 RULE = Rule(
     name="escalate",
-    version=1,
+    version=2,
     title="Raises a ticket that waited too long, with what is known of the order, and says so.",
     kinds=frozenset({ChangeTicket.command, ReplyToTicket.command}),
     settings=EscalateSettings,

@@ -19,7 +19,7 @@ from trueup.decisions.reads import ordered_episodes
 from trueup.decisions.rule import Look, Replay, Rule, Settings
 from trueup.decisions.support.about import OrderSeen, ParcelSeen
 from trueup.decisions.support.asked import Waiting, read_waited, read_waiting
-from trueup.decisions.support.told import note, order_lines, reply
+from trueup.decisions.support.told import lines_of, note, reply
 from trueup.decisions.support.worded import takes_answers, worded
 from trueup.models.tickets.matters import Matter
 
@@ -171,7 +171,7 @@ def propose(facts: Facts[WhereIsItValues], settings: WhereIsItSettings) -> Propo
                 Alternative(what="leave it to people", why_not="nothing about it needs any"),
             ),
         )
-    lines = [f"{asks}. It is left to you: {known.left}.", *order_lines(waiting.order)]
+    lines = [f"{asks}. It is left to you: {known.left}.", *lines_of(waiting)]
     return Proposal(
         reason=f"{asks}; it is left to people, since {known.left}.",
         actions=(note(waiting, lines, "put what is known of the order into a note to the team"),),
@@ -232,7 +232,7 @@ def _as_of(order: OrderSeen | None, at: datetime) -> OrderSeen | None:
 
 RULE = Rule(
     name=NAME,
-    version=1,
+    version=2,
     title="Answers where an order is by what its carrier tells, or leaves it to people.",
     kinds=frozenset({ReplyToTicket.command}),
     settings=WhereIsItSettings,

@@ -13,17 +13,21 @@ import msgspec
 from trueup.canon.link import LinkSpace, normal_value
 from trueup.canon.order import Order
 from trueup.canon.parcel import Parcel, ParcelStatus
-from trueup.canon.record import decode
+from trueup.canon.record import Record, decode
+from trueup.canon.refund import Refund
+from trueup.canon.returns import Return
 from trueup.canon.shipment import Shipment, ShipmentState
 from trueup.decisions.rule import Look
 from trueup.decisions.support.hearing import Heard
 from trueup.kernel.money import Money
+from trueup.models.tickets.cause import OrderFacts, order_facts
 from trueup.models.tickets.matters import Matter
 from trueup.records.asked import orders_of_persons
 from trueup.records.returned import parcels_of_entities, records_of_entities
 
 ORDERS_EACH: Final = 10
 SCANS_SHOWN: Final = 12
+_BESIDE: Final = (Shipment.kind, Return.kind, Refund.kind)
 
 How = Literal["named", "linked", "only", "likely"]
 """How it is known which order is meant; `likely`: of several, the one that fits best."""
@@ -61,6 +65,7 @@ class OrderSeen(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: by which it is found: "shop/order/1001".
         shipped_at: when something of it left first.
+        facts: by which it is found why somebody asks.
     """
 
     name: str
@@ -71,6 +76,7 @@ class OrderSeen(msgspec.Struct, frozen=True, kw_only=True):
     cancelled: bool = False
     shipped_at: datetime | None = None
     parcels: tuple[ParcelSeen, ...] = ()
+    facts: OrderFacts = OrderFacts()
 
     @property
     def sure(self) -> bool:
@@ -109,7 +115,7 @@ async def read_placed(
         look.conn, persons, look.hub.sellers(), since=since, count=ORDERS_EACH
     )
     keys = [(each["connection_id"], each["entity"]) for whose in rows.values() for each in whose]
-    shipped = await _shipped(look, keys)
+    told = await _told(look, keys)
     parcels = await _parcels(look, keys)
     found: dict[bytes, list[Placed]] = defaultdict(list)
     for person, theirs in rows.items():
@@ -118,6 +124,7 @@ async def read_placed(
             if order.test:
                 continue
             key = (row["connection_id"], row["entity"])
+            carried = parcels.get(key, ())
             seen = OrderSeen(
                 name=f"{names[row['connection_id']]}/order/{order.ref}",
                 number=order.number,
@@ -125,33 +132,39 @@ async def read_placed(
                 total=(order.totals.current_total or order.totals.total).booked,
                 how="likely",
                 cancelled=order.cancelled_at is not None,
-                shipped_at=shipped.get(key),
-                parcels=tuple(parcels.get(key, ())),
+                shipped_at=_shipped_at(told.get(key, ())),
+                parcels=tuple(each for each, _ in carried),
+                facts=order_facts([order, *told.get(key, ()), *(each for _, each in carried)]),
             )
             number = normal_value(LinkSpace.ORDER, order.number)
             found[person].append(Placed(vault.index(LinkSpace.ORDER, number), seen))
     return found
 
 
-async def _shipped(look: Look, keys: Sequence[tuple[int, str]]) -> dict[tuple[int, str], datetime]:
-    """Return when something of each order left first."""
-    found: dict[tuple[int, str], datetime] = {}
-    for row in await records_of_entities(look.conn, keys, (Shipment.kind,)):
-        shipment = msgspec.convert(decode(Shipment.kind, row["body"]), Shipment)
-        if shipment.state is not ShipmentState.SHIPPED:
-            continue
-        at = shipment.shipped_at or shipment.created_at or shipment.updated_at
-        key = (row["connection_id"], row["entity"])
-        found[key] = min(at, found.get(key, at))
+async def _told(look: Look, keys: Sequence[tuple[int, str]]) -> dict[tuple[int, str], list[Record]]:
+    """Return what shops tell of each order beside it: shipments, returns and refunds."""
+    found: dict[tuple[int, str], list[Record]] = defaultdict(list)
+    for row in await records_of_entities(look.conn, keys, _BESIDE):
+        found[row["connection_id"], row["entity"]].append(decode(row["kind"], row["body"]))
     return found
+
+
+def _shipped_at(told: Sequence[Record]) -> datetime | None:
+    """Return when something of an order left first."""
+    left = [
+        each.shipped_at or each.created_at or each.updated_at
+        for each in told
+        if isinstance(each, Shipment) and each.state is ShipmentState.SHIPPED
+    ]
+    return min(left, default=None)
 
 
 async def _parcels(
     look: Look, keys: Sequence[tuple[int, str]]
-) -> dict[tuple[int, str], list[ParcelSeen]]:
+) -> dict[tuple[int, str], list[tuple[ParcelSeen, Parcel]]]:
     """Return what carriers tell of each order's parcels."""
     names = look.hub.names()
-    found: dict[tuple[int, str], list[ParcelSeen]] = defaultdict(list)
+    found: dict[tuple[int, str], list[tuple[ParcelSeen, Parcel]]] = defaultdict(list)
     told: set[tuple[tuple[int, str], int]] = set()
     for row in await parcels_of_entities(look.conn, keys):
         key = (row["connection_id"], row["entity"])
@@ -159,22 +172,25 @@ async def _parcels(
             continue  # two shipments of one order name one parcel
         told.add((key, row["record_id"]))
         parcel = msgspec.convert(decode(Parcel.kind, row["body"]), Parcel)
-        found[key].append(
-            ParcelSeen(
-                name=f"{names.get(key[0], 'removed')}/shipment/{row['shipment_ref']}",
-                status=parcel.status,
-                carrier=parcel.carrier,
-                attempts=parcel.attempts,
-                returning=parcel.returning,
-                expected_on=parcel.expected_on,
-                delivered_at=parcel.delivered_at,
-                scans=tuple(
-                    ScanSeen(status=each.status, at=each.occurred_at, place=each.place)
-                    for each in parcel.scans[-SCANS_SHOWN:]
-                ),
-            )
-        )
+        name = f"{names.get(key[0], 'removed')}/shipment/{row['shipment_ref']}"
+        found[key].append((_seen(name, parcel), parcel))
     return found
+
+
+def _seen(name: str, parcel: Parcel) -> ParcelSeen:
+    return ParcelSeen(
+        name=name,
+        status=parcel.status,
+        carrier=parcel.carrier,
+        attempts=parcel.attempts,
+        returning=parcel.returning,
+        expected_on=parcel.expected_on,
+        delivered_at=parcel.delivered_at,
+        scans=tuple(
+            ScanSeen(status=each.status, at=each.occurred_at, place=each.place)
+            for each in parcel.scans[-SCANS_SHOWN:]
+        ),
+    )
 
 
 def choose(

@@ -19,6 +19,7 @@ from trueup.decisions.rule import Look
 from trueup.decisions.support.about import OrderSeen, choose, read_placed
 from trueup.decisions.support.hearing import Heard, hear, hear_all
 from trueup.kernel.money import Money
+from trueup.models.tickets.cause import Cause, cause_of
 from trueup.models.tickets.matters import Matter
 from trueup.records.asked import AskedTicket, Said, Span, asked_tickets, count_tickets
 from trueup.records.bridged import order_links
@@ -27,6 +28,7 @@ from trueup.records.returned import CustomerValue, sum_values, values_of_persons
 
 TEAMS_TURN: Final = frozenset((TicketStatus.NEW, TicketStatus.OPEN))
 _NOTHING: Final = Heard(matter=Matter.OTHER)
+_UNKNOWN: Final = frozenset((Cause.NO_ORDER, Cause.NO_FACTS))
 
 
 class Spell(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +57,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
         asked_before: other tickets of the customer in the days that were looked at.
         worth: what the customer's orders came to, less refunds, by currency.
         order: that it is about; None where nothing tells.
+        why: why they ask, by the records of the order, where these answer it.
     """
 
     connection_id: int
@@ -68,6 +71,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     asked_before: int
     worth: tuple[Money, ...]
     order: OrderSeen | None
+    why: tuple[str, ...] = ()
 
     @property
     def subject(self) -> str:
@@ -215,6 +219,7 @@ async def _gather(look: Look, asked: Sequence[_Asked], since: datetime) -> list[
         theirs.sort(key=lambda each: each.seen.placed_at, reverse=True)
         named = {index(LinkSpace.ORDER, number) for number in spell.heard.numbers}
         tickets = sum(counts.get(person, 0) for person in whose)
+        order = choose(theirs, spell.heard, named, links.get(ticket.record_id, ()))
         found.append(
             Waiting(
                 connection_id=ticket.connection_id,
@@ -232,10 +237,19 @@ async def _gather(look: Look, asked: Sequence[_Asked], since: datetime) -> list[
                 worth=_by_currency(
                     sum_values(value for person in whose for value in values.get(person, ()))
                 ),
-                order=choose(theirs, spell.heard, named, links.get(ticket.record_id, ())),
+                order=order,
+                why=_why(spell.heard.matter, order, look.now),
             )
         )
     return found
+
+
+def _why(matter: Matter, order: OrderSeen | None, now: datetime) -> tuple[str, ...]:
+    """Return why they ask; of an order that is only likely theirs nothing is concluded."""
+    if order is None or not order.sure:
+        return ()
+    found = cause_of(matter, order.facts, now)
+    return () if found.cause in _UNKNOWN else found.reasons
 
 
 def _by_currency(values: Sequence[CustomerValue]) -> tuple[Money, ...]:

@@ -16,7 +16,13 @@ _HOW = {
 }
 
 
-def order_lines(order: OrderSeen | None) -> list[str]:
+def lines_of(waiting: Waiting) -> list[str]:
+    """Return why a customer asks, as far as it is known, and what is known of their order."""
+    why = [f"By the records: {' '.join(waiting.why)}"] if waiting.why else []
+    return [*why, *_order_lines(waiting.order)]
+
+
+def _order_lines(order: OrderSeen | None) -> list[str]:
     """Return what is known of an order and its parcels, scan by scan."""
     if order is None:
         return ["No order of theirs is known."]
