@@ -70,7 +70,7 @@ def test_a_rule_is_played_before_it_may_ask_and_says_so(site: Site) -> None:
         assert send(client, "/rules/reorder", do="mode", mode="wild", by="Ada").status_code == 409
         played = send(client, "/rules/reorder", do="replay", by="Ada")
         assert played.headers["location"] == "/rules/reorder?done=replay"
-        assert "it would have spoken" in client.get("/rules/reorder").text
+        assert "it would have ordered" in client.get("/rules/reorder").text
         done = send(client, "/rules/reorder", do="mode", mode="shadow", by="Ada")
         assert done.status_code == 303
         assert client.get("/rules/reorder.json").json()["rule"]["mode"] == "shadow"
@@ -105,6 +105,8 @@ def test_pages_of_rules_fit_and_complain_of_nothing(
 ) -> None:
     size = {"width": width, "height": 800}
     with opened(browser, site.link(), viewport=size, color_scheme=scheme) as (page, wrong):
+        with site.reader() as client:
+            send(client, "/rules/reorder", do="replay", by="Ada")
         for link in ("/rules/reorder", "/write-rule", "/write-rule?what=order/tell_team"):
             page.goto(f"{site.url}{link}")
             wide = page.evaluate("document.documentElement.scrollWidth")

@@ -154,7 +154,7 @@ def _restock(given: Any, seeds: list[int]) -> Iterator[tuple[dict[str, int], lis
             print(f"{replay.sentence}\n{restock.table(replay)}", file=sys.stderr)
             # Nothing is broken on the way here: what is counted as a fault is a sale that was missed.
             figures = {"seeds": 1, "steps": sold, "delivered": sold, "lost": 0, "applied_twice": 0}
-            figures["faults"] = int(replay.beside[0].figures["missed, units"])
+            figures["faults"] = int(dict(replay.beside[0].figures)["missed, units"])
             yield figures, [f"seed {seed}: {what}" for what in restock.worse(replay)]
     restock.chart(found, "docs/images/restock.svg")
 

@@ -10,5 +10,5 @@ def test_weeks_of_a_brand_are_reordered_in_two_ways(database_url: str) -> None:
     assert sold > 50
     assert found.figures["skus"] == 3
     names = [way.name for way in found.beside]
-    assert names[:2] == ["the rule", "the mean of 13 weeks"]
+    assert names[:2] == ["the rule", "13-week mean"]
     assert "tied up, EUR" in table(found)

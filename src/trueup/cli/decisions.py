@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from trueup.cli.options import ConfigOption, CountOption, JsonOption, SaidByOption
-from trueup.cli.session import DONE, FOUND_PROBLEMS, out, print_json, run
+from trueup.cli.session import DONE, FOUND_PROBLEMS, err, out, print_json, run
 from trueup.cli.written import written
 from trueup.decisions.carry import approve as approve_decision
 from trueup.decisions.carry import left_to_a_person
@@ -214,15 +214,16 @@ def replay(
             book = await read_rulebook(conn, session.hub.rule_tables)
             return await replay_rule(conn, session.hub, book, rule, days, SystemClock().now())
 
-    found = run(work, config_path=config, as_json=as_json)
+    with err.status(f"Playing {days} days"):
+        found = run(work, config_path=config, as_json=as_json)
     if as_json:
         print_json(found)
         return
     out.print(found.sentence)
     if found.beside:
-        table = Table("", *found.beside[0].figures)
+        table = Table("", *(name for name, _ in found.beside[0].figures))
         for way in found.beside:
-            table.add_row(way.name, *(str(each) for each in way.figures.values()))
+            table.add_row(way.name, *(str(each) for _, each in way.figures))
         out.print(table)
 
 

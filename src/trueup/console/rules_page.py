@@ -1,5 +1,6 @@
 """`/rules`: one rule and how far it may go; and rules of one's own, shown on the past first."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import timedelta
@@ -15,6 +16,7 @@ from litestar.response import Redirect
 from litestar.types import ControllerRouterHandler
 
 from trueup.api.reading import write_session
+from trueup.console.draw import Bar, draw_bars_page
 from trueup.console.forms import (
     COMMENT_CHARS_MAX,
     NAME_CHARS_MAX,
@@ -25,7 +27,7 @@ from trueup.console.forms import (
     remember_person,
 )
 from trueup.console.readings import Session
-from trueup.console.render import answer
+from trueup.console.render import answer, wants_json
 from trueup.db.rows import snapshot
 from trueup.decisions.leave import give_leave
 from trueup.decisions.model import Mode
@@ -109,7 +111,7 @@ async def show_rule(
 ) -> Response[Any]:
     """Show one rule: what it does, how far it may go, how right it was."""
     page = await _find(request, session, name.removesuffix(".json"), told=_DONE.get(done, ""))
-    return _answer(request, page, {})
+    return await _answer(request, page, {})
 
 
 @post("/rules/{name:str}", status_code=303)
@@ -125,7 +127,7 @@ async def change_rule(
             where = await _do(request, session, name, form, by)
         except ConfigError as error:
             page = await _find(request, session, name, refused=error.message)
-            return _answer(request, page, form, status=409)
+            return await _answer(request, page, form, status=409)
     _log.info("rule_changed", rule=name, do=form.get("do", ""))
     response = Redirect(where, status_code=303)
     remember_person(response, by)
@@ -247,10 +249,23 @@ async def _hub(request: Req, session: Session) -> Hub:
     return hub
 
 
-def _answer(
+def _bars(replay: Mapping[str, Any]) -> list[Bar]:
+    """Return the ways that were played beside each other, by the figure that says most."""
+    ways, drawn = replay.get("beside", ()), replay.get("drawn", "")
+    return [Bar(label=way["name"], value=float(dict(way["figures"])[drawn])) for way in ways]
+
+
+async def _answer(
     request: Req, page: RulePage, form: Mapping[str, str], *, status: int = 200
 ) -> Response[Any]:
-    more = {"by": form.get("by", "") or name_of_person(request), "why": form.get("why", "")}
+    svg = ""
+    if not wants_json(request) and (bars := _bars(page.rule.replay or {})):
+        svg = await asyncio.to_thread(draw_bars_page, bars)
+    more = {
+        "svg": svg,
+        "by": form.get("by", "") or name_of_person(request),
+        "why": form.get("why", ""),
+    }
     modes = [each.value for each in Mode]
     return answer(request, "rule.html", page, status=status, modes=modes, **more)
 

@@ -86,7 +86,8 @@ async def keep_replay(
             "since": replay.since,
             "until": replay.until,
             "figures": to_json(
-                replay.figures | {"sentence": replay.sentence, "beside": replay.beside}
+                replay.figures
+                | {"sentence": replay.sentence, "beside": replay.beside, "drawn": replay.drawn}
             ),
             "now": now,
         },

@@ -43,7 +43,7 @@ class Beside(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    figures: dict[str, int | str]
+    figures: tuple[tuple[str, int | str], ...]
 
 
 class Replay(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +54,7 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
         figures: what came of it; each name ends in its unit.
         sentence: the same for a person.
         beside: the ways that were played beside each other, the rule's own first.
+        drawn: the figure of these that says most.
     """
 
     since: date
@@ -61,6 +62,7 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     figures: dict[str, float]
     sentence: str
     beside: tuple[Beside, ...] = ()
+    drawn: str = ""
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):

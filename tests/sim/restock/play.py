@@ -160,15 +160,19 @@ def worse(found: Replay) -> list[str]:
     """Return in what the rule does worse than the mean of 13 weeks that misses as little."""
     if len(found.beside) < 3:
         return []  # no stock makes the mean as good
-    ours, _, mean = (way.figures for way in found.beside)
+    ours, _, mean = (dict(way.figures) for way in found.beside)
     whole = ("in stock, units", "of it too long")
-    return [f"{ours[name]} {name}, not {mean[name]}" for name in whole if ours[name] > mean[name]]
+    return [
+        f"{ours[name]} {name}, not {mean[name]}"
+        for name in whole
+        if int(ours[name]) > int(mean[name])
+    ]
 
 
 def table(found: Replay) -> str:
     """Return what each way came to, as a table of Markdown."""
-    heads = ["", *found.beside[0].figures]
-    rows = [[way.name, *(str(each) for each in way.figures.values())] for way in found.beside]
+    heads = ["", *(name for name, _ in found.beside[0].figures)]
+    rows = [[way.name, *(str(each) for _, each in way.figures)] for way in found.beside]
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -179,9 +183,9 @@ def chart(found: Sequence[Replay], path: str) -> None:
 
     rows = [
         {
-            "way": "the mean of 13 weeks, with more" if n > 1 else way.name,
-            "missed": way.figures["missed, units"],
-            "held": way.figures["in stock, units"],
+            "way": "13-week mean, with as many days more as it needs" if n > 1 else way.name,
+            "missed": dict(way.figures)["missed, units"],
+            "held": dict(way.figures)["in stock, units"],
         }
         for replay in found
         for n, way in enumerate(replay.beside)

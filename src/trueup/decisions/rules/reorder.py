@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
@@ -36,6 +36,7 @@ from trueup.records.reads import supplier_items_of
 
 KIND = DraftPurchase.command
 PAGE_SKUS = 1000
+IN_STOCK: Final = "in stock, units"
 _CENT = Decimal("0.01")
 
 
@@ -304,12 +305,12 @@ def _played(
     more_days = matched([*items.values()], since, total.missed)
     ways = [
         _told("the rule", ours, costs),
-        _told("the mean of 13 weeks", mean, costs),
+        _told("13-week mean", mean, costs),
     ]
     said = "no stock that was tried makes the mean of 13 weeks miss as little"
     if more_days is not None:
         as_good = _ways(items, since, thirteen_weeks(more_days))
-        ways.append(_told(f"the same mean, {more_days} days more", as_good, costs))
+        ways.append(_told(f"13-week mean, +{more_days} days", as_good, costs))
         held = _sum(as_good).held
         less = round(100 * (1 - total.held / held)) if held else 0
         said = (
@@ -326,6 +327,7 @@ def _played(
             f"of 13 weeks, {beside.missed}; {said}."
         ),
         beside=tuple(ways),
+        drawn=IN_STOCK,
     )
 
 
@@ -348,12 +350,12 @@ def _told(name: str, came: Mapping[str, Came], costs: Mapping[str, Money | None]
     figures = {
         "sold out, days": total.sold_out_days,
         "missed, units": total.missed,
-        "in stock, units": _a_day(came, lambda each: each.held),
+        IN_STOCK: _a_day(came, lambda each: each.held),
         "of it too long": _a_day(came, lambda each: each.excess),
         "orders": total.orders,
     }
-    money = {f"tied up, {name}": str(Money(lay, name).rounded()) for name, lay in tied_up.items()}
-    return Beside(name=name, figures=figures | money)
+    money = {f"tied up, {each}": str(Money(lay, each).rounded()) for each, lay in tied_up.items()}
+    return Beside(name=name, figures=tuple((figures | money).items()))
 
 
 def _a_day(came: Mapping[str, Came], unit_days: Callable[[Came], int]) -> int:
