@@ -161,7 +161,7 @@ def worse(found: Replay) -> list[str]:
     if len(found.beside) < 3:
         return []  # no stock makes the mean as good
     ours, _, mean = (dict(way.figures) for way in found.beside)
-    whole = ("in stock, units", "of it too long")
+    whole = ("on hand, units", "of it too long")
     return [
         f"{ours[name]} {name}, not {mean[name]}"
         for name in whole
@@ -185,7 +185,7 @@ def chart(found: Sequence[Replay], path: str) -> None:
         {
             "way": "13-week mean, with as many days more as it needs" if n > 1 else way.name,
             "missed": dict(way.figures)["missed, units"],
-            "held": dict(way.figures)["in stock, units"],
+            "held": dict(way.figures)["on hand, units"],
         }
         for replay in found
         for n, way in enumerate(replay.beside)
@@ -194,7 +194,7 @@ def chart(found: Sequence[Replay], path: str) -> None:
         alt.Chart(alt.Data(values=rows))
         .mark_point(filled=True, size=90)
         .encode(
-            x=alt.X("held:Q", title="units in stock on an average day"),
+            x=alt.X("held:Q", title="units on hand on an average day"),
             y=alt.Y("missed:Q", title="units missed in the year"),
             color=alt.Color(
                 "way:N", title=None, legend=alt.Legend(orient="bottom", labelLimit=300)

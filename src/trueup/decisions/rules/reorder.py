@@ -36,7 +36,7 @@ from trueup.records.reads import supplier_items_of
 
 KIND = DraftPurchase.command
 PAGE_SKUS = 1000
-IN_STOCK: Final = "in stock, units"
+ON_HAND: Final = "on hand, units"
 _CENT = Decimal("0.01")
 
 
@@ -327,7 +327,7 @@ def _played(
             f"of 13 weeks, {beside.missed}; {said}."
         ),
         beside=tuple(ways),
-        drawn=IN_STOCK,
+        drawn=ON_HAND,
     )
 
 
@@ -350,7 +350,7 @@ def _told(name: str, came: Mapping[str, Came], costs: Mapping[str, Money | None]
     figures = {
         "sold out, days": total.sold_out_days,
         "missed, units": total.missed,
-        IN_STOCK: _a_day(came, lambda each: each.held),
+        ON_HAND: _a_day(came, lambda each: each.held),
         "of it too long": _a_day(came, lambda each: each.excess),
         "orders": total.orders,
     }
