@@ -459,3 +459,25 @@ async def test_played_on_the_past_it_stands_beside_the_mean_of_13_weeks(database
         assert [name for name, _ in ours.figures] == [name for name, _ in mean.figures]
         assert str(dict(ours.figures)["tied up, EUR"]).endswith(" EUR")
         assert "for 1 SKUs of known suppliers" in found.sentence
+
+
+async def test_once_an_order_has_come_the_next_one_is_another_decision(database_url: str) -> None:
+    async with open_firm(database_url) as firm:
+        number = await firm.proposed()
+        await firm.approve(number)
+        await firm.turn()
+        await firm.brand.work("odoo")
+        await firm.turn()
+        assert await firm.state(number) is State.DONE
+        await firm.work_out()
+        assert (await firm.turn()).proposed[RULE.name] == [], "a draft is not known to be coming"
+        await firm.move("back", "receipt", 1)
+        await firm.work_out()
+        assert (await firm.turn()).proposed[RULE.name] == [], "one unit that came back is no order"
+        await firm.move("came", "receipt", 60)
+        await firm.work_out()
+        assert (await firm.turn()).proposed[RULE.name] == [], "there is enough"
+        await firm.move("lost", "adjustment", -60)
+        await firm.work_out()
+        [next_one] = (await firm.turn()).proposed[RULE.name]
+        assert next_one > number
