@@ -86,6 +86,17 @@ def test_not_less_than_the_supplier_sends_and_it_says_so() -> None:
     assert any("sends 100 at least" in each.why_not for each in found.alternatives)
 
 
+def test_whole_packs_and_it_says_so() -> None:
+    plain = units()
+    found = propose(facts(), ReorderSettings(packs={"TEE": 25, "MUG": 6}))
+    assert found is not None
+    content = found.actions[0].content
+    assert isinstance(content, DraftPurchase)
+    [(_, ordered, _)] = content.lines
+    assert (ordered % 25, 0 < ordered - plain < 25) == (0, True)
+    assert any("comes in packs of 25" in each.why_not for each in found.alternatives)
+
+
 def test_not_more_than_is_sold_in_the_days_that_were_set() -> None:
     found = propose(facts(), ReorderSettings(order_days_max=10))
     assert found is not None

@@ -18,6 +18,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
         service_percent: how likely stock shall last until an order has come.
         order_days_max: never order more than is sold in so many days.
         quantity_min: the fewest units that the supplier sends.
+        pack: of how many units an order is a multiple.
     """
 
     lead_days: int
@@ -25,6 +26,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     service_percent: int
     order_days_max: int
     quantity_min: int = 1
+    pack: int = 1
 
     @property
     def days(self) -> int:
@@ -35,6 +37,10 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     def chance(self) -> float:
         """How likely stock may be sold out before an order has come."""
         return 1 - self.service_percent / 100
+
+    def sent(self, units: int) -> int:
+        """Return how many units come where so many are ordered: the fewest, in whole packs."""
+        return math.ceil(max(self.quantity_min, units) / self.pack) * self.pack
 
 
 class Quantity(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,4 +72,4 @@ def quantity_of(
     missing = lasting + math.ceil(demand.per_day * terms.review_days) - available - coming
     if missing <= 0:
         return None
-    return Quantity(units=max(terms.quantity_min, min(missing, most)), missing=missing)
+    return Quantity(units=terms.sent(min(missing, most)), missing=missing)

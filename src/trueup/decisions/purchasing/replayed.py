@@ -95,7 +95,7 @@ def thirteen_weeks(more_days: int = 0) -> Policy:
             return 0
         wanted = math.ceil(sum(known) * (terms.lead_days + 2 * _WEEK + more_days) / len(known))
         missing = wanted - available - sum(each.units for each in arrivals)
-        return max(terms.quantity_min, missing) if missing > 0 else 0
+        return terms.sent(missing) if missing > 0 else 0
 
     return order
 

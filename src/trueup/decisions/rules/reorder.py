@@ -17,7 +17,7 @@ from trueup.canon.command import DraftPurchase
 from trueup.canon.purchase import SupplierItem
 from trueup.db.rows import Row
 from trueup.decisions.model import Action, Alternative, Effect, Facts, Proposal, Values
-from trueup.decisions.purchasing.quantity import Terms, quantity_of
+from trueup.decisions.purchasing.quantity import Quantity, Terms, quantity_of
 from trueup.decisions.purchasing.replayed import (
     Came,
     Item,
@@ -47,11 +47,13 @@ class ReorderSettings(Settings, frozen=True, kw_only=True):
         service_percent: how likely stock shall last until an order has come.
         review_days: how long an order shall last beyond that.
         order_days_max: never order more than is sold in so many days.
+        packs: by SKU, of how many units an order is a multiple.
     """
 
     service_percent: Annotated[int, msgspec.Meta(ge=50, le=99)] = 95
     review_days: Annotated[int, msgspec.Meta(ge=1, le=180)] = 7
     order_days_max: Annotated[int, msgspec.Meta(ge=1, le=730)] = 120
+    packs: Mapping[str, Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]] = {}
 
 
 class ReorderValues(Values, frozen=True, kw_only=True):
@@ -177,14 +179,14 @@ def _episode(topped_at: datetime | None) -> str:
 def propose(facts: Facts[ReorderValues], settings: ReorderSettings) -> Proposal | None:
     """Return a draft for what is missing until the order after this one; None: nothing is."""
     known = facts.values
-    terms = _terms(settings, known.lead_days, known.quantity_min)
+    terms = _terms(settings, known.sku, known.lead_days, known.quantity_min)
     days = terms.days
     until = known.today + timedelta(days=days)
     arrivals = [Arrival(on=on, units=each) for on, each in known.arrivals if on <= until]
     found = quantity_of(known.demand, known.available, arrivals, known.today, terms)
     if found is None:
         return None
-    units, missing = found.units, found.missing
+    units = found.units
     more = [*arrivals, Arrival(on=known.today + timedelta(days=known.lead_days), units=units)]
     return Proposal(
         reason=_reason(known, days),
@@ -197,17 +199,18 @@ def propose(facts: Facts[ReorderValues], settings: ReorderSettings) -> Proposal 
             within=_chance(known, more, days),
             measured_at=datetime.combine(until, time(), UTC),
         ),
-        alternatives=_alternatives(known, settings, units=units, missing=missing),
+        alternatives=_alternatives(known, settings, terms, found),
     )
 
 
-def _terms(settings: ReorderSettings, lead_days: int, quantity_min: int) -> Terms:
+def _terms(settings: ReorderSettings, sku: str, lead_days: int, quantity_min: int) -> Terms:
     return Terms(
         lead_days=lead_days,
         review_days=settings.review_days,
         service_percent=settings.service_percent,
         order_days_max=settings.order_days_max,
         quantity_min=quantity_min,
+        pack=settings.packs.get(sku, 1),
     )
 
 
@@ -249,8 +252,9 @@ def _chance(known: ReorderValues, arrivals: Sequence[Arrival], days: int) -> Dec
 
 
 def _alternatives(
-    known: ReorderValues, settings: ReorderSettings, *, units: int, missing: int
+    known: ReorderValues, settings: ReorderSettings, terms: Terms, quantity: Quantity
 ) -> tuple[Alternative, ...]:
+    units, missing = quantity.units, quantity.missing
     found = [
         Alternative(
             what="wait",
@@ -266,9 +270,10 @@ def _alternatives(
             )
         )
     if units > missing:
-        found.append(
-            Alternative(what=f"order {missing}", why_not=f"{known.supplier} sends {units} at least")
-        )
+        why_not = f"{known.supplier} sends {terms.quantity_min} at least"
+        if terms.pack > 1:
+            why_not = f"it comes in packs of {terms.pack}"
+        found.append(Alternative(what=f"order {missing}", why_not=why_not))
     return tuple(found)
 
 
@@ -283,7 +288,7 @@ async def play(look: Look, settings: ReorderSettings, since: date, until: date) 
         look.conn, sorted(offers), until + timedelta(days=1), days_max=days_max
     )
     items = {
-        sku: Item(past=days, terms=_terms(settings, *_sent(look, offers[sku][1])))
+        sku: Item(past=days, terms=_terms(settings, sku, *_sent(look, offers[sku][1])))
         for sku, days in past.items()
         if len(days) > FIRST_DAYS
     }
