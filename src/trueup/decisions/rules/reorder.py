@@ -278,7 +278,7 @@ def _alternatives(
 
 
 async def play(look: Look, settings: ReorderSettings, since: date, until: date) -> Replay:
-    """Let the rule reorder on the days that were, beside the mean of 13 weeks and what was done.
+    """Let the rule reorder on the days that were, beside the mean of 13 weeks.
 
     What was really ordered is left out; each way begins with what lay there the evening before.
     """
@@ -292,6 +292,13 @@ async def play(look: Look, settings: ReorderSettings, since: date, until: date) 
         for sku, days in past.items()
         if len(days) > FIRST_DAYS
     }
+    if not items:
+        sentence = (
+            f"From {since} to {until} it would have ordered 0 times: no SKU of a known supplier "
+            "has more than two weeks of days."
+        )
+        figures = {"skus": 0.0, "orders": 0.0}
+        return Replay(since=since, until=until, figures=figures, sentence=sentence)
     costs = {sku: offers[sku][1].cost for sku in items}
     return await asyncio.to_thread(_played, items, costs, since, until)
 
