@@ -125,7 +125,7 @@ async def drain(stage: Stage, site: Site) -> tuple[float, int]:
     stage.time.catch_up()
     at = stage.time.now()
     while stage.time.now() - at < ONCE_A_DAY and not await is_drained(stage, site, at):
-        await stage.step(DRAIN_STEP_S * 3)  # until what the drain itself changed is read as well
+        await stage.step(DRAIN_STEP_S * 9)  # until what the drain itself changed is read as well
     while is_swept(site) and stage.time.now() - at < AWAY / SWEPT_WITHIN:
         await stage.step(DRAIN_STEP_S * 3)  # so is what was told now of what happened meanwhile
     return hours, let_in
