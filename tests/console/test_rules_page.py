@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -12,6 +13,9 @@ from tests.console.site import MASTER_KEY, Site, serving
 from tests.console.world import World
 from tests.flow.test_api_decisions import play
 from trueup.db.pool import connect
+from trueup.decisions.leave import keep_replay
+from trueup.decisions.rule import Beside, Replay
+from trueup.decisions.rules.reorder import RULE, ReorderSettings
 from trueup.govern.vault import Vault
 from trueup.intake.connections import create_connection
 
@@ -32,6 +36,26 @@ FORM = {
 }
 
 
+def way(name: str, missed: int, on_hand: int) -> Beside:
+    return Beside(name=name, figures=(("missed, units", missed), ("on hand, units", on_hand)))
+
+
+async def played(dsn: str) -> None:
+    """Keep a replay in which two ways stand beside each other."""
+    today = datetime.now(UTC).date()
+    beside = (way("the rule", 710, 611), way("13-week mean, +10 days", 677, 858))
+    replay = Replay(
+        since=today,
+        until=today,
+        figures={"skus": 40.0},
+        sentence="It would have ordered 1295 times.",
+        beside=beside,
+        drawn="on hand, units",
+    )
+    async with await connect(dsn, application_name="test") as conn:
+        await keep_replay(conn, RULE, ReorderSettings(), replay, datetime.now(UTC))
+
+
 async def connected(dsn: str) -> None:
     async with await connect(dsn, application_name="test") as conn:
         vault = Vault(MASTER_KEY)
@@ -44,6 +68,7 @@ async def connected(dsn: str) -> None:
 def site(database_url: str) -> Iterator[Site]:
     asyncio.run(play(database_url))
     asyncio.run(connected(database_url))
+    asyncio.run(played(database_url))
     with serving(database_url, World(database_url, Vault(MASTER_KEY))) as running:
         yield running
 
@@ -78,6 +103,24 @@ def test_a_rule_is_played_before_it_may_ask_and_says_so(site: Site) -> None:
         assert (taken.status_code, "Nobody wrote a rule" in taken.text) == (409, True)
 
 
+def test_ways_that_were_played_beside_each_other_are_drawn_and_tabled(site: Site) -> None:
+    with site.reader() as client:
+        page = client.get("/rules/reorder").text
+        assert page.count("<svg") >= 2, "one for wide screens, one for narrow ones"
+        heads = [part.partition("<")[0] for part in page.split('<th scope="col"')[1:]]
+        assert [each.rpartition(">")[2] for each in heads] == [
+            "Way",
+            "Missed, units",
+            "On hand, units",
+        ]
+        assert '<th scope="row">13-week mean, +10 days</th><td class="number">677</td>' in page
+        told = client.get("/rules/reorder.json").json()["rule"]["replay"]
+        assert [each["name"] for each in told["beside"]] == ["the rule", "13-week mean, +10 days"]
+        send(client, "/rules/reorder", do="replay", by="Ada")
+        again = client.get("/rules/reorder").text
+        assert "chart bars" not in again, "a replay without a SKU draws nothing"
+
+
 def test_a_rule_is_written_changed_and_taken_away(site: Site) -> None:
     with site.reader() as client:
         refused = send(client, "/write-rule", **(FORM | {"value1": "ten"}))
@@ -105,8 +148,6 @@ def test_pages_of_rules_fit_and_complain_of_nothing(
 ) -> None:
     size = {"width": width, "height": 800}
     with opened(browser, site.link(), viewport=size, color_scheme=scheme) as (page, wrong):
-        with site.reader() as client:
-            send(client, "/rules/reorder", do="replay", by="Ada")
         for link in ("/rules/reorder", "/write-rule", "/write-rule?what=order/tell_team"):
             page.goto(f"{site.url}{link}")
             wide = page.evaluate("document.documentElement.scrollWidth")
