@@ -97,7 +97,10 @@ def specify_bars(bars: Sequence[Bar], *, width: int = WIDTH) -> dict[str, Any]:
     base = alt.Chart(alt.InlineData(values=rows)).encode(x=x, y=y)
     drawn = base.mark_bar(color=_LINE, height=12)
     zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule(color=_ZERO, strokeWidth=1)
-    return _styled(alt.layer(drawn, zero.encode(x=alt.X("zero:Q"))), width)
+    found = _styled(alt.layer(drawn, zero.encode(x=alt.X("zero:Q"))), width)
+    # A reader's font may be wider than that by which the labels were measured.
+    found["padding"] = {"left": 20, "top": 4, "right": 4, "bottom": 4}
+    return found
 
 
 def _styled(layers: Any, width: int) -> dict[str, Any]:  # noqa: ANN401 - a chart of Altair

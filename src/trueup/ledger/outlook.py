@@ -37,7 +37,9 @@ Conn = psycopg.AsyncConnection[Any]
 
 CODE: Final = "stock.low"
 DAYS_MAX: Final = 180
-THIN_FROM: Final = 0.01
+LASTING_DOUBT: Final = 0.01
+"""With what chance a SKU may be sold out by the day until which it is said to last."""
+
 LOW_FROM: Final = 0.5
 LOW_UNTIL: Final = 0.25
 SELLING_PER_DAY_MIN: Final = 1 / 365
@@ -150,7 +152,7 @@ async def ending_outlooks(conn: Conn, until: date, *, count: int = 1000) -> list
     return await fetch_rows(conn, _queries.ending_outlooks, until=until, count=count)
 
 
-async def thin_outlooks(
+async def outlooks_to_reorder(
     conn: Conn, today: date, more_days: int, *, count: int = 200, after: str = ""
 ) -> list[Row]:
     """Return the SKUs that may be sold out before more could come, if but with a small chance.
@@ -163,7 +165,12 @@ async def thin_outlooks(
         after: the last SKU of the page before.
     """
     return await fetch_rows(
-        conn, _queries.thin_outlooks, today=today, more_days=more_days, count=count, after=after
+        conn,
+        _queries.outlooks_to_reorder,
+        today=today,
+        more_days=more_days,
+        count=count,
+        after=after,
     )
 
 
@@ -228,7 +235,7 @@ def _tell(
         sku=sku,
         outlook=outlook,
         steady=steady,
-        lasts_until=sold_out_by(steady, outlook.available, arrivals, today, THIN_FROM),
+        lasts_until=sold_out_by(steady, outlook.available, arrivals, today, LASTING_DOUBT),
         lead_days=lead_days,
         chance=chance,
         low=missed and chance >= (LOW_UNTIL if was_low else LOW_FROM),

@@ -149,7 +149,7 @@ WHERE o.low_since IS NOT NULL
   AND (%(after_on)s::date IS NULL OR (o.expected_on, s.code) > (%(after_on)s::date, %(after_sku)s))
 ORDER BY o.expected_on, s.code LIMIT %(count)s;
 
--- name: thin_outlooks
+-- name: outlooks_to_reorder
 -- The SKUs that may be sold out before more could come, by name.
 -- Parameters: today: day; more_days: that much later is soon enough; after: SKU; count.
 -- Rows: many.

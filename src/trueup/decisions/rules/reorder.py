@@ -30,7 +30,7 @@ from trueup.decisions.purchasing.replayed import (
 from trueup.decisions.rule import Beside, Look, Replay, Rule, Settings, Waited
 from trueup.kernel.money import Money
 from trueup.ledger.demand import FIRST_DAYS, STEADY_DAYS, Arrival, Demand, chance_sold_out
-from trueup.ledger.outlook import days_before, outlooks_of, thin_outlooks
+from trueup.ledger.outlook import days_before, outlooks_of, outlooks_to_reorder
 from trueup.records.expected import incoming_of
 from trueup.records.reads import supplier_items_of
 
@@ -86,7 +86,7 @@ async def read(
     """Return the SKUs that may be sold out and that a supplier sends, by the outlook of last."""
     today = look.now.astimezone(UTC).date()
     if subject is None:
-        rows = await _all_thin(look, today, settings)
+        rows = await _all_to_reorder(look, today, settings)
     else:
         rows = await outlooks_of(look.conn, [subject.removeprefix("sku/")])
     skus = [row["sku"] for row in rows]
@@ -102,15 +102,15 @@ async def read(
     ]
 
 
-async def _all_thin(look: Look, today: date, settings: ReorderSettings) -> list[Row]:
+async def _all_to_reorder(look: Look, today: date, settings: ReorderSettings) -> list[Row]:
     """Return every SKU that may need an order; one that were left out would be taken back."""
     found: list[Row] = []
     more_days = settings.review_days + 1
-    page = await thin_outlooks(look.conn, today, more_days, count=PAGE_SKUS)
+    page = await outlooks_to_reorder(look.conn, today, more_days, count=PAGE_SKUS)
     while page:
         found += page
         after = page[-1]["sku"]
-        page = await thin_outlooks(look.conn, today, more_days, count=PAGE_SKUS, after=after)
+        page = await outlooks_to_reorder(look.conn, today, more_days, count=PAGE_SKUS, after=after)
     return found
 
 
