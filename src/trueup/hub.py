@@ -139,6 +139,10 @@ class Hub:
         """Return the connections' names by number."""
         return {number: connection.name for number, connection in self.connections.items()}
 
+    def number_of(self, name: str | None) -> int | None:
+        """Return the number of the connection of a name; None where there is none."""
+        return next((number for number, each in self.names().items() if each == name), None)
+
     def owners(self) -> dict[str, int]:
         """Return the number of the connection that owns each field group that names one."""
         numbers = {connection.name: number for number, connection in self.connections.items()}

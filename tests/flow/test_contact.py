@@ -17,8 +17,9 @@ from tests.support.contact import MIA, PHONE, Post, open_post
 from trueup.canon.command import CreateDiscount, Purpose
 from trueup.db.pool import connect
 from trueup.decisions import order as ordering
+from trueup.decisions.blanks.alert import Alert
 from trueup.decisions.carry import approve_by_policy, carry_out
-from trueup.decisions.contact.notice import Alert, Urgency
+from trueup.decisions.contact.notice import Urgency
 from trueup.decisions.explain import explain
 from trueup.decisions.leave import read_leaves, resume_all, stop_all
 from trueup.decisions.model import Action, Mode

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from tests.support.brand import HUB_URL, Brand, open_brand
 from tests.support.mail import MAIL, Mail
 from trueup.canon.command import Purpose
-from trueup.decisions.contact.notice import Alert, Notice, Urgency
+from trueup.decisions.blanks import find_blanks
+from trueup.decisions.contact.notice import Notice, Urgency
 from trueup.decisions.leave import give_leave, keep_replay
 from trueup.decisions.model import Action, Facts, Mode, Proposal, Values
 from trueup.decisions.reads import find_decision
@@ -67,7 +68,7 @@ class Wishes:
             name=name,
             version=1,
             title="Asks for what a test wishes.",
-            kinds=frozenset({Notice.command, Alert.command, "ticket.create", "discount.create"}),
+            kinds=frozenset({Notice.command, *find_blanks(), "ticket.create", "discount.create"}),
             settings=Settings,
             read=read,
             propose=propose,

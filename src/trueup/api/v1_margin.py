@@ -135,7 +135,7 @@ async def show_margin(
         raise NotFoundException(f"There are margins by {', '.join(By)}, and not by {by!r}.")
     hub = request.app.state.hub
     span = span_of(first, last, SystemClock().now().date())
-    number = next((n for n, name in hub.names().items() if name == connection), None)
+    number = hub.number_of(connection)
     if connection is not None and number is None:
         raise NotFoundException(f"There is no connection {connection!r}.")
     rows = await read_margins(session, hub, span, by=By(by), method=method, connection_id=number)

@@ -10,7 +10,8 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from trueup.canon.command import CommandContent
-from trueup.decisions.contact.notice import Alert, Notice
+from trueup.decisions.blank import Blank
+from trueup.decisions.contact.notice import Notice
 from trueup.kernel.money import Money
 
 _JSON = msgspec.json.Encoder(decimal_format="string", order="sorted")
@@ -66,7 +67,8 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     """Something to be done at a vendor, once.
 
     Attributes:
-        content: a command; or that a customer, or the team, shall be written to.
+        content: a command; a blank, filled in when it is ordered; or that a customer shall be
+            written to.
         connection_id: at which vendor; None for what the configuration finds one for: a notice, an
             alert.
         key: what is done to one key is done in turn.
@@ -75,7 +77,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
         commits: it moves or commits money, also where nobody told how much.
     """
 
-    content: CommandContent | Notice | Alert
+    content: CommandContent | Blank | Notice
     what: str
     connection_id: int | None = None
     key: str = ""

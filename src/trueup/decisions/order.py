@@ -1,19 +1,21 @@
 """Order what was agreed to: its commands and its notices, in one transaction with the word of it.
 
-Commands go at once. A notice goes when it may, and not before what it tells of was done; until then
-its decision waits, and what was ordered before is not ordered again, because each has its name.
+Commands go at once, with their blanks filled in (`filled.py`). A notice goes when it may, and not
+before what it tells of was done; until then its decision waits, and what was ordered before is not
+ordered again, because each has its name.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import msgspec
 import psycopg
 
-from trueup.canon.command import CommandContent, SendMessage, decode_content
+from trueup.canon.command import SendMessage
 from trueup.db.queries import load_queries
 from trueup.db.rows import Row, fetch_rows
+from trueup.decisions.blanks import find_blanks
 from trueup.decisions.commands import action_of, ref_of
 from trueup.decisions.contact.addressee import find_addressee, reached_by, ways_to
 from trueup.decisions.contact.contacts import (
@@ -23,12 +25,22 @@ from trueup.decisions.contact.contacts import (
     note_contact,
 )
 from trueup.decisions.contact.desk import Desk
-from trueup.decisions.contact.notice import Alert, Notice
-from trueup.decisions.contact.permit import Known, Permit, Send, Wait, Way, Withdraw, judge
+from trueup.decisions.contact.notice import Notice
+from trueup.decisions.contact.permit import (
+    MEND,
+    Known,
+    Permit,
+    Send,
+    Wait,
+    Way,
+    Withdraw,
+    judge,
+)
 from trueup.decisions.contact.quiet import Quiet
 from trueup.decisions.contact.settings import zone_of_brand
 from trueup.decisions.contact.texts import Written, choose_language, write
 from trueup.decisions.contact.zones import zones_of
+from trueup.decisions.filled import order_commands
 from trueup.decisions.model import State
 from trueup.decisions.steps import move, note_steps
 from trueup.errors import invariant
@@ -47,10 +59,6 @@ Conn = psycopg.AsyncConnection[Any]
 _BEHIND: Final = timedelta(seconds=30)
 """How soon it is looked at again whether what a notice tells of was done."""
 
-_MEND: Final = timedelta(hours=1)
-"""How long what the configuration lacks is given to be mended."""
-
-_NO_TEAM: Final = "the configuration names no team to tell ([contact] team_connection)"
 _NOT_DONE: Final = frozenset(
     each.value
     for each in (
@@ -85,8 +93,7 @@ async def order(conn: Conn, hub: Hub, desk: Desk, row: Row, now: datetime) -> St
     async with conn.transaction():
         if not await fetch_rows(conn, _queries.lock_decision, decision_id=number):
             return None
-        commands, unsent = _commands(hub, desk, row, now)
-        await want_commands(conn, hub.vault, commands)
+        stands, unsent = await order_commands(conn, hub, desk, row, now)
         behind = await _behind(conn, row, now)
         ready: list[_Ready] = []
         permits: list[Permit] = [] if behind is None else [behind]
@@ -98,23 +105,29 @@ async def order(conn: Conn, hub: Hub, desk: Desk, row: Row, now: datetime) -> St
             await note_contact(conn, hub.vault, asked.notice, send, ref=asked.ref, person=person)
         withdrawn = [each for each in permits if isinstance(each, Withdraw)]
         waits = [each for each in permits if isinstance(each, Wait)]
-        began = bool(commands or ready or row["ordered_at"])
+        began = bool(stands or ready or row["ordered_at"])
         return await _close(conn, row, [*unsent, *withdrawn], waits, began=began, now=now)
 
 
 async def _behind(conn: Conn, row: Row, now: datetime) -> Permit | None:
     """Return why notices are held back: what they tell of is not done, or was not; else None."""
     kinds = [each["kind"] for each in row["actions"]]
-    promised = [n for n, kind in enumerate(kinds) if kind not in {Notice.command, Alert.command}]
-    if Notice.command not in kinds or not promised:
+    told_of = [n for n, kind in enumerate(kinds) if _is_told_of(kind)]
+    if Notice.command not in kinds or not told_of:
         return None
-    refs = [ref_of(row["decision_id"], n) for n in promised]
-    states = {each["state"] for each in (await find_commands(conn, refs)).values()}
-    if states & _NOT_DONE:
+    refs = [ref_of(row["decision_id"], n) for n in told_of]
+    known = await find_commands(conn, refs)
+    states = {each["state"] for each in known.values()}
+    if states & _NOT_DONE or len(known) < len(refs):
         return Withdraw(because="what it tells of was not done")
     if states != {CommandState.DONE.value}:
         return Wait(until=now + _BEHIND, because="what it tells of is not done yet")
     return None
+
+
+def _is_told_of(kind: str) -> bool:
+    blank = find_blanks().get(kind)
+    return kind != Notice.command if blank is None else blank.is_told_of
 
 
 async def _close(
@@ -151,62 +164,12 @@ async def _close(
     return state
 
 
-def _commands(
-    hub: Hub, desk: Desk, row: Row, now: datetime
-) -> tuple[list[WantedCommand], list[Withdraw]]:
-    """Return the commands of a decision besides its notices, and why some can not be."""
-    found, unsent = [], []
-    for n, action in enumerate(row["actions"]):
-        if action["kind"] == Notice.command:
-            continue
-        connection_id, content = action["connection_id"], _content(action)
-        if isinstance(content, Alert):
-            connection_id = _team(hub, desk)
-            if connection_id is None:
-                unsent.append(Withdraw(because=_NO_TEAM, rest=_MEND))
-                continue
-            content = SendMessage(
-                to=desk.settings.team_to or "",
-                subject=_subject(hub, connection_id, content),
-                text=content.text,
-            )
-        found.append(
-            WantedCommand(
-                connection_id=connection_id,
-                kind=content.command,
-                key=action["key"],
-                ref=ref_of(row["decision_id"], n),
-                content=content,
-                wanted_at=now,
-            )
-        )
-    return found, unsent
-
-
-def _content(action: Mapping[str, Any]) -> CommandContent | Alert:
-    if action["kind"] == Alert.command:
-        return msgspec.convert(action["content"], Alert)
-    return decode_content(action["kind"], msgspec.json.encode(action["content"]))
-
-
-def _team(hub: Hub, desk: Desk) -> int | None:
-    wanted = desk.settings.team_connection
-    return next((number for number, name in hub.names().items() if name == wanted), None)
-
-
-def _subject(hub: Hub, connection_id: int, alert: Alert) -> str | None:
-    """Return the subject for media that have one; Slack's is the first line of the text."""
-    folder = hub.folder_of(connection_id)
-    action = None if folder is None else folder.manifest.action(SendMessage.command)
-    return alert.subject if action is not None and action.medium == "email" else None
-
-
 async def _notices(
     conn: Conn, hub: Hub, desk: Desk, row: Row, now: datetime
 ) -> tuple[list[_Ready], list[Permit]]:
     """Return the notices that may leave now, and what is to be said of each."""
     asked = await _asked(conn, row)
-    found = [(each, await find_addressee(conn, hub, each.notice)) for each in asked]
+    found = [(each, await find_addressee(conn, hub, each.notice.to)) for each in asked]
     known = [who for _, who in found if who is not None]
     for one in sorted(known, key=lambda each: each.persons):
         await lock_customer(conn, hub.vault, one)
@@ -247,10 +210,11 @@ async def _judge(
     notice, settings = asked.notice, desk.settings
     named = desk.texts.get(notice.text)
     if named is None:
-        return Withdraw(because=f"there is no text {notice.text}", rest=_MEND), None
+        return Withdraw(because=f"there is no text {notice.text}", rest=MEND), None
     language = choose_language(named, who.locale, settings.language)
     phone = who.phone.address if who.phone is not None else None
-    zones, _ = zones_of(who.home, phone, zone_of_brand(settings))
+    home = who.home.address if who.home is not None else None
+    zones, _ = zones_of(home, phone, zone_of_brand(settings))
     known = Known(
         ways=ways_to(hub, who, settings, notice.text, named.languages[language]),
         will=await read_will(conn, hub.vault, persons=who.persons, keys=hub.keys),
@@ -264,7 +228,7 @@ async def _judge(
         written = write(named, notice, language)
     except KeyError as missing:
         because = f"the text {notice.text} names {missing}, and nobody said it"
-        return Withdraw(because=because, rest=_MEND), None
+        return Withdraw(because=because, rest=MEND), None
     reached = reached_by(who, permit.way.medium)
     invariant(reached is not None, "a way leads to an address")
     command = WantedCommand(

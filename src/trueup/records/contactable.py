@@ -41,6 +41,13 @@ class Reached(msgspec.Struct, frozen=True, kw_only=True):
     person: bytes
 
 
+class Home(msgspec.Struct, frozen=True, kw_only=True):
+    """A postal address with its country, and whom it is of, as `Reached`."""
+
+    address: Address
+    person: bytes
+
+
 class Contactable(msgspec.Struct, frozen=True, kw_only=True):
     """Where somebody can be reached, by the newest that their records tell.
 
@@ -53,7 +60,7 @@ class Contactable(msgspec.Struct, frozen=True, kw_only=True):
     persons: tuple[bytes, ...]
     email: Reached | None = None
     phone: Reached | None = None
-    home: Address | None = None
+    home: Home | None = None
     locale: str | None = None
 
 
@@ -91,7 +98,7 @@ async def find_contactable(
         persons=joined.persons,
         email=next(filter(None, (_email(row, told) for row, told in opened)), None),
         phone=next(filter(None, (_phone(row, told, keys) for row, told in opened)), None),
-        home=next(filter(None, (_home(told) for _, told in opened)), None),
+        home=next(filter(None, (_lives(row, told) for row, told in opened)), None),
         locale=next((row["locale"] for row in rows if row["locale"]), None),
     )
 
@@ -133,6 +140,11 @@ def _phone(row: Row, told: msgspec.Struct, keys: Keys) -> Reached | None:
         return None
     whole = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return Reached(address=str(whole), person=bytes(row["person"]))
+
+
+def _lives(row: Row, told: msgspec.Struct) -> Home | None:
+    address = _home(told)
+    return None if address is None else Home(address=address, person=bytes(row["person"]))
 
 
 def _home(told: msgspec.Struct) -> Address | None:

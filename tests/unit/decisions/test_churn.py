@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trueup.canon.command import Purpose
-from trueup.decisions.contact.notice import Alert, Notice
+from trueup.decisions.blanks.alert import Alert
+from trueup.decisions.contact.notice import Notice
 from trueup.decisions.contact.texts import read_texts, write
 from trueup.decisions.model import Action, Facts
 from trueup.decisions.rules.churn import ChurnSettings, ChurnValues, lapses, propose

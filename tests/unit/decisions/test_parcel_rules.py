@@ -14,7 +14,8 @@ from trueup.canon.parcel import ParcelStatus
 from trueup.canon.record import Record, decode
 from trueup.canon.shipment import Shipment, ShipmentLine, ShipmentState
 from trueup.config import Amounts
-from trueup.decisions.contact.notice import Alert, Notice
+from trueup.decisions.blanks.alert import Alert
+from trueup.decisions.contact.notice import Notice
 from trueup.decisions.contact.texts import read_texts, write
 from trueup.decisions.model import Action, Facts, Proposal, digest_of
 from trueup.decisions.rules import delay, delivered, failed_delivery

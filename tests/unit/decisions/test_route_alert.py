@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.decisions.parcels.test_routes import ZONE, trip
 from trueup.canon.parcel import ParcelStatus
-from trueup.decisions.contact.notice import Alert
+from trueup.decisions.blanks.alert import Alert
 from trueup.decisions.model import Facts, digest_of
 from trueup.decisions.parcels.routes import Route
 from trueup.decisions.rules.route_alert import (

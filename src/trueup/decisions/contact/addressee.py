@@ -7,7 +7,6 @@ import msgspec
 import psycopg
 
 from trueup.canon.command import SendMessage
-from trueup.decisions.contact.notice import Notice
 from trueup.decisions.contact.permit import Way
 from trueup.decisions.contact.settings import ContactSettings
 from trueup.decisions.contact.texts import Text
@@ -40,9 +39,12 @@ def place_of(to: str) -> Place | bytes | None:
     return Place(int(parts[0]), parts[1], parts[2])
 
 
-async def find_addressee(conn: Conn, hub: Hub, notice: Notice) -> Contactable | None:
-    """Return whom a notice goes to; None where nobody is known, or they were forgotten."""
-    place = place_of(notice.to)
+async def find_addressee(conn: Conn, hub: Hub, to: str) -> Contactable | None:
+    """Return who is named by a record or as a person; None where nobody is known.
+
+    Of who was forgotten nothing is known by which they can be reached.
+    """
+    place = place_of(to)
     if place is None or isinstance(place, bytes):
         person, first = place, None
     else:

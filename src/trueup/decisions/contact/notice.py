@@ -43,15 +43,3 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     amounts: dict[str, Money] = {}
     urgency: Urgency = Urgency.NORMAL
     useful_until: datetime | None = None
-
-
-class Alert(msgspec.Struct, frozen=True, kw_only=True):
-    """The team shall be told, where the configuration says (`[contact]` team_connection, team_to).
-
-    It asks for no consent and keeps no hours; its words hold nothing personal.
-    """
-
-    command: ClassVar[str] = "alert"
-
-    subject: str
-    text: str

@@ -15,6 +15,9 @@ from trueup.records.will import Will, why_not
 FREE_TEXT_WINDOW: Final = timedelta(hours=24)
 """How long after somebody wrote they may be answered over WhatsApp without a template."""
 
+MEND: Final = timedelta(hours=1)
+"""How long what the configuration lacks is given to be mended."""
+
 _TURNS_MAX: Final = 50
 
 

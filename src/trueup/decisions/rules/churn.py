@@ -15,7 +15,8 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from trueup.canon.command import Purpose
-from trueup.decisions.contact.notice import Alert, Notice, Urgency
+from trueup.decisions.blanks.alert import Alert
+from trueup.decisions.contact.notice import Notice, Urgency
 from trueup.decisions.model import Action, Alternative, Effect, Facts, Proposal, Values
 from trueup.decisions.patrons.habits import (
     Late,

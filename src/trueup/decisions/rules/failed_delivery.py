@@ -13,7 +13,8 @@ import msgspec
 
 from trueup.canon.command import Purpose
 from trueup.canon.parcel import ParcelStatus
-from trueup.decisions.contact.notice import Alert, Notice, Urgency
+from trueup.decisions.blanks.alert import Alert
+from trueup.decisions.contact.notice import Notice, Urgency
 from trueup.decisions.model import Action, Effect, Facts, Proposal, Values
 from trueup.decisions.parcels.routes import ENOUGH, day_of
 from trueup.decisions.parcels.tracked import (

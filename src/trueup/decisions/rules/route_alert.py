@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from trueup.db.rows import Row
-from trueup.decisions.contact.notice import Alert
+from trueup.decisions.blanks.alert import Alert
 from trueup.decisions.model import Action, Effect, Facts, Proposal, Values
 from trueup.decisions.parcels.routes import (
     ENOUGH,
