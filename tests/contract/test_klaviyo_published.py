@@ -10,7 +10,7 @@ import pytest
 from tests.support.klaviyo_hub import SECRETS, URL, opened
 from tests.support.leftout import SHARED
 from tests.support.openapi import load_document, problems, reply_problems
-from trueup.canon.command import ChangeProfile, CommandContent, NoteActivity
+from trueup.canon.command import ChangeLists, ChangeProfile, CommandContent, NoteActivity
 from trueup.connectors.klaviyo import api, commands, hooks, pull
 from trueup.connectors.klaviyo.call import REVISION
 from trueup.connectors.klaviyo.event import TOPICS
@@ -120,6 +120,12 @@ async def test_the_twin_answers_in_the_published_shape(document: dict[str, Any])
     )
     refused = ChangeProfile(email="mara@nowhere", first_name="M")
     await hub.carry_out(command(refused))
+    one, other = (vendor.account.new_list() for _ in range(2))
+    for email, joined, left in (
+        *((EMAIL, one, other), (EMAIL, other, one)),
+        *(("new@buyers.example", one, other), (EMAIL, "GONE01", one)),
+    ):
+        await hub.steps(command(ChangeLists(email=email, joined=(joined,), left=(left,))))
     listed, _ = hooks.listed(await hub.ask(hooks.list_request(None)))
     await hub.ask(hooks.delete_request(listed[0]))
     wrong: dict[str, list[str]] = {}
@@ -129,4 +135,6 @@ async def test_the_twin_answers_in_the_published_shape(document: dict[str, Any])
             wrong[f"{request.method} {request.path} {reply.status}"] = found
     print(f"\n{len(hub.asked)} replies held; statuses {sorted({r.status for _, r in hub.asked})}")
     assert wrong == {}
+    paths = {request.path.partition("?")[0] for request, _ in hub.asked}
+    assert any(path.endswith("/relationships/profiles") for path in paths)
     assert {200, 201, 202, 204, 400, 404} <= {reply.status for _, reply in hub.asked}

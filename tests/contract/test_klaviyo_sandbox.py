@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.klaviyo_hub import KlaviyoHub, opened, told
 from trueup.canon.activity import Activity
-from trueup.canon.command import ChangeProfile, CommandContent, NoteActivity
+from trueup.canon.command import ChangeLists, ChangeProfile, CommandContent, NoteActivity
 from trueup.canon.customer import Customer
 from trueup.connectors.klaviyo import api, hooks, pull
 from trueup.connectors.klaviyo.event import TOPICS
@@ -306,6 +306,56 @@ async def test_a_refusal_names_the_word_and_the_place() -> None:
     assert "mara" not in (receipt.message or "")
 
 
+@pytest.mark.parametrize(("broken", "left_over"), [(2, 1), (3, 0)])
+async def test_a_move_between_lists_is_begun_anew_where_a_write_broke(
+    broken: int, left_over: int
+) -> None:
+    vendor, hub = opened()
+    account = vendor.account
+    mara, _ = account.upsert({"email": EMAIL})
+    best, kept, left = (account.new_list() for _ in range(3))
+    account.lists[kept].add(mara["id"])
+    account.lists[left].add(mara["id"])
+    ordered = command(vendor, ChangeLists(email=EMAIL, joined=(best, kept), left=(left,)))
+    cut = ApiFault(kind="reset_after_work", next_calls=1)
+    with pytest.raises(Unavailable):
+        await hub.steps(ordered, lambda at: at == broken and vendor.strike(cut))
+    receipt, writes = await hub.steps(ordered)
+    assert (receipt.state, receipt.vendor_ref) == (ReceiptState.DONE, best)
+    assert [mara["id"] in account.lists[each] for each in (best, kept, left)] == [True, True, False]
+    assert writes == left_over, "what stands is not written again"
+    assert (await hub.steps(ordered))[1] == 0, "a repeat changes nothing"
+
+
+async def test_who_has_no_profile_gets_one_to_join_and_none_to_leave() -> None:
+    vendor, hub = opened()
+    best = vendor.account.new_list()
+    leaves = ChangeLists(phone="+494215550101", left=(best,))
+    assert (await hub.steps(command(vendor, leaves)))[0].state is ReceiptState.DONE
+    assert vendor.account.profiles == {}
+    joins = ChangeLists(external_ref="501", joined=(best,))
+    assert (await hub.steps(command(vendor, joins)))[0].state is ReceiptState.DONE
+    (ref,) = vendor.account.profiles
+    assert vendor.account.lists[best] == {ref}
+    assert vendor.account.profiles[ref]["attributes"]["external_id"] == "501"
+
+
+async def test_a_list_that_is_gone_is_refused_and_undone_is_looked_at_again() -> None:
+    vendor, hub = opened()
+    best = vendor.account.new_list()
+    gone = command(vendor, ChangeLists(email=EMAIL, joined=("GONE01",)))
+    receipt, _ = await hub.steps(gone)
+    assert (receipt.state, receipt.code) == (ReceiptState.REFUSED, "not_found")
+    joins = command(vendor, ChangeLists(email=EMAIL, joined=(best,)))
+
+    def undone(at: int) -> None:
+        if at == 3:  # somebody takes them out again before it is read back
+            vendor.account.lists[best].clear()
+
+    receipt, _ = await hub.steps(joins, undone)
+    assert (receipt.state, receipt.code) == (ReceiptState.UNKNOWN, "not_as_written")
+
+
 # -- the line ------------------------------------------------------------------------------------
 
 
@@ -330,6 +380,7 @@ async def test_the_declared_limits_keep_within_both_windows() -> None:
         "profiles": ("profiles", "profile"),
         "events": ("events",),
         "profile.change": ("import", "subscribe", "unsubscribe"),
+        "list.change": ("lists", "members"),
         "activity.note": ("note",),
     }
     assert {limit.scope for limit in manifest.limits} == set(endpoints)

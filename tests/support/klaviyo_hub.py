@@ -1,5 +1,6 @@
 """A hub in small over the simulated Klaviyo: deliveries of many are taken apart at the door."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
@@ -59,6 +60,22 @@ class KlaviyoHub(TwinHub):
                 continue
             return self.folder.commands.command_receipt(command, reply)
         return Receipt(state=ReceiptState.UNKNOWN)
+
+    async def steps(
+        self, command: Command, before: Callable[[int], object] = lambda _: None
+    ) -> tuple[Receipt, int]:
+        """Do a command of several steps; returns what came, and how many calls wrote.
+
+        `before` is called with the place of each call before it is made.
+        """
+        commands, replies, writes = self.folder.commands, [], 0
+        request: Request | None = commands.command_request(command, "key")
+        while request is not None:
+            before(len(replies))
+            writes += request.writes
+            replies.append(await self.ask(request))
+            request = commands.next_request(command, "key", replies)
+        return commands.command_receipt(command, replies[-1]), writes
 
     async def confirm(self, command: Command) -> Receipt:
         """Ask what became of a command."""

@@ -144,6 +144,27 @@ class ChangeProfile(CommandContent, frozen=True, kw_only=True):
     consents: tuple[tuple[str, bool, datetime | None], ...] = ()
 
 
+class ChangeLists(CommandContent, frozen=True, kw_only=True):
+    """In which lists of a CRM a customer shall stand, and in which not; in all others as they do.
+
+    Attributes:
+        email, phone, external_ref: who it is; one is enough.
+        joined, left: the CRM's ids of lists.
+    """
+
+    command: ClassVar[str] = "list.change"
+
+    email: str | None = None
+    phone: str | None = None
+    external_ref: str | None = None
+    joined: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        invariant(self.joined or self.left, "a list is joined or left")
+        invariant(not set(self.joined) & set(self.left), "no list is both joined and left")
+
+
 class NoteActivity(CommandContent, frozen=True, kw_only=True):
     """Something a customer did, told to a CRM."""
 
@@ -328,7 +349,7 @@ _CONTENTS: dict[str, type[CommandContent]] = {
     each.command: each
     for each in (
         *(SendMessage, ReplyToTicket, ChangeTicket, CreateTicket, PostJournal),
-        *(ChangeProfile, NoteActivity, ConfirmShipment, RefundPayment, DraftPurchase),
+        *(ChangeProfile, ChangeLists, NoteActivity, ConfirmShipment, RefundPayment, DraftPurchase),
         *(
             FlagListing,
             PublishListing,

@@ -61,19 +61,28 @@ def get(path: str, pairs: Pairs = (), *, scope: str = "all") -> Request:
 
 def post(path: str, body: object, *, scope: str = "all") -> Request:
     """Return a call that writes; decimals become numbers, to the last digit."""
+    return _writing("POST", path, body, scope)
+
+
+def delete(path: str) -> Request:
+    """Return a call that removes; a second one finds nothing and does nothing."""
+    return Request(method="DELETE", path=path, writes=True)
+
+
+def remove(path: str, body: object, *, scope: str) -> Request:
+    """Return a call that takes what its body names out of something."""
+    return _writing("DELETE", path, body, scope)
+
+
+def _writing(method: str, path: str, body: object, scope: str) -> Request:
     return Request(
-        method="POST",
+        method=method,
         path=path,
         headers=(("content-type", MEDIA_TYPE),),
         body=_ENCODER.encode(body),
         writes=True,
         scope=scope,
     )
-
-
-def delete(path: str) -> Request:
-    """Return a call that removes; a second one finds nothing and does nothing."""
-    return Request(method="DELETE", path=path, writes=True)
 
 
 def below(path: str, ref: str) -> str:

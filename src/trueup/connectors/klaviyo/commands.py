@@ -3,16 +3,19 @@
 Consent is changed by a job, and an event is only taken in: Klaviyo says 202 and does it later, or
 not at all. So both are submitted until asking shows that they stand. An event carries our own name
 of the command twice: as its unique id, by which Klaviyo keeps only one, and among its properties,
-by which it is found. A profile and consent are set to values, which may be said again.
+by which it is found. A profile and consent are set to values, which may be said again. Lists are
+looked at first (`lists.py`).
 """
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
-from trueup.canon.command import ChangeProfile, NoteActivity
+from trueup.canon.command import ChangeLists, ChangeProfile, NoteActivity
+from trueup.connectors.klaviyo import lists
 from trueup.connectors.klaviyo.call import Fault, equals, fault_of, get, needed, post, stamp
 from trueup.connectors.klaviyo.shape import Id, ProfileShape
 from trueup.contract.connector import Command, Receipt, ReceiptState, Reply, Request
@@ -61,14 +64,28 @@ def command_request(command: Command, idempotency_key: str) -> Request:  # noqa:
     content = command.content
     if isinstance(content, NoteActivity):
         return _event(command, content)
+    if isinstance(content, ChangeLists):
+        return lists.request(content)
     changed = _changed(command)
     return _consent(changed) if changed.consents else _profile(changed)
 
 
+def next_request(
+    command: Command,
+    idempotency_key: str,  # noqa: ARG001 - lists are looked at instead
+    replies: Sequence[Reply],
+) -> Request | None:
+    """Return the next step after these replies; None where there is none."""
+    content = command.content
+    return lists.following(content, replies) if isinstance(content, ChangeLists) else None
+
+
 def command_receipt(command: Command, reply: Reply) -> Receipt:
-    """Return what came of it: a profile stands at once, all else is submitted."""
+    """Return what came of it: a profile and lists stand at once, all else is submitted."""
     if reply.status >= 400:
         return _refused(fault_of(reply))
+    if isinstance(command.content, ChangeLists):
+        return lists.receipt(command.content, reply)
     if _is_later(command):
         taken = reply.status == 202
         state = ReceiptState.SUBMITTED if taken else ReceiptState.UNKNOWN
@@ -119,7 +136,9 @@ def confirmed(command: Command, reply: Reply) -> Receipt:
 
 def _changed(command: Command) -> ChangeProfile:
     if not isinstance(command.content, ChangeProfile):
-        raise Refused("Klaviyo changes profiles and notes activities.", command=command.ref)
+        raise Refused(
+            "Klaviyo changes profiles and lists, and notes activities.", command=command.ref
+        )
     return command.content
 
 

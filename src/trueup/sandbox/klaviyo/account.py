@@ -16,6 +16,7 @@ _IDENTIFIERS = ("email", "phone_number", "external_id")
 _PLAIN = ("first_name", "last_name", "organization", "locale", "title", "image", "location")
 _PLACE = ("address1", "address2", "city", "country", "region", "zip", "timezone", "ip")
 _CHANNELS = {"email": "email", "sms": "sms", "whatsapp": "whatsapp", "push": "mobile_push"}
+_MEMBERS_MAX = 1000
 _CONSENT_METRICS = {
     ("email", True): "Subscribed to Email Marketing",
     ("email", False): "Unsubscribed from Email Marketing",
@@ -25,7 +26,7 @@ _CONSENT_METRICS = {
 
 
 class Account:
-    """Profiles, events and what is still at work.
+    """Profiles, lists, events and what is still at work.
 
     Args:
         now: the vendor's time.
@@ -36,6 +37,7 @@ class Account:
         work_s: how long a job or an event takes until it stands.
         double_opt_in: a subscription without a time of consent waits for the customer.
         jobs: how many jobs were taken in.
+        lists: which profiles are in each list.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Account:
         self.profiles: dict[str, Body] = {}
         self.events: dict[str, Body] = {}
         self.metrics: dict[str, str] = {}
+        self.lists: dict[str, set[str]] = {}
         self.work_s = 20.0
         self.double_opt_in = False
         self.jobs = 0
@@ -145,6 +148,27 @@ class Account:
             "links": {"self": f"https://a.klaviyo.com/api/profiles/{ref}/"},
         }
         return self.profiles[ref]
+
+    # -- lists -----------------------------------------------------------------------------------
+
+    def new_list(self) -> str:
+        """Make a list that is empty; returns its id."""
+        ref = self._new_code(6)
+        self.lists[ref] = set()
+        return ref
+
+    def members(self, ref: str, told: list[Body]) -> tuple[set[str], set[str]]:
+        """Return who is in a list, and who is named.
+
+        Raises:
+            Refusal: there is no such list, or no such profile, or too many are named.
+        """
+        if ref not in self.lists:
+            raise Refusal(404, "not_found", "A list with that id does not exist.")
+        named = {each["id"] for each in told}
+        if not 1 <= len(named) <= _MEMBERS_MAX or not named <= self.profiles.keys():
+            raise Refusal(400, "invalid", "Invalid profiles.", pointer="/data")
+        return self.lists[ref], named
 
     # -- consent ---------------------------------------------------------------------------------
 

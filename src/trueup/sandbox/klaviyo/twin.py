@@ -5,13 +5,14 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
-from trueup.canon.command import ChangeProfile, CommandContent, NoteActivity
+from trueup.canon.command import ChangeLists, ChangeProfile, CommandContent, NoteActivity
 from trueup.kernel.money import Money
 from trueup.sandbox.clock import ManualClock
 from trueup.sandbox.klaviyo.vendor import API_KEY, KlaviyoVendor
 from trueup.sandbox.twin import Heard, Twin, VendorTwin
 
 _CHANGE: Final = "profile.change"
+_LIST: Final = "list.change"
 _NOTE: Final = "activity.note"
 _MARA: Final = "mara@buyers.example"
 _METRIC: Final = "Parcel Delivered"
@@ -26,7 +27,9 @@ class KlaviyoTwin(VendorTwin[KlaviyoVendor]):
         self.vendor.webhook_secret = self.secrets["webhook_secret"]
         account = self.vendor.account
         account.work_s = 3600.0
-        account.upsert({"email": _MARA, "first_name": "Mara", "external_id": "7001"})
+        mara, _ = account.upsert({"email": _MARA, "first_name": "Mara", "external_id": "7001"})
+        self.best, self.others = account.new_list(), account.new_list()
+        account.lists[self.others].add(mara["id"])
 
     def happen(self, count: int) -> None:
         """Let customers come, agree, order, be written to and leave again."""
@@ -55,10 +58,11 @@ class KlaviyoTwin(VendorTwin[KlaviyoVendor]):
         return super().heard()
 
     def contents(self) -> Mapping[str, CommandContent]:
-        """Return a subscription, and a parcel that arrived."""
+        """Return a subscription, a move from list to list, and a parcel that arrived."""
         consent = ("email", True, self.now() - timedelta(days=2))
         return {
             _CHANGE: ChangeProfile(email=_MARA, consents=(consent,)),
+            _LIST: ChangeLists(email=_MARA, joined=(self.best,), left=(self.others,)),
             _NOTE: NoteActivity(
                 name=_METRIC,
                 occurred_at=self.now() - timedelta(hours=1),
@@ -69,9 +73,10 @@ class KlaviyoTwin(VendorTwin[KlaviyoVendor]):
         }
 
     def refused(self) -> Mapping[str, CommandContent]:
-        """Return the same of an address that is none."""
+        """Return the same of an address that is none, and a list that is not there."""
         return {
             _CHANGE: ChangeProfile(email="mara@nowhere", consents=(("email", False, None),)),
+            _LIST: ChangeLists(email=_MARA, joined=("GONE01",)),
             _NOTE: NoteActivity(name=_METRIC, occurred_at=self.now(), email="mara@nowhere"),
         }
 
@@ -84,6 +89,9 @@ class KlaviyoTwin(VendorTwin[KlaviyoVendor]):
                 profile["subscriptions"]["email"]["marketing"]["consent"] == "SUBSCRIBED"
             )
             return int(stands or account.jobs > 0)
+        if kind == _LIST:
+            best, others = (account.lists[ref] for ref in (self.best, self.others))
+            return len(best - others)
         if kind == _NOTE:
             return len(account.noted(_METRIC))
         return 0

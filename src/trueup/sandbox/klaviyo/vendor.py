@@ -50,6 +50,8 @@ _WINDOWS = {
     "events": _FASTEST,
     "event": _MIDDLE,
     "note": _FASTEST,
+    "lists": (3, 60),
+    "members": _MIDDLE,
 }
 
 
@@ -182,6 +184,15 @@ class KlaviyoVendor(Vendor):
             raise Refusal(404, "not_found", "A profile with that id does not exist.")
         return _reply(200, {"data": _shown(profile, asked)})
 
+    @route("GET", "/api/profiles/{ref}/relationships/lists", scope="lists")
+    def list_lists(self, asked: Asked, places: Mapping[str, str]) -> Reply:
+        """List the lists that a profile is in."""
+        if places["ref"] not in self.account.profiles:
+            raise Refusal(404, "not_found", "A profile with that id does not exist.")
+        held = [ref for ref, members in self.account.lists.items() if places["ref"] in members]
+        links = {"self": f"{asked.base_url}{asked.path}/"}
+        return _reply(200, {"data": [{"type": "list", "id": r} for r in held], "links": links})
+
     @route("GET", "/api/events", scope="events")
     def list_events(self, asked: Asked, places: Mapping[str, str]) -> Reply:  # noqa: ARG002
         """List events, with the metrics and profiles that they point at."""
@@ -230,6 +241,20 @@ class KlaviyoVendor(Vendor):
         """Make or change a profile."""
         profile, fresh = self.account.upsert(_attributes(asked, "profile"))
         return _reply(201 if fresh else 200, {"data": _shown(profile, asked)})
+
+    @route("POST", "/api/lists/{ref}/relationships/profiles", scope="members")
+    def add_members(self, asked: Asked, places: Mapping[str, str]) -> Reply:
+        """Put profiles into a list."""
+        members, named = self.account.members(places["ref"], asked.json()["data"])
+        members |= named
+        return Reply(status=204)
+
+    @route("DELETE", "/api/lists/{ref}/relationships/profiles", scope="members")
+    def remove_members(self, asked: Asked, places: Mapping[str, str]) -> Reply:
+        """Take profiles out of a list."""
+        members, named = self.account.members(places["ref"], asked.json()["data"])
+        members -= named
+        return Reply(status=204)
 
     @route("POST", "/api/profile-subscription-bulk-create-jobs", scope="subscribe")
     def subscribe_profiles(self, asked: Asked, places: Mapping[str, str]) -> Reply:  # noqa: ARG002

@@ -7,7 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from trueup.canon.command import ChangeProfile, CommandContent, NoteActivity, SendMessage
+from trueup.canon.command import (
+    ChangeLists,
+    ChangeProfile,
+    CommandContent,
+    NoteActivity,
+    SendMessage,
+)
 from trueup.connectors.klaviyo import api, commands, hooks, pull
 from trueup.connectors.klaviyo.event import TOPICS
 from trueup.contract.connector import Command, Fetch, ReceiptState, Reply
@@ -107,8 +113,12 @@ def test_to_unsubscribe_has_no_time_and_no_list() -> None:
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (SendMessage(to=EMAIL), "notes activities"),
+        (SendMessage(to=EMAIL), "and notes activities"),
         (ChangeProfile(first_name="M"), "give one"),
+        (ChangeLists(joined=("L1",)), "give one"),
+        (ChangeLists(email='a"b@c.example', joined=("L1",)), "quotes"),
+        (ChangeLists(email=EMAIL, joined=("a/b",)), "none of Klaviyo's"),
+        (ChangeLists(email=EMAIL, left=("",)), "none of Klaviyo's"),
         (ChangeProfile(phone="0421 555"), "E.164"),
         (ChangeProfile(email='a"b@c.example'), "quotes"),
         (ChangeProfile(email="a\n@c.example"), "quotes"),
@@ -234,6 +244,46 @@ def test_an_event_is_found_by_our_name(properties: object, ref: str | None) -> N
     assert (receipt.state, receipt.vendor_ref) == wanted
     bare = commands.confirmed(command(note()), reply(200, {"data": [{"id": "E1"}]}))
     assert bare.state is ReceiptState.SUBMITTED
+
+
+LISTED = ChangeLists(email=EMAIL, joined=("L1", "L2"), left=("L3",))
+
+
+def page(kind: str, *refs: str) -> Reply:
+    return reply(200, {"data": [{"type": kind, "id": ref} for ref in refs]})
+
+
+def test_lists_are_looked_at_and_only_what_differs_is_written() -> None:
+    found, held, done = page("profile", "01P"), page("list", "L2", "L3", "L9"), reply(204)
+    replies: list[Reply] = []
+    told = []
+    for answer in (found, held, done, done, page("list", "L1", "L2", "L9")):
+        following = commands.next_request(command(LISTED), "key", replies) if replies else None
+        request = following or commands.command_request(command(LISTED), "key")
+        told.append((request.method, request.path.partition("?")[0], request.scope))
+        assert request.writes == (request.method != "GET")
+        replies.append(answer)
+    assert told == [
+        ("GET", "/api/profiles", "profiles"),
+        ("GET", "/api/profiles/01P/relationships/lists", "list.change"),
+        ("POST", "/api/lists/L1/relationships/profiles", "list.change"),
+        ("DELETE", "/api/lists/L3/relationships/profiles", "list.change"),
+        ("GET", "/api/profiles/01P/relationships/lists", "list.change"),
+    ]
+    assert commands.next_request(command(LISTED), "key", replies) is None
+    receipt = commands.command_receipt(command(LISTED), replies[-1])
+    assert (receipt.state, receipt.vendor_ref) == (ReceiptState.DONE, "L1")
+    assert commands.next_request(command(note()), "key", [reply(202)]) is None
+
+
+@pytest.mark.parametrize("answer", [reply(200, b"<html>"), reply(200, {"data": [{}]})])
+def test_lists_that_can_not_be_read_are_never_written(answer: Reply) -> None:
+    for replies in ([answer], [page("profile"), answer], [page("profile", "01P"), answer]):
+        with pytest.raises(ContractBroken):
+            commands.next_request(command(LISTED), "key", replies)
+    with pytest.raises(ContractBroken):
+        commands.command_receipt(command(LISTED), answer)
+    assert commands.next_request(command(LISTED), "key", [fault("not_found", status=404)]) is None
 
 
 # -- the line ------------------------------------------------------------------------------------
