@@ -10,15 +10,13 @@ from typing import ClassVar, Final, Literal
 
 import msgspec
 
+from trueup.canon.content import CommandContent
+from trueup.canon.return_command import ApproveReturn, DeclineReturn, OpenReturn, RefundReturn
 from trueup.canon.ticket import Priority, TicketStatus
 from trueup.errors import invariant
 from trueup.kernel.money import Money
 
-
-class CommandContent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What every content has in common: the name of its command."""
-
-    command: ClassVar[str] = ""
+__all__ = ["CommandContent"]  # it has a file of its own
 
 
 class Purpose(StrEnum):
@@ -359,6 +357,7 @@ _CONTENTS: dict[str, type[CommandContent]] = {
             CancelOrder,
             CreateDiscount,
         ),
+        *(OpenReturn, ApproveReturn, DeclineReturn, RefundReturn),
     )
 }
 _ENCODER = msgspec.json.Encoder(decimal_format="string")

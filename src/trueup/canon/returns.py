@@ -21,13 +21,18 @@ class ReturnState(StrEnum):
 
 
 class ReturnLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Units of one order line in a return; restocked and quarantined once they arrived."""
+    """Units of one order line in a return; restocked and quarantined once they arrived.
+
+    Attributes:
+        absent: do not come, as the channel says: the customer keeps them, or they were lost.
+    """
 
     line_ref: str | None
     quantity: int
     reason: str | None = None
     restocked: int = 0
     quarantined: int = 0
+    absent: int = 0
     location_ref: str | None = None
 
 

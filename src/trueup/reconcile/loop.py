@@ -187,9 +187,13 @@ def _due(case: Case) -> tuple[int, str]:
     paid = sum(_sum(case.paid).values())
     if case.told is None:
         return paid, "no units were refunded"
-    if case.told.state is ReturnState.CLOSED:
-        return paid, "it was closed, and nothing was refunded or came back"
-    return sum(case.wanted.values()), "no units were asked for"
+    closed, absent = case.told.state is ReturnState.CLOSED, sum(case.absent.values())
+    need = paid if closed else sum(case.wanted.values())
+    if absent:
+        return max(need - absent, 0), "its units do not come, as the channel says"
+    if closed:
+        return need, "it was closed, and nothing was refunded or came back"
+    return need, "no units were asked for"
 
 
 def _refunded(case: Case, received: Fact, beside: Beside) -> Fact:

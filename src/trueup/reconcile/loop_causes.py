@@ -132,6 +132,7 @@ def _causes(loop: Loop, case: Case) -> list[Discrepancy]:
     refunded, received = fact[Step.REFUNDED], fact[Step.RECEIVED]
     restocked, asked = fact[Step.RESTOCKED], fact[Step.ASKED]
     paid = sum(sum(each.units.values()) for each in case.paid)
+    due = paid - sum(case.absent.values())
     found = []
     if asked.late:
         found.append(_by_units(loop, "receipt_without_request", asked))
@@ -140,7 +141,7 @@ def _causes(loop: Loop, case: Case) -> list[Discrepancy]:
         if paid > (received.units or 0):
             cause = "refund_without_receipt" if case.told else "refund_without_return"
         found.append(_by_units(loop, cause, received, money=loop.refunded if paid else ()))
-    elif 0 < (received.units or 0) < paid and received.state is not FactState.MISSING:
+    elif 0 < (received.units or 0) < due and received.state is not FactState.MISSING:
         found.append(_over_units(loop, received, paid))
     if refunded.late and any(each.waiting for each in case.paid):
         found.append(_by_units(loop, "refund_waiting", refunded))

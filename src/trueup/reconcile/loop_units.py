@@ -81,12 +81,16 @@ class Paid(NamedTuple):
 
 
 class Case(msgspec.Struct, kw_only=True):
-    """What is told of one return, or of what no return of the order asks for (`told` is None)."""
+    """What is told of one return, or of what no return of the order asks for (`told` is None).
+
+    `absent` of what is wanted does not come, as the channel says.
+    """
 
     record_id: int
     told: Return | None = None
     evidence: str = ""
     wanted: Units = msgspec.field(default_factory=Counter)
+    absent: Units = msgspec.field(default_factory=Counter)
     came: list[Came] = msgspec.field(default_factory=list)
     paid: list[Paid] = msgspec.field(default_factory=list)
 
@@ -195,6 +199,7 @@ def _case_of(known: Known, goods: _Goods) -> Case:
     for line in told.lines:
         case.wanted += goods.of_line(line.line_ref, line.quantity)
         came += goods.of_line(line.line_ref, line.restocked + line.quarantined)
+        case.absent += goods.of_line(line.line_ref, line.absent)
     if came:
         at = told.closed_at or told.updated_at
         case.came.append(Came(at, came, RETURN, placed=True, evidence=known.evidence))

@@ -279,6 +279,19 @@ def test_what_a_channel_tells_counts_where_nobody_graded() -> None:
     assert (states(loop), causes(loop), fact(loop, Step.RECEIVED).units) == ("dddddd", [], 1)
 
 
+def test_units_that_do_not_come_are_not_waited_for() -> None:
+    kept = asked(2, absent=2, state=ReturnState.CLOSED)
+    [loop] = judge(*SOLD, kept, refund(2, "20.00", return_ref="r"))
+    assert (states(loop), causes(loop)) == ("dndndd", [])
+    assert fact(loop, Step.RECEIVED).why == "its units do not come, as the channel says"
+    half = asked(2, absent=1, state=ReturnState.OPEN)
+    [loop] = judge(*SOLD, half, graded(1), refund(2, "20.00", return_ref="r"))
+    assert (states(loop), causes(loop)) == ("dddddd", [])
+    [loop] = judge(*SOLD, asked(2, absent=1), refund(2, "20.00", return_ref="r"))
+    assert causes(loop) == ["refund_without_receipt"], "one of them has still to come"
+    assert fact(loop, Step.RECEIVED).of == 1
+
+
 def test_a_parcel_that_came_back_undelivered_is_received_and_waits_for_the_dock() -> None:
     parcel = Parcel(ref="p", updated_at=day(4), status=ParcelStatus.RETURNED)
     returned = [("s", Known(parcel, 50, 150))]

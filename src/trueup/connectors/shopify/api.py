@@ -208,6 +208,7 @@ PAYMENTS_SCOPES = frozenset(("read_shopify_payments_accounts", "read_shopify_pay
 _HOLDS = ("fulfilment orders", frozenset(("write_merchant_managed_fulfillment_orders",)))
 _ORDERS = ("changing orders", frozenset(("write_orders",)))
 _DISCOUNTS = ("discounts", frozenset(("write_discounts",)))
+_RETURNS = ("changing returns", frozenset(("write_returns",)))
 _OPTIONAL = {
     "shopifyPaymentsAccount": ("Shopify Payments", PAYMENTS_SCOPES),
     "fulfillmentOrders": _HOLDS,
@@ -217,6 +218,10 @@ _OPTIONAL = {
     "tagsRemove": _ORDERS,
     "orderCancel": _ORDERS,
     "productUpdate": ("changing products", frozenset(("write_products",))),
+    "returnCreate": _RETURNS,
+    "returnApproveRequest": _RETURNS,
+    "returnDeclineRequest": _RETURNS,
+    "returnProcess": _RETURNS,
     "codeDiscountNodeByCode": _DISCOUNTS,
     "discountCodeBasicCreate": _DISCOUNTS,
 }

@@ -4,10 +4,12 @@ Shopify keeps no keys for these mutations. So each either sets a value, or looks
 only what does not stand there: begun anew after whatever broke, it ends in the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol
 
 from trueup.canon.command import (
     CancelOrder,
+    CommandContent,
     CreateDiscount,
     FlagListing,
     HoldOrder,
@@ -15,9 +17,50 @@ from trueup.canon.command import (
     ReleaseOrder,
     TagOrder,
 )
-from trueup.connectors.shopify import cancel, discount, flag, hold, publish, tag
+from trueup.canon.return_command import ApproveReturn, DeclineReturn, OpenReturn, RefundReturn
+from trueup.connectors.shopify import (
+    cancel,
+    discount,
+    flag,
+    hold,
+    publish,
+    return_change,
+    return_refund,
+    tag,
+)
 from trueup.contract.connector import Command, Receipt, Reply, Request
 from trueup.errors import Refused
+
+
+class _Kind(Protocol):
+    """A file of one kind of command, or of some that are alike."""
+
+    def request(self, content: Any) -> Request: ...  # noqa: ANN401 - its own content, and below
+    def receipt(self, content: Any, ref: str, reply: Reply) -> Receipt: ...  # noqa: ANN401
+
+
+class _Stepped(_Kind, Protocol):
+    """One whose carrying out takes several calls."""
+
+    def following(self, content: Any, ref: str, replies: Sequence[Reply]) -> Request | None: ...  # noqa: ANN401
+
+
+_STEPPED: Final[Mapping[type[CommandContent], _Stepped]] = {
+    PublishListing: publish,
+    HoldOrder: hold,
+    ReleaseOrder: hold,
+    CancelOrder: cancel,
+    CreateDiscount: discount,
+    OpenReturn: return_change,
+    ApproveReturn: return_change,
+    DeclineReturn: return_change,
+    RefundReturn: return_refund,
+}
+_KINDS: Final[Mapping[type[CommandContent], _Kind]] = {
+    **_STEPPED,
+    FlagListing: flag,
+    TagOrder: tag,
+}
 
 
 def command_request(command: Command, idempotency_key: str) -> Request:  # noqa: ARG001 - there are no keys
@@ -26,20 +69,7 @@ def command_request(command: Command, idempotency_key: str) -> Request:  # noqa:
     Raises:
         Refused: Shopify can not be told so; says why.
     """
-    match command.content:
-        case FlagListing() as content:
-            return flag.request(content)
-        case PublishListing() as content:
-            return publish.request(content)
-        case HoldOrder() | ReleaseOrder() as content:
-            return hold.request(content)
-        case TagOrder() as content:
-            return tag.request(content)
-        case CancelOrder() as content:
-            return cancel.request(content)
-        case CreateDiscount() as content:
-            return discount.request(content)
-    raise _unknown(command)
+    return _kind(command).request(command.content)
 
 
 def next_request(
@@ -48,16 +78,8 @@ def next_request(
     replies: Sequence[Reply],
 ) -> Request | None:
     """Return the next step after these replies; None where there is none."""
-    match command.content:
-        case HoldOrder() | ReleaseOrder() as content:
-            return hold.following(content, replies)
-        case PublishListing() as content:
-            return publish.following(content, replies)
-        case CancelOrder() as content:
-            return cancel.following(content, command.ref, replies)
-        case CreateDiscount() as content:
-            return discount.following(content, command.ref, replies)
-    return None
+    kind = _STEPPED.get(type(command.content))
+    return None if kind is None else kind.following(command.content, command.ref, replies)
 
 
 def command_receipt(command: Command, reply: Reply) -> Receipt:
@@ -66,20 +88,7 @@ def command_receipt(command: Command, reply: Reply) -> Receipt:
     Raises:
         ContractBroken: the reply does not have the shape that was asked for.
     """
-    match command.content:
-        case FlagListing():
-            return flag.receipt(reply)
-        case PublishListing() as content:
-            return publish.receipt(content, reply)
-        case HoldOrder() | ReleaseOrder() as content:
-            return hold.receipt(content, reply)
-        case TagOrder() as content:
-            return tag.receipt(content, reply)
-        case CancelOrder() as content:
-            return cancel.receipt(content, command.ref, reply)
-        case CreateDiscount() as content:
-            return discount.receipt(content, command.ref, reply)
-    raise _unknown(command)
+    return _kind(command).receipt(command.content, command.ref, reply)
 
 
 def confirm_request(command: Command, vendor_ref: str) -> Request:
@@ -98,5 +107,8 @@ def _cancelled(command: Command) -> CancelOrder:
     return command.content
 
 
-def _unknown(command: Command) -> Refused:
-    return Refused(f"Shopify can not do {command.kind}.", kind=command.kind)
+def _kind(command: Command) -> _Kind:
+    kind = _KINDS.get(type(command.content))
+    if kind is None:
+        raise Refused(f"Shopify can not do {command.kind}.", kind=command.kind)
+    return kind

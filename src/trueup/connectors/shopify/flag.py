@@ -42,7 +42,7 @@ def request(content: FlagListing) -> Request:
     return call("listing_flag", {"metafields": fields}, cost=10, writes=True)
 
 
-def receipt(reply: Reply) -> Receipt:
+def receipt(content: FlagListing, ref: str, reply: Reply) -> Receipt:  # noqa: ARG001 - as others
     """Return that the flag stands, or why it does not.
 
     Raises:

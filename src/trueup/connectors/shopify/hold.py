@@ -92,7 +92,11 @@ def request(content: Content) -> Request:
     return call("order_holds", {"id": gid("Order", ref), "first": PARTS_MAX}, cost=20)
 
 
-def following(content: Content, replies: Sequence[Reply]) -> Request | None:
+def following(
+    content: Content,
+    ref: str,  # noqa: ARG001 - as others
+    replies: Sequence[Reply],
+) -> Request | None:
     """Return the call for the next fulfilment order that is not as it shall be; None: no more.
 
     Raises:
@@ -105,7 +109,7 @@ def following(content: Content, replies: Sequence[Reply]) -> Request | None:
     return _change(content, due[0]) if due else None
 
 
-def receipt(content: Content, reply: Reply) -> Receipt:
+def receipt(content: Content, ref: str, reply: Reply) -> Receipt:  # noqa: ARG001 - as others
     """Return what came of it, from the last reply: the look itself where nothing was due.
 
     Raises:

@@ -36,7 +36,11 @@ def request(content: PublishListing) -> Request:
     return call("product_status", {"id": _gid(content)}, cost=2)
 
 
-def following(content: PublishListing, replies: Sequence[Reply]) -> Request | None:
+def following(
+    content: PublishListing,
+    ref: str,  # noqa: ARG001 - as others
+    replies: Sequence[Reply],
+) -> Request | None:
     """Return the call that sets the status; None where it stands, or is not ours to set.
 
     Raises:
@@ -49,7 +53,7 @@ def following(content: PublishListing, replies: Sequence[Reply]) -> Request | No
     return call("product_publish", {"product": wish}, cost=10, writes=True)
 
 
-def receipt(content: PublishListing, reply: Reply) -> Receipt:
+def receipt(content: PublishListing, ref: str, reply: Reply) -> Receipt:  # noqa: ARG001 - as others
     """Return what came of it, from the last reply.
 
     Raises:

@@ -87,5 +87,6 @@ def _line_of(shape: ReturnLineShape) -> ReturnLine:
         reason=shape.reason.lower() if shape.reason else None,
         restocked=sum(d.quantity for d in restocked),
         quarantined=sum(d.quantity for d in waiting),
+        absent=sum(d.quantity for d in shape.dispositions if d.type == "MISSING"),
         location_ref=ref_of(places[0]) if places else None,
     )

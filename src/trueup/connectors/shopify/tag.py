@@ -35,7 +35,7 @@ def request(content: TagOrder) -> Request:
     return call("order_tag", variables, cost=20, writes=True)
 
 
-def receipt(content: TagOrder, reply: Reply) -> Receipt:
+def receipt(content: TagOrder, ref: str, reply: Reply) -> Receipt:  # noqa: ARG001 - as others
     """Return what came of it.
 
     Raises:

@@ -180,7 +180,7 @@ def return_body(order: Order, each: OrderReturn) -> Body:
                 "quantity": line.quantity,
                 "return_reason": line.reason,
                 "return_reason_note": line.note,
-                "customer_note": None,
+                "customer_note": line.wish,
             }
             for line in each.lines
         ],

@@ -138,11 +138,12 @@ class CallBack(_Command, tag="call_back", frozen=True, kw_only=True):
 
 
 class OpenReturn(_Command, tag="open_return", frozen=True, kw_only=True):
-    """A buyer wants to send units back."""
+    """A buyer wants to send units back; `wish` are their own words."""
 
     order: str
     units: dict[str, int]
     reason: str = "unwanted"
+    wish: str | None = None
     approved: bool = True
 
 
@@ -341,14 +342,15 @@ def _open_return(shop: Shop, command: OpenReturn) -> Outcome:
     if order is None:
         return _SKIPPED
     made = returns.open_return(
-        shop, order, command.units, reason=command.reason, approved=command.approved
-    )
+        shop, order, command.units, reason=command.reason, wish=command.wish,
+        approved=command.approved,
+    )  # fmt: skip
     return _SKIPPED if made is None else _done(order, made.id)
 
 
 def _close_return(shop: Shop, command: CloseReturn) -> Outcome:
     order = find_order(shop, command.order)
-    waiting = [it for it in order.returns if it.status != "closed"] if order else []
+    waiting = [it for it in order.returns if it.status in returns.ALIVE] if order else []
     if order is None or not waiting:
         return _SKIPPED
     returns.close(shop, order, waiting[-1], restock=command.restock, pay=command.refund)

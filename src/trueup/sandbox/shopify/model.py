@@ -12,6 +12,7 @@ __all__ = [
     "BulkRun",
     "Customer",
     "Discount",
+    "Disposition",
     "Duty",
     "Fulfillment",
     "InventoryItem",
@@ -356,8 +357,17 @@ class Refund:
 
 
 @dataclass(slots=True)
+class Disposition:
+    """What became of units of a return."""
+
+    type: str  # restocked | processing_required | not_restocked | missing
+    quantity: int
+    location_id: int | None = None
+
+
+@dataclass(slots=True)
 class ReturnLine:
-    """Units a buyer wants to send back."""
+    """Units a buyer wants to send back; `note` is the merchant's, `wish` the buyer's own words."""
 
     id: int
     fulfillment_line_id: int
@@ -365,9 +375,10 @@ class ReturnLine:
     quantity: int
     reason: str = "unknown"
     note: str = ""
+    wish: str | None = None
     processed: int = 0
     refunded: int = 0
-    disposition: str = "restocked"
+    dispositions: list[Disposition] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -382,6 +393,8 @@ class OrderReturn:
     lines: list[ReturnLine]
     closed_at: datetime | None = None
     refund_ids: list[int] = field(default_factory=list)
+    decline: tuple[str, str | None] | None = None  # reason, note
+    exchanged: list[tuple[int, int]] = field(default_factory=list)  # id, units sent instead
 
 
 @dataclass(slots=True)

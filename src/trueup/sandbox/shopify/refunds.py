@@ -8,11 +8,11 @@ from trueup.errors import invariant
 from trueup.sandbox.shopify import checkout, stock, totals
 from trueup.sandbox.shopify.bodies_after import refund_body
 from trueup.sandbox.shopify.bodies_orders import order_body
-from trueup.sandbox.shopify.model import Line, Order, Refund, RefundLine
+from trueup.sandbox.shopify.model import Line, Order, Refund, RefundLine, Transaction
 from trueup.sandbox.shopify.money import ZERO, Pair
 from trueup.sandbox.shopify.shop import Shop
 
-__all__ = ["RefundWish", "cancel", "refund"]
+__all__ = ["RefundWish", "cancel", "refund", "shares", "worth"]
 
 
 class RefundWish(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +23,7 @@ class RefundWish(msgspec.Struct, frozen=True, kw_only=True):
         shipping: give the shipping back too.
         keep: the merchant keeps this part of the money (a restocking fee).
         pay: False records units without money (an order that was never paid).
+        places: where units of a line are put back, by its id; else where it was sent from.
     """
 
     lines: list[tuple[Line, int, str]]
@@ -31,6 +32,7 @@ class RefundWish(msgspec.Struct, frozen=True, kw_only=True):
     pay: bool = True
     note: str | None = None
     return_id: int | None = None
+    places: dict[int, int] = {}
 
 
 def refund(shop: Shop, order: Order, wish: RefundWish) -> Refund:
@@ -40,6 +42,31 @@ def refund(shop: Shop, order: Order, wish: RefundWish) -> Refund:
     shop.emit("refunds/create", partial(refund_body, shop, order, made))
     shop.emit("orders/updated", partial(order_body, shop, order))
     return made
+
+
+def worth(order: Order, lines: list[tuple[Line, int]]) -> Pair:
+    """Return what the next so many units of lines are worth, at most what is left of the money."""
+    owed = ZERO
+    for line, units in lines:
+        gone = line.removed + line.refunded
+        net_before, tax_before = totals.line_part(order, line, gone)
+        net_after, tax_after = totals.line_part(order, line, gone + units)
+        owed += net_after - net_before
+        owed += ZERO if order.taxes_included else tax_after - tax_before
+    money_in, money_back = totals.received(order)
+    left = money_in - money_back
+    return owed if owed.shop <= left.shop else left
+
+
+def shares(order: Order, amount: Pair) -> list[tuple[Transaction, Pair]]:
+    """Return from which payments an amount goes back, the last first."""
+    found = []
+    for parent in reversed([it for it in order.transactions if it.kind in {"sale", "capture"}]):
+        part = amount if amount.shop <= parent.amount.shop else parent.amount
+        if part:
+            found.append((parent, part))
+        amount -= part
+    return found
 
 
 def cancel(shop: Shop, order: Order, *, reason: str, restock: bool, give_back: bool) -> None:
@@ -85,7 +112,9 @@ def _record(shop: Shop, order: Order, wish: RefundWish, *, cancelling: bool = Fa
     shop.new_id()  # the second adjustment's
     order.refunds.append(made)
     for line, units, kind in wish.lines:
-        made.lines.append(_refund_line(shop, order, line, units, kind, cancelling=cancelling))
+        place = wish.places.get(line.id, line.location_id)
+        part = _refund_line(shop, order, line, (units, kind, place), cancelling=cancelling)
+        made.lines.append(part)
     if wish.shipping and order.shipping_lines:
         ship = order.shipping_lines[0]
         made.shipping = ship.net - ship.refunded
@@ -101,8 +130,9 @@ def _record(shop: Shop, order: Order, wish: RefundWish, *, cancelling: bool = Fa
 
 
 def _refund_line(
-    shop: Shop, order: Order, line: Line, units: int, kind: str, *, cancelling: bool
+    shop: Shop, order: Order, line: Line, part: tuple[int, str, int | None], *, cancelling: bool
 ) -> RefundLine:
+    units, kind, place = part
     gone = line.removed + line.refunded
     invariant(0 < units <= line.quantity - gone, "only units that are left can be refunded")
     net_before, tax_before = totals.line_part(order, line, gone)
@@ -114,8 +144,8 @@ def _refund_line(
         restock = kind == "cancel"
         stock.give_back(shop, order, line, released, committed=True, restock=restock)
     elif kind == "return":
-        stock.give_back(shop, order, line, units, committed=False, restock=True)
-    place = None if kind == "no_restock" else line.location_id
+        stock.give_back(shop, order, line, units, committed=False, restock=True, place=place)
+    place = None if kind == "no_restock" else place
     return RefundLine(
         shop.new_id(), line, units, kind, place, net_after - net_before, tax_after - tax_before
     )
@@ -134,15 +164,10 @@ def _pay_back(shop: Shop, order: Order, made: Refund, keep: Pair) -> None:
     made.discrepancy = (
         owed - amount
     )  # the vendor's sign: above zero, less went back than it is worth
-    parents = [it for it in order.transactions if it.kind in {"sale", "capture"}]
-    for parent in reversed(parents):
-        part = amount if amount.shop <= parent.amount.shop else parent.amount
-        if part:
-            made.transactions.append(
-                checkout.pay(shop, order, part, kind="refund", gateway=parent.gateway,
-                             parent=parent.id)
-            )  # fmt: skip
-        amount -= part
+    for parent, part in shares(order, amount):
+        made.transactions.append(
+            checkout.pay(shop, order, part, kind="refund", gateway=parent.gateway, parent=parent.id)
+        )
     money_in, money_back = totals.received(order)
     if money_back:
         whole = money_back.shop >= money_in.shop

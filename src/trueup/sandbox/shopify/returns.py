@@ -5,19 +5,23 @@ from functools import partial
 from trueup.sandbox.shopify import refunds
 from trueup.sandbox.shopify.bodies_after import return_body
 from trueup.sandbox.shopify.bodies_orders import order_body
-from trueup.sandbox.shopify.model import Line, Order, OrderReturn, ReturnLine
+from trueup.sandbox.shopify.model import Disposition, Line, Order, OrderReturn, ReturnLine
 from trueup.sandbox.shopify.refunds import RefundWish
 from trueup.sandbox.shopify.shop import Shop
 
-__all__ = ["close", "open_return"]
+__all__ = ["ALIVE", "close", "open_return"]
+
+ALIVE = frozenset({"requested", "open"})
 
 
 def open_return(
-    shop: Shop, order: Order, wanted: dict[str, int], *, reason: str, approved: bool
-) -> OrderReturn | None:
+    shop: Shop, order: Order, wanted: dict[str, int], *, reason: str, wish: str | None,
+    approved: bool,
+) -> OrderReturn | None:  # fmt: skip
     """Open a return of sent units, by SKU; None when nothing of them can come back.
 
-    With `approved` the merchant has agreed already, so the buyer's asking is skipped.
+    With `approved` the merchant has agreed already, so the buyer's asking is skipped; `wish` is
+    what the buyer says of it.
     """
     lines: list[ReturnLine] = []
     for parcel in order.fulfillments:
@@ -27,7 +31,7 @@ def open_return(
             take = min(units, line.current, wanted.get(line.sku or line.title, 0))
             if take > 0:
                 wanted = wanted | {line.sku or line.title: wanted[line.sku or line.title] - take}
-                lines.append(ReturnLine(shop.new_id(), number, line, take, reason))
+                lines.append(ReturnLine(shop.new_id(), number, line, take, reason, wish=wish))
     if not lines:
         return None
     made = OrderReturn(
@@ -56,7 +60,8 @@ def close(shop: Shop, order: Order, made: OrderReturn, *, restock: bool, pay: bo
     made.refund_ids.append(refund.id)
     for line in made.lines:
         line.processed = line.refunded = line.quantity
-        line.disposition = "restocked" if restock else "not_restocked"
+        done = "restocked" if restock else "not_restocked"
+        line.dispositions = [Disposition(done, line.quantity, line.line.location_id)]
     made.status, made.closed_at = "closed", shop.now()
     order.updated_at = shop.now()
     shop.emit("returns/close", partial(return_body, order, made))

@@ -14,6 +14,7 @@ from trueup.sandbox.shopify import (
     metafields,
     order_writes,
     product_writes,
+    return_writes,
     subscriptions,
     totals,
 )
@@ -224,6 +225,10 @@ class QueryRoot:
         """Return a return by id."""
         return self._one(id, "Return")
 
+    def returnable_fulfillments(self, order_id: str, **args: Any) -> object:  # noqa: ANN401 - as above
+        """Return what of an order's parcels may still come back."""
+        return return_writes.returnable(self.ask, order_id, args)
+
     def refund(self, id: str) -> object:  # noqa: A002 - the vendor's name
         """Return a refund by id."""
         return self._one(id, "Refund")
@@ -399,6 +404,10 @@ class MutationRoot:
             "tagsAdd": lambda: order_writes.add_tags(self.ask, args["id"], args["tags"]),
             "tagsRemove": lambda: order_writes.remove_tags(self.ask, args["id"], args["tags"]),
             "orderCancel": lambda: order_writes.cancel(self.ask, args),
+            "returnCreate": lambda: return_writes.create(self.ask, args["returnInput"]),
+            "returnApproveRequest": lambda: return_writes.approve(self.ask, args["input"]),
+            "returnDeclineRequest": lambda: return_writes.decline(self.ask, args["input"]),
+            "returnProcess": lambda: return_writes.process(self.ask, args["input"]),
             "discountCodeBasicCreate": lambda: discounts.create(
                 self.ask, args["basicCodeDiscount"]
             ),

@@ -38,6 +38,7 @@ SCOPES = (
     "read_all_orders", "read_customers", "write_customers", "read_fulfillments",
     "write_fulfillments", "read_inventory", "write_inventory", "read_locations",
     "read_orders", "write_orders", "read_products", "write_products", "read_returns",
+    "write_returns",
     "read_shopify_payments_accounts", "read_shopify_payments_payouts",
     "read_assigned_fulfillment_orders", "read_merchant_managed_fulfillment_orders",
     "write_merchant_managed_fulfillment_orders", "read_discounts", "write_discounts",

@@ -61,9 +61,13 @@ def send(shop: Shop, line: Line, quantity: int) -> None:
 
 
 def give_back(
-    shop: Shop, order: Order, line: Line, quantity: int, *, committed: bool, restock: bool
-) -> None:
-    """Undo a sale: committed units are freed, and with `restock` they can be sold again."""
+    shop: Shop, order: Order, line: Line, quantity: int, *, committed: bool, restock: bool,
+    place: int | None = None,
+) -> None:  # fmt: skip
+    """Undo a sale: committed units are freed, and with `restock` they can be sold again.
+
+    That is at `place`, or where the line was to be sent from.
+    """
 
     def move(level: Level) -> None:
         level.committed -= quantity if committed else 0
@@ -71,7 +75,7 @@ def give_back(
 
     if not _moves_stock(line) or not (committed or restock):
         return
-    if _change_line(shop, line, move) and restock and shop.witness and line.sku:
+    if _change_line(shop, line, move, place) and restock and shop.witness and line.sku:
         shop.witness.given_back(shop.settings.handle, order.name, line.sku, quantity)
 
 
@@ -88,10 +92,13 @@ def _moves_stock(line: Line) -> bool:
     return line.variant is not None and line.variant.item.tracked
 
 
-def _change_line(shop: Shop, line: Line, move: Callable[[Level], None]) -> bool:
-    if line.variant is None or line.location_id is None:
+def _change_line(
+    shop: Shop, line: Line, move: Callable[[Level], None], place: int | None = None
+) -> bool:
+    place = line.location_id if place is None else place
+    if line.variant is None or place is None:
         return False
-    level = level_of(shop, line.variant.item.id, line.location_id)
+    level = level_of(shop, line.variant.item.id, place)
     _remember(shop, level)
     move(level)
     _touch(shop, level)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -19,7 +20,16 @@ from trueup.canon.command import (
     ReleaseOrder,
     TagOrder,
 )
+from trueup.canon.return_command import (
+    ApproveReturn,
+    DeclineReturn,
+    OpenReturn,
+    RefundReturn,
+    Settled,
+    WantedBack,
+)
 from trueup.contract.connector import Intent, Reply, Request
+from trueup.kernel.money import Money
 from trueup.sandbox.clock import ManualClock
 from trueup.sandbox.faults import ApiFault
 from trueup.sandbox.sandbox import Sandbox
@@ -38,6 +48,9 @@ _SET = "inventorySetQuantities"
 _UNITS_SEEDED = 50
 _CANCEL_S = 30.0
 _CODE = "QUALITY-10"
+_RETURNS = frozenset(
+    each.command for each in (OpenReturn, ApproveReturn, DeclineReturn, RefundReturn)
+)
 
 
 class ShopifyTwin(Twin):
@@ -154,6 +167,8 @@ class ShopifyTwin(Twin):
         if kind not in self._made:
             return 0
         order = self._made[kind]
+        if kind in _RETURNS:
+            return self._returned(kind, order)
         parts = holds.parts_of(self.shop, order)
         held = sum(len(self.shop.holds.get(part.id, ())) for part in parts)
         return {
@@ -163,6 +178,13 @@ class ShopifyTwin(Twin):
             # An order is cancelled once, however many jobs there are for it.
             CancelOrder.command: len({j.order_id for j in self.shop.jobs.values()} & {order.id}),
         }[kind]
+
+    def _returned(self, kind: str, order: Order) -> int:
+        """Return how many returns of an order stand as a kind of command wants it."""
+        if kind == RefundReturn.command:
+            return sum(each.return_id is not None for each in order.refunds)
+        wanted = "declined" if kind == DeclineReturn.command else "open"
+        return sum(each.status == wanted for each in order.returns)
 
     def settle(self) -> None:
         """Let jobs come to their end."""
@@ -175,6 +197,12 @@ class ShopifyTwin(Twin):
         if kind not in self._made:
             sold = self._do(commands.Checkout(cart=Cart(lines=[CartLine(sku=_SKUS[1])])))
             order = self._made[kind] = self.shop.orders[sold.order_id]
+            if kind in _RETURNS:
+                self._do(commands.Fulfil(order=sold.order))
+            if kind in _RETURNS - {OpenReturn.command}:
+                agreed = kind == RefundReturn.command
+                back = commands.OpenReturn(order=sold.order, units={_SKUS[1]: 1}, approved=agreed)
+                self._do(back)
             for part in holds.parts_of(self.shop, order) if kind == ReleaseOrder.command else ():
                 held = Hold(self.shop.new_id(), HOLD_NAME, "OTHER")
                 self.shop.holds.setdefault(part.id, []).append(held)
@@ -198,8 +226,36 @@ class ShopifyTwin(Twin):
                 ends_at=now + timedelta(days=30),
                 customer_ref=customer_ref,
             ),
+            *self._of_returns(order_ref),
         )
         return {content.command: content for content in contents}
+
+    def _of_returns(self, order_ref: Callable[[str], str]) -> tuple[CommandContent, ...]:
+        """Return one command of each kind about returns, each of an order of its own."""
+        refs = {kind: order_ref(kind) for kind in _RETURNS}
+
+        def lines(kind: str) -> str:
+            return str(self._made[kind].lines[0].id) if kind in self._made else "1"
+
+        def back(kind: str) -> str:
+            known = self._made[kind].returns if kind in self._made else []
+            return str(known[0].id) if refs[kind] != "1" else "1"
+
+        opened, agreed, declined, paid = (
+            each.command for each in (OpenReturn, ApproveReturn, DeclineReturn, RefundReturn)
+        )
+        settled = Settled(line_ref=lines(paid), quantity=1)
+        amount = Money(Decimal(5), self.shop.settings.currency)
+        return (
+            OpenReturn(
+                order_ref=refs[opened], lines=(WantedBack(line_ref=lines(opened), quantity=1),)
+            ),
+            ApproveReturn(order_ref=refs[agreed], return_ref=back(agreed)),
+            DeclineReturn(order_ref=refs[declined], return_ref=back(declined), reason="late"),
+            RefundReturn(
+                order_ref=refs[paid], return_ref=back(paid), amount=amount, lines=(settled,)
+            ),
+        )
 
     def intent(self, value: int, expected: int | None) -> Intent:
         """Return the wish to set the stock of the first product."""

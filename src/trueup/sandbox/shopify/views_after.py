@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from trueup.sandbox.shopify import refunds, totals
 from trueup.sandbox.shopify.model import (
+    Disposition,
     Fulfillment,
     Line,
     Order,
@@ -14,7 +16,7 @@ from trueup.sandbox.shopify.model import (
 )
 from trueup.sandbox.shopify.money import ZERO, Pair
 from trueup.sandbox.shopify.shop import gid
-from trueup.sandbox.shopify.view import Ask, Pick, View, bag, listed
+from trueup.sandbox.shopify.view import Ask, Pick, View, bag, listed, number_of
 from trueup.sandbox.shopify.views_catalogue import LocationView
 from trueup.sandbox.shopify.views_line import LineView, ShippingView
 
@@ -119,9 +121,10 @@ class FulfillmentView(_OrderPart):
 
     def fulfillment_line_items(self, **args: Any) -> object:  # noqa: ANN401 - page arguments
         """Return what is inside."""
-        return listed(self.ask, self.it.lines, self._inside, args)
+        return listed(self.ask, self.it.lines, self.inside, args)
 
-    def _inside(self, part: tuple[Line, int, int]) -> Pick:
+    def inside(self, part: tuple[Line, int, int]) -> Pick:
+        """Return one line of it."""
         line, units, number = part
         share = self.owner.exchange.share(line.net, units, line.quantity)
         return Pick(
@@ -221,6 +224,51 @@ class ReturnView(_OrderPart):
         return None if self.it.status == "requested" else self.it.created_at
 
     @property
+    def decline(self) -> Pick | None:
+        """Why the merchant did not agree."""
+        if self.it.decline is None:
+            return None
+        reason, note = self.it.decline
+        return Pick("ReturnDecline", reason=reason, note=note)
+
+    def exchange_line_items(self, **args: Any) -> object:  # noqa: ANN401 - page arguments
+        """Return what is sent instead."""
+        show = lambda it: Pick(  # noqa: E731 - one expression
+            "ExchangeLineItem", id=gid("ExchangeLineItem", it[0]), quantity=it[1]
+        )
+        return listed(self.ask, self.it.exchanged, show, args)
+
+    def suggested_financial_outcome(
+        self,
+        return_line_items: list[dict[str, Any]],
+        exchange_line_items: list[dict[str, Any]],  # noqa: ARG002 - there are none here
+    ) -> Pick:
+        """Return what these units are worth, and of which payments it would go back."""
+        lines = {each.id: each.line for each in self.it.lines}
+        named = {number_of(it["id"], "ReturnLineItem"): it for it in return_line_items}
+        units = [(lines[n], it["quantity"]) for n, it in named.items() if n in lines]
+        amount = refunds.worth(self.owner, units)
+        money_in, money_back = totals.received(self.owner)
+        parts = refunds.shares(self.owner, amount)
+        outcome = Pick(
+            "RefundReturnOutcome", amount=self._bag(amount),
+            suggested_transactions=[self._suggested(*part) for part in parts],
+        )  # fmt: skip
+        return Pick(
+            "SuggestedReturnFinancialOutcome",
+            maximum_refundable=self._bag(money_in - money_back),
+            discounted_subtotal=self._bag(amount), total_tax=self._bag(ZERO),
+            financial_transfer=outcome if amount else None,
+        )  # fmt: skip
+
+    def _suggested(self, parent: Transaction, amount: Pair) -> Pick:
+        return Pick(
+            "SuggestedOrderTransaction", amount_set=self._bag(amount), gateway=parent.gateway,
+            kind="SUGGESTED_REFUND",
+            parent_transaction=transaction_of(self.ask, self.owner, parent),
+        )  # fmt: skip
+
+    @property
     def total_quantity(self) -> int:
         """Units that come back."""
         return sum(line.quantity for line in self.it.lines)
@@ -235,8 +283,9 @@ class ReturnView(_OrderPart):
         return listed(self.ask, found, lambda it: RefundView(self.ask, self.owner, it), args)
 
     def reverse_fulfillment_orders(self, **args: Any) -> object:  # noqa: ANN401 - page arguments
-        """Return the way back of the goods: one per return."""
-        return listed(self.ask, [self.it], self._reverse, args)
+        """Return the way back of the goods: one per return that was agreed to."""
+        agreed = [] if self.it.status in {"requested", "declined"} else [self.it]
+        return listed(self.ask, agreed, self._reverse, args)
 
     def _reverse(self, each: OrderReturn) -> Pick:
         state = "CLOSED" if each.status == "closed" else "OPEN"
@@ -247,18 +296,18 @@ class ReturnView(_OrderPart):
         )  # fmt: skip
 
     def _reverse_line(self, each: ReturnLine) -> Pick:
-        done = [] if each.processed == 0 else [self._disposition(each)]
+        done = [self._disposition(each, part) for part in each.dispositions]
         return Pick(
             "ReverseFulfillmentOrderLineItem",
             id=gid("ReverseFulfillmentOrderLineItem", each.id), total_quantity=each.quantity,
             fulfillment_line_item=self._sent(each), dispositions=done,
         )  # fmt: skip
 
-    def _disposition(self, each: ReturnLine) -> Pick:
+    def _disposition(self, each: ReturnLine, part: Disposition) -> Pick:
         return Pick(
             "ReverseFulfillmentOrderDisposition",
-            id=gid("ReverseFulfillmentOrderDisposition", each.id), quantity=each.processed,
-            type=each.disposition.upper(), location=self._location(each.line.location_id),
+            id=gid("ReverseFulfillmentOrderDisposition", each.id), quantity=part.quantity,
+            type=part.type.upper(), location=self._location(part.location_id),
         )  # fmt: skip
 
     def _sent(self, each: ReturnLine) -> Pick:
@@ -277,6 +326,6 @@ class ReturnView(_OrderPart):
             processable_quantity=left, processed_quantity=each.processed,
             unprocessed_quantity=left, refundable_quantity=each.quantity - each.refunded,
             refunded_quantity=each.refunded, return_reason=each.reason.upper(),
-            return_reason_note=each.note, customer_note=None,
+            return_reason_note=each.note, customer_note=each.wish,
             fulfillment_line_item=self._sent(each),
         )  # fmt: skip
