@@ -11,12 +11,13 @@ from typing import ClassVar, Final, Literal
 import msgspec
 
 from trueup.canon.content import CommandContent
+from trueup.canon.postage import BuyLabel, VoidLabel
 from trueup.canon.return_command import ApproveReturn, DeclineReturn, OpenReturn, RefundReturn
 from trueup.canon.ticket import Priority, TicketStatus
 from trueup.errors import invariant
 from trueup.kernel.money import Money
 
-__all__ = ["CommandContent"]  # it has a file of its own
+__all__ = ["BuyLabel", "CommandContent", "VoidLabel"]  # they have files of their own
 
 
 class Purpose(StrEnum):
@@ -358,6 +359,7 @@ _CONTENTS: dict[str, type[CommandContent]] = {
             CreateDiscount,
         ),
         *(OpenReturn, ApproveReturn, DeclineReturn, RefundReturn),
+        *(BuyLabel, VoidLabel),
     )
 }
 _ENCODER = msgspec.json.Encoder(decimal_format="string")

@@ -14,6 +14,7 @@ import msgspec
 
 from trueup.canon.customer import Address
 from trueup.canon.record import Record, register
+from trueup.kernel.money import Money
 
 
 class ParcelStatus(StrEnum):
@@ -66,6 +67,7 @@ class ParcelPerson(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
     tracking_number: str | None = None
     tracking_url: str | None = None
+    label_url: str | None = None
     signed_by: str | None = None
     destination: Address | None = None
 
@@ -184,6 +186,7 @@ class Parcel(Record, frozen=True, kw_only=True):
         returning: it is, or was, on its way back.
         expected_on: the day the carrier promises.
         word: the carrier's own, where no scan tells it.
+        postage: what its label cost, where it was bought with the carrier's connection.
         told: when fields were last told, for those that `updated_at` is newer than.
     """
 
@@ -202,6 +205,7 @@ class Parcel(Record, frozen=True, kw_only=True):
     delivered_at: datetime | None = None
     weight_g: int | None = None
     word: Word | None = None
+    postage: Money | None = None
     told: tuple[tuple[str, datetime], ...] = ()
     person: ParcelPerson | None = None
 
@@ -236,7 +240,7 @@ class Parcel(Record, frozen=True, kw_only=True):
         )
 
 
-_PLAIN: Final = ("carrier", "service", "expected_on", "weight_g")
+_PLAIN: Final = ("carrier", "service", "expected_on", "weight_g", "postage")
 _PERSONAL: Final = tuple(field.name for field in msgspec.structs.fields(ParcelPerson))
 
 _Telling = tuple[datetime, bytes, Any]

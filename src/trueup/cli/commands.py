@@ -130,7 +130,8 @@ def _read(session: Session, account: Account, kind: str, path: Path) -> CommandC
 
 def _key_of(said: CommandContent) -> str:
     """Return what a content is about: commands about the same are carried out in turn."""
-    for field in ("ticket_ref", "order_ref", "payment_ref", "number", "to", "email", "phone"):
+    refs = ("ticket_ref", "order_ref", "payment_ref", "parcel_ref", "number")
+    for field in (*refs, "to", "email", "phone"):
         value = getattr(said, field, None)
         if value:
             noun = field.removesuffix("_ref")

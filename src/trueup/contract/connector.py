@@ -164,6 +164,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
         code: the vendor's own word for a refusal.
         again_now: the intent may be tried again at once, from fresh facts.
         further: where something was looked for and this page does not tell: the call that reads on.
+        tells: of a command that was done: records that the reply holds, taken in as if read.
     """
 
     state: ReceiptState
@@ -174,6 +175,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     after_s: float | None = None
     again_now: bool = False
     further: Request | None = None
+    tells: tuple[Piece, ...] = ()
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,10 +194,8 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     """One wish to change something at the vendor.
 
     Attributes:
-        kind: an action of the manifest, such as "stock.set".
-        key: what it is about, such as the SKU.
-        value: the absolute value that shall stand there (stock: units, >= 0).
-        expected: the value that is believed to stand there now; None if not known.
+        kind, key: an action of the manifest, such as "stock.set", and what it is about (the SKU).
+        value, expected: what shall stand there (stock: units, >= 0); what is believed to, or None.
         target: the vendor's own ids that the action needs.
         lowers: `expected - value` units are taken off whatever stands there, because it changes
             faster than it can be compared; only where the action can (`lowers` in the manifest).
@@ -262,7 +262,7 @@ class BulkState(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         state: "running", "done" or "failed".
         count: records so far, as the vendor counts.
-        url: where the result lies once done; None where there is nothing to export.
+        url: of the result, once done; None where there is nothing to export.
     """
 
     state: str

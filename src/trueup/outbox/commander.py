@@ -6,6 +6,7 @@ done, the same absolute value again; or, where a repeat would act twice, a perso
 """
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -17,7 +18,7 @@ import structlog
 
 from trueup.canon.command import SendMessage
 from trueup.canon.record import decode
-from trueup.contract.connector import Command, Receipt, ReceiptState, Reply
+from trueup.contract.connector import Command, Piece, Receipt, ReceiptState, Reply
 from trueup.errors import (
     AuthExpired,
     ConnectorError,
@@ -43,6 +44,7 @@ from trueup.outbox.command import (
     settle_command,
 )
 from trueup.outbox.guard import why_withheld
+from trueup.outbox.heard import heard_event
 from trueup.outbox.model import ClaimedCommand, CommandState
 from trueup.outbox.outcome import TELLING_KINDS, told_by_record
 from trueup.records.reads import find_records
@@ -273,7 +275,7 @@ class Commander:
 
     async def _judge(self, claimed: ClaimedCommand, receipt: Receipt, reply: Reply | None) -> None:
         settled = self._after_receipt(claimed, receipt)
-        await self._settle(claimed, settled, reply)
+        await self._settle(claimed, settled, reply, receipt.tells)
         if settled.state is CommandState.SUBMITTED and settled.vendor_ref:
             await self._confirm_early(claimed, settled.vendor_ref)
 
@@ -446,10 +448,20 @@ class Commander:
             await confirm_commands(self._conn, found, now=self._clock.now())
 
     async def _settle(
-        self, claimed: ClaimedCommand, settled: Settled, reply: Reply | None = None
+        self,
+        claimed: ClaimedCommand,
+        settled: Settled,
+        reply: Reply | None = None,
+        tells: Sequence[Piece] = (),
     ) -> None:
+        folder, now = self._caller.folder, self._clock.now()
+        told = [
+            heard_event(folder, self._connection_id, piece, Origin.REPLY, asked_at=now, now=now)
+            for piece in tells
+        ]
         async with self._database, self._conn.transaction():
             event_id = None if reply is None else await self._log_reply(claimed, reply)
+            await append_events(self._conn, self._vault, told)
             await settle_command(
                 self._conn, claimed, settled, reply_event_id=event_id, now=self._clock.now()
             )

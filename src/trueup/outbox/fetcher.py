@@ -9,7 +9,6 @@ import psycopg
 import structlog
 
 from trueup.contract.connector import Fetch, Piece
-from trueup.contract.recognition import identify_piece
 from trueup.db.queries import load_queries
 from trueup.errors import ConnectorError, ContractBroken, RateLimited, Resting
 from trueup.govern.vault import Vault
@@ -18,6 +17,7 @@ from trueup.intake.model import NewEvent, Origin
 from trueup.kernel.clock import Clock, SystemClock
 from trueup.kernel.limits import COMMIT_EVENTS_MAX
 from trueup.outbox.caller import Caller
+from trueup.outbox.heard import heard_event
 
 _log = structlog.get_logger("trueup.outbox")
 _queries = load_queries("trueup.outbox")
@@ -136,16 +136,7 @@ class Fetcher:
         raise ContractBroken("The vendor's pages have no end.", resource=fetch.resource)
 
     def _fetched_event(self, piece: Piece, asked_at: datetime) -> NewEvent:
-        now = self._clock.now()
-        identified = identify_piece(self._caller.folder, piece, now)
-        return NewEvent(
-            connection_id=self._connection_id,
-            external_id=identified.external_id,
-            topic=identified.topic,
-            entity=identified.entity,
-            origin=Origin.POLL,
-            # At least as new as every webhook that was raised before we asked.
-            raised_at=identified.raised_at or asked_at,
-            received_at=now,
-            body=piece.body,
+        folder, now = self._caller.folder, self._clock.now()
+        return heard_event(
+            folder, self._connection_id, piece, Origin.POLL, asked_at=asked_at, now=now
         )

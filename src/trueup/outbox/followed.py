@@ -7,13 +7,41 @@ the command that sent it, whose key names the thing.
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import psycopg
 
-from trueup.canon.command import SendMessage
+from trueup.canon.command import BuyLabel, SendMessage
 from trueup.canon.message import Message
+from trueup.canon.parcel import Parcel, ParcelPerson
+from trueup.canon.record import decode
 from trueup.db.rows import Row
+from trueup.errors import invariant
+from trueup.govern.persons import read_keys
+from trueup.govern.vault import Vault
+from trueup.kernel.money import Money
 from trueup.outbox.command import list_commands
 from trueup.records.reads import find_records
+from trueup.records.sealed import open_row
+
+
+class BoughtLabel(msgspec.Struct, frozen=True, kw_only=True):
+    """A label that a command bought.
+
+    Attributes:
+        connection_id: of the carrier's connection.
+        parcel_ref: by which it is taken back.
+        price: what was paid.
+        tracking_number, tracking_url, label_url: personal; None once its person was erased.
+    """
+
+    connection_id: int
+    parcel_ref: str
+    carrier: str | None = None
+    service: str | None = None
+    price: Money | None = None
+    tracking_number: str | None = None
+    tracking_url: str | None = None
+    label_url: str | None = None
 
 
 async def commands_about(conn: psycopg.AsyncConnection[Any], rows: Sequence[Row]) -> list[Row]:
@@ -43,3 +71,35 @@ async def messages_sent(
                 seen.add(row["record_id"])
                 found.append(row)
     return found
+
+
+async def label_of(
+    conn: psycopg.AsyncConnection[Any], vault: Vault, command_ref: str
+) -> BoughtLabel | None:
+    """Return the label that a command bought; None until its parcel is in the records."""
+    for command in await list_commands(conn, ref=command_ref):
+        if command["kind"] != BuyLabel.command or command["vendor_ref"] is None:
+            continue
+        for row in await find_records(conn, Parcel.kind, command["vendor_ref"]):
+            if row["connection_id"] == command["connection_id"]:
+                return await _label_of(conn, vault, row)
+    return None
+
+
+async def _label_of(conn: psycopg.AsyncConnection[Any], vault: Vault, row: Row) -> BoughtLabel:
+    parcel = decode(Parcel.kind, row["body"])
+    invariant(isinstance(parcel, Parcel), "records of a kind are of its type")
+    assert isinstance(parcel, Parcel)  # noqa: S101 - for the reader of types
+    keys = await read_keys(conn, vault, {bytes(row["person"])} if row["person"] else set())
+    opened = open_row(vault, row, Parcel.kind, keys)
+    told = ParcelPerson() if opened is None else msgspec.json.decode(opened, type=ParcelPerson)
+    return BoughtLabel(
+        connection_id=row["connection_id"],
+        parcel_ref=row["ref"],
+        carrier=parcel.carrier,
+        service=parcel.service,
+        price=parcel.postage,
+        tracking_number=told.tracking_number,
+        tracking_url=told.tracking_url,
+        label_url=told.label_url,
+    )

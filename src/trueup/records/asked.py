@@ -18,7 +18,7 @@ from trueup.db.queries import load_queries
 from trueup.db.rows import Row, fetch_rows
 from trueup.govern.persons import read_keys
 from trueup.govern.vault import Vault
-from trueup.records.sealed import identity_of
+from trueup.records.sealed import open_row
 
 _queries = load_queries("trueup.records")
 
@@ -146,19 +146,12 @@ class _Opener(Generic[ReadT]):
         return None if text is None else self._made_of(text)
 
     def _text_of(self, row: Row) -> str | None:
-        opened = self._open(row, Message.kind)
+        opened = open_row(self._vault, row, Message.kind, self._keys)
         return None if opened is None else msgspec.json.decode(opened, type=MessagePerson).text
 
     def _subject_of(self, row: Row) -> str | None:
-        opened = self._open(row, Ticket.kind)
+        opened = open_row(self._vault, row, Ticket.kind, self._keys)
         return None if opened is None else msgspec.json.decode(opened, type=TicketPerson).subject
-
-    def _open(self, row: Row, kind: str) -> bytes | None:
-        key = None if row["person"] is None else self._keys.get(bytes(row["person"]))
-        if key is None or row["personal"] is None:
-            return None
-        identity = identity_of(row["connection_id"], kind, row["ref"])
-        return self._vault.open_personal(bytes(row["personal"]), key, identity)
 
 
 async def orders_of_persons(

@@ -14,7 +14,7 @@ from trueup.db.queries import load_queries
 from trueup.db.rows import Row, fetch_rows
 from trueup.govern.persons import read_keys
 from trueup.govern.vault import Vault
-from trueup.records.sealed import identity_of
+from trueup.records.sealed import open_row
 
 _queries = load_queries("trueup.records")
 
@@ -88,13 +88,13 @@ def _number_of_parcel(vault: Vault, row: Row, keys: Mapping[bytes, bytes]) -> st
     """Return by what a parcel is asked for; empty where its person was erased."""
     if row["person"] is not None and bytes(row["person"]) not in keys:
         return ""
-    opened = _open(vault, row, keys)
+    opened = open_row(vault, row, row["kind"], keys)
     person = ParcelPerson() if opened is None else msgspec.json.decode(opened, type=ParcelPerson)
     return normal_value(LinkSpace.TRACKING, person.tracking_number or row["ref"])
 
 
 def _numbers_of_shipment(vault: Vault, row: Row, keys: Mapping[bytes, bytes]) -> Iterable[str]:
-    opened = _open(vault, row, keys)
+    opened = open_row(vault, row, row["kind"], keys)
     if opened is None:
         return
     open_digests = {bytes(digest) for digest in row["open"]}
@@ -102,11 +102,3 @@ def _numbers_of_shipment(vault: Vault, row: Row, keys: Mapping[bytes, bytes]) ->
         number = normal_value(LinkSpace.TRACKING, told)
         if number and vault.index(LinkSpace.TRACKING, number) in open_digests:
             yield number
-
-
-def _open(vault: Vault, row: Row, keys: Mapping[bytes, bytes]) -> bytes | None:
-    key = None if row["person"] is None else keys.get(bytes(row["person"]))
-    if key is None or row["personal"] is None:
-        return None
-    identity = identity_of(row["connection_id"], row["kind"], row["ref"])
-    return vault.open_personal(bytes(row["personal"]), key, identity)

@@ -14,7 +14,7 @@ from trueup.db.rows import Row, fetch_rows
 from trueup.errors import invariant
 from trueup.govern.persons import read_keys
 from trueup.govern.vault import Vault
-from trueup.records.sealed import identity_of
+from trueup.records.sealed import open_row
 
 _queries = load_queries("trueup.records")
 
@@ -72,11 +72,7 @@ def _scanned(vault: Vault, row: Row, keys: Mapping[bytes, bytes]) -> Scanned:
 
 
 def _region(vault: Vault, row: Row, keys: Mapping[bytes, bytes]) -> str:
-    key = None if row["person"] is None else keys.get(bytes(row["person"]))
-    if key is None or row["personal"] is None:
-        return ""
-    identity = identity_of(row["connection_id"], Parcel.kind, row["ref"])
-    opened = vault.open_personal(bytes(row["personal"]), key, identity)
+    opened = open_row(vault, row, Parcel.kind, keys)
     if opened is None:
         return ""
     goes_to = msgspec.json.decode(opened, type=ParcelPerson).destination

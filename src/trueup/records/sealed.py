@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from trueup.db.rows import Row
 from trueup.govern.vault import Vault
 from trueup.records.model import Stored
 
@@ -23,6 +24,18 @@ def seal_version(
         return None
     identity = identity_of(stored.connection_id, stored.kind, stored.ref)
     return vault.seal_personal(personal, keys[person], identity)
+
+
+def open_row(vault: Vault, row: Row, kind: str, keys: Mapping[bytes, bytes]) -> bytes | None:
+    """Return what is personal of a row with `connection_id`, `ref`, `person` and `personal`.
+
+    None: there is nothing, or its person was erased.
+    """
+    key = None if row["person"] is None else keys.get(bytes(row["person"]))
+    if key is None or row["personal"] is None:
+        return None
+    identity = identity_of(row["connection_id"], kind, row["ref"])
+    return vault.open_personal(bytes(row["personal"]), key, identity)
 
 
 def open_stored(vault: Vault, stored: Stored, keys: Mapping[bytes, bytes]) -> None:

@@ -5,23 +5,18 @@ from collections.abc import Mapping
 
 import msgspec
 
+from trueup.connectors.easypost.call import code_of
 from trueup.contract.connector import Budget, Reply, Request
 from trueup.errors import AuthExpired, ContractBroken, RateLimited, Refused, Unavailable
 
 _RETRY_S = 5.0
 _RETRY_S_MAX = 3600.0
+_ANSWERS = ("NOT_FOUND", "SHIPMENT.", "ADDRESS.")
+"""Words that answer what was asked for."""
 
 
 class _Wish(msgspec.Struct, gc=False):
     webhook: dict[str, str]
-
-
-class _Error(msgspec.Struct, gc=False):
-    code: str | None = None
-
-
-class _Fault(msgspec.Struct, gc=False):
-    error: _Error | None = None
 
 
 class _Tracker(msgspec.Struct, gc=False):
@@ -56,10 +51,12 @@ def authorise(request: Request, secrets: Mapping[str, str]) -> Request:
 def judge(reply: Reply) -> None:
     """Raise the error that the reply means as a whole, if it means one.
 
+    That there is no such thing, and what is said of a label, whoever asked reads.
+
     Raises:
         AuthExpired: the key is not, or no longer, accepted (401, 403).
         RateLimited: too many calls.
-        Refused: not paid (402), gone (404), or wrong; the context has EasyPost's own code.
+        Refused: not paid (402), or wrong; the context has EasyPost's own code.
         Unavailable: EasyPost is down.
     """
     status = reply.status
@@ -71,7 +68,9 @@ def judge(reply: Reply) -> None:
         raise RateLimited(after_s=_after_s(reply.headers.get("retry-after")), status=status)
     if status in {408, 425} or status >= 500:
         raise Unavailable(status=status)
-    raise Refused("EasyPost refused the call", status=status, code=_code(reply.body))
+    code = code_of(reply.body)
+    if not code.startswith(_ANSWERS):
+        raise Refused("EasyPost refused the call", status=status, code=code or "not told")
 
 
 def budget(reply: Reply) -> Budget | None:  # noqa: ARG001 - the protocol's shape
@@ -95,15 +94,6 @@ def checked(reply: Reply) -> Mapping[str, str]:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
         raise ContractBroken("EasyPost's reply is no list of parcels") from fault
     return {"account": "EasyPost", "mode": (found[0].mode or "" if found else "")}
-
-
-def _code(body: bytes) -> str:
-    """Return EasyPost's own word for what is wrong; its texts may repeat what was sent."""
-    try:
-        error = msgspec.json.decode(body, type=_Fault).error
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return "not told"
-    return ((error.code if error else None) or "not told")[:80]
 
 
 def _after_s(text: str | None) -> float:

@@ -27,10 +27,19 @@ from trueup.connectors.easypost.fault import (
     undated_scan,
     unknown_scan,
 )
-from trueup.connectors.easypost.shape import PlaceShape, ShipmentShape, TrackerShape
+from trueup.connectors.easypost.shape import (
+    NAME_PREFIX,
+    OUNCE_G,
+    PlaceShape,
+    ShipmentShape,
+    TrackerShape,
+)
 from trueup.connectors.easypost.status import status_of
+from trueup.kernel.money import Money
 
-_OUNCE_G: Final = Decimal("28.349523125")
+VOID: Final = frozenset(("submitted", "refunded"))
+"""What EasyPost says of a label that was taken back, or is being."""
+
 _WEIGHT_OZ_MAX: Final = 10_000_000
 _NOBODY: Final = ParcelPerson()
 
@@ -48,7 +57,7 @@ def parcel_of(
     ref = f"parcel/{shape.id}"
     scans = _scans_of(shape, ref, issues)
     history = _turned(history_of(scans), ref, issues)
-    word = _word_of(shape, history, ref, issues)
+    word = _void(shipment) or _word_of(shape, history, ref, issues)
     stands = standing(history.newest, word)
     detail = shape.carrier_detail
     return Parcel(
@@ -67,7 +76,8 @@ def parcel_of(
         delivered_at=history.delivered_at,
         weight_g=_weight_g(shape.weight),
         word=word if history.scans and word.status in WORDS else None,
-        person=_person_of(shape),
+        postage=_postage(shipment),
+        person=_person_of(shape, shipment),
     )
 
 
@@ -124,6 +134,17 @@ def _word_of(shape: TrackerShape, history: History, ref: str, issues: list[Issue
     return Word(status=own, code=code)
 
 
+def _void(shipment: ShipmentShape | None) -> Word | None:
+    """Return the word for a label that was taken back, which no tracker tells."""
+    status = shipment.refund_status if shipment else None
+    return Word(status=ParcelStatus.CANCELLED, code=f"refund/{status}") if status in VOID else None
+
+
+def _postage(shipment: ShipmentShape | None) -> Money | None:
+    rate = shipment.selected_rate if shipment else None
+    return rate.price if rate else None
+
+
 def _code(status: str | None, detail: str | None) -> str:
     return f"{status or ''}/{detail}" if detail else status or ""
 
@@ -154,7 +175,7 @@ def _expected_on(shape: TrackerShape) -> date | None:
 def _weight_g(ounces: Decimal | None) -> int | None:
     if ounces is None or not ounces.is_finite() or not 0 < ounces <= _WEIGHT_OZ_MAX:
         return None
-    return int((ounces * _OUNCE_G).to_integral_value())
+    return int((ounces * OUNCE_G).to_integral_value())
 
 
 def _town(place: PlaceShape | None) -> str | None:
@@ -163,7 +184,7 @@ def _town(place: PlaceShape | None) -> str | None:
     return ", ".join(part for part in (place.city, place.state, place.country) if part) or None
 
 
-def _person_of(shape: TrackerShape) -> ParcelPerson | None:
+def _person_of(shape: TrackerShape, shipment: ShipmentShape | None) -> ParcelPerson | None:
     to = shape.carrier_detail.destination_tracking_location if shape.carrier_detail else None
     destination = None
     if to is not None and any((to.city, to.state, to.zip, to.country)):
@@ -173,7 +194,9 @@ def _person_of(shape: TrackerShape) -> ParcelPerson | None:
             postcode=to.zip or None,
             country=to.country or None,
         )
+    label = shipment.postage_label if shipment else None
     person = ParcelPerson(
+        label_url=((label.label_pdf_url or label.label_url) if label else None) or None,
         tracking_number=shape.tracking_code or None,
         tracking_url=shape.public_url or None,
         signed_by=shape.signed_by or None,
@@ -183,11 +206,15 @@ def _person_of(shape: TrackerShape) -> ParcelPerson | None:
 
 
 def _links_of(shape: TrackerShape, shipment: ShipmentShape | None) -> tuple[Link, ...]:
+    """Return the names of a parcel: one that goes back is no parcel of its order."""
     options = shipment.options if shipment else None
+    reference = shipment.reference if shipment else None
+    is_ours = str(reference).startswith(NAME_PREFIX)
+    space = LinkSpace.RETURN if shipment and shipment.is_return else LinkSpace.ORDER
     found = (
         (LinkSpace.TRACKING, shape.tracking_code),
-        (LinkSpace.ORDER, shipment.reference if shipment else None),
-        (LinkSpace.ORDER, options.print_custom_1 if options else None),
+        (space, None if is_ours else reference),
+        (space, options.print_custom_1 if options else None),
         (LinkSpace.INVOICE, options.invoice_number if options else None),
     )
     links = [Link(space, str(value)) for space, value in found if value not in {None, ""}]

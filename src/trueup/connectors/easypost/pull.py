@@ -80,7 +80,13 @@ def fetch_request(fetch: Fetch) -> Request:
 
 
 def fetched(fetch: Fetch, reply: Reply) -> Page:
-    """Return the pieces; `then` asks for the numbers that did not fit into one call."""
+    """Return the pieces; `then` asks for the numbers that did not fit into one call.
+
+    Raises:
+        Refused: EasyPost has no such thing.
+    """
+    if reply.status >= 400:
+        raise Refused("EasyPost has no such thing", status=reply.status, ref=fetch.ref)
     if fetch.resource == _BEGIN:
         return Page(pieces=(Piece(topic="fetch/parcel", body=reply.body),))
     if fetch.resource == "shipment" or fetch.ref.startswith("trk_"):

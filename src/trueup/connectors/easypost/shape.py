@@ -2,9 +2,17 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
+
+from trueup.contract.amount import Currency
+from trueup.kernel.money import Money
+
+NAME_PREFIX: Final = "trueup-"
+"""So our own name of a label begins, which is no number of an order."""
+
+OUNCE_G: Final = Decimal("28.349523125")
 
 Ref = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern="^[A-Za-z0-9_]+$")]
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -76,13 +84,62 @@ class OptionsShape(Shape, frozen=True, kw_only=True):
     invoice_number: str | int | None = None
 
 
+class RateShape(Shape, frozen=True, kw_only=True):
+    """What one service of a carrier asks for a parcel."""
+
+    id: Ref
+    carrier: Word
+    service: Word
+    rate: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,9}(\.[0-9]{1,5})?$")]
+    currency: Currency
+
+    @property
+    def price(self) -> Money:
+        """What it asks, exactly."""
+        return Money(Decimal(self.rate), self.currency)
+
+
+class PostageShape(Shape, frozen=True, kw_only=True):
+    """The label itself."""
+
+    label_url: str | None = None
+    label_pdf_url: str | None = None
+
+
 class ShipmentShape(Shape, frozen=True, kw_only=True):
     """The label's own object: it knows the names that the shop gave."""
 
     id: Ref
     reference: str | int | None = None
+    is_return: bool | None = None
     options: OptionsShape | None = None
+    selected_rate: RateShape | None = None
+    postage_label: PostageShape | None = None
+    refund_status: Word | None = None
     tracker: TrackerShape | None = None
+
+
+class LabelShape(Shape, frozen=True, kw_only=True):
+    """A shipment as far as buying its label and taking it back go."""
+
+    id: Ref
+    reference: str | int | None = None
+    rates: list[RateShape] = []
+    postage_label: PostageShape | None = None
+    refund_status: Word | None = None
+    tracker: TrackerShape | None = None
+
+    @property
+    def is_paid(self) -> bool:
+        """Tell whether its label was bought."""
+        return self.postage_label is not None
+
+
+class ShipmentsShape(Shape, frozen=True, kw_only=True):
+    """A page of shipments, newest first."""
+
+    shipments: list[msgspec.Raw]
+    has_more: bool = False
 
 
 class TrackersShape(Shape, frozen=True, kw_only=True):

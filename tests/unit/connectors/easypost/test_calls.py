@@ -43,6 +43,14 @@ def test_a_status_has_its_fate(status: int, error: type[ConnectorError]) -> None
         api.judge(reply(status, b"<html>"))
 
 
+def test_what_answers_a_question_is_no_error() -> None:
+    for status, code in ((404, "NOT_FOUND"), (422, "SHIPMENT.POSTAGE.EXISTS")):
+        api.judge(reply(status, {"error": {"code": code}}))
+    gone = reply(404, {"error": {"code": "NOT_FOUND"}})
+    with pytest.raises(Refused):
+        pull.fetched(Fetch(resource="shipment", ref="shp_1"), gone)
+
+
 @pytest.mark.parametrize(
     ("given", "expected"), [("7", 7.0), ("nan", 5.0), ("-1", 5.0), ("", 5.0), ("99999", 3600.0)]
 )

@@ -3,6 +3,7 @@
 import json
 import random
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from trueup.connectors.easypost.mapping import map_source
 from trueup.connectors.easypost.status import status_of
 from trueup.connectors.easypost.webhook import identify, identify_piece, split
 from trueup.contract.connector import Fetch, Mapped, Piece, Source
+from trueup.kernel.money import Money
 from trueup.quality.hostile import HOSTILE_BODIES
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
@@ -262,3 +264,44 @@ def test_a_delivery_is_known_by_the_events_own_id() -> None:
     assert identify({}, json.dumps(batch).encode()).entity == "batch/b"
     strange = event | {"id": "x" * 400}
     assert identify({}, json.dumps(strange).encode()).external_id.startswith("sha256:")
+
+
+def label_of(**fields: Any) -> dict[str, Any]:
+    return {"id": "shp_1", "reference": "#1001", "tracker": tracker(*WAY[:1]), **fields}
+
+
+def test_a_label_tells_what_it_cost_and_where_it_lies() -> None:
+    rate = {"id": "r", "carrier": "USPS", "service": "Ground", "rate": "6.07", "currency": "USD"}
+    files = {"label_url": "https://l/1.png", "label_pdf_url": None}
+    bought = parcel_of(label_of(selected_rate=rate, postage_label=files), "fetch/shipment")
+    assert bought.postage == Money(Decimal("6.07"), "USD")
+    assert bought.person is not None
+    assert bought.person.label_url == "https://l/1.png"
+    later = bought.united(parcel_of(tracker(*WAY)))
+    assert (later.postage, later.person and later.person.label_url) == (
+        bought.postage,
+        "https://l/1.png",
+    )
+    for wrong in ("-1", "1e3", "a lot", ""):
+        told = mean(label_of(selected_rate={**rate, "rate": wrong}), "fetch/shipment")
+        assert [issue.severity for issue in told.issues] == [Severity.ERROR], wrong
+
+
+def test_a_parcel_that_goes_back_is_linked_with_its_return_and_not_with_an_order() -> None:
+    options = {"print_custom_1": "#1001-R1"}
+    body = label_of(reference="trueup-1f", is_return=True, options=options)
+    spaces = {(link.namespace, link.value) for link in parcel_of(body, "fetch/shipment").links}
+    assert spaces == {(LinkSpace.TRACKING, "94000"), (LinkSpace.RETURN, "#1001-R1")}
+
+
+@pytest.mark.parametrize(
+    ("told", "status"),
+    [
+        ("submitted", S.CANCELLED),
+        ("refunded", S.CANCELLED),
+        ("rejected", S.CREATED),
+        (None, S.CREATED),
+    ],
+)
+def test_a_label_that_was_taken_back_ends_its_parcel(told: str | None, status: S) -> None:
+    assert parcel_of(label_of(refund_status=told), "fetch/shipment").status is status
