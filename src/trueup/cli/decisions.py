@@ -15,6 +15,7 @@ from trueup.decisions.carry import approve as approve_decision
 from trueup.decisions.carry import left_to_a_person
 from trueup.decisions.carry import refuse as refuse_decision
 from trueup.decisions.explain import explain as tell
+from trueup.decisions.explain import in_words
 from trueup.decisions.leave import give_leave, resume_all, stop_all
 from trueup.decisions.model import Mode, State, action_to_json
 from trueup.decisions.propose import look
@@ -68,7 +69,7 @@ def list_(
         return
     table = Table("number", "rule", "about", "state", "what", "proposed")
     for row in rows:
-        what = "\n".join(action["what"] for action in row["actions"])
+        what = "\n".join(in_words(row["actions"]))
         at = row["proposed_at"].isoformat(timespec="minutes")
         cells = (row["rule"], row["subject"], row["state"], escape(what), at)
         table.add_row(str(row["decision_id"]), *cells)
@@ -94,7 +95,7 @@ def waiting(
         return
     table = Table("number", "rule", "about", "until", "because", "what")
     for row in rows:
-        what = "\n".join(action["what"] for action in row["actions"])
+        what = "\n".join(in_words(row["actions"]))
         until = row["due_at"].isoformat(timespec="minutes")
         because = row["waits"] or "its rule says so"
         cells = (row["rule"], row["subject"], until, escape(because), escape(what))
@@ -298,7 +299,7 @@ def _show_proposals(*, as_json: bool, config: Path | None) -> None:
         print_json({"proposals": rows})
         return
     for row in rows:
-        what = " and ".join(action["what"] for action in row["actions"])
+        what = " and ".join(in_words(row["actions"]))
         out.print(escape(f"{row['rule']}, {row['subject']}: {row['reason']} It would {what}."))
     if not rows:
         out.print("Nothing is to be done.")

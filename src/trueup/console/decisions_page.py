@@ -28,7 +28,7 @@ from trueup.console.forms import (
 from trueup.console.readings import Session
 from trueup.console.render import answer
 from trueup.decisions.carry import approve, left_to_a_person, refuse
-from trueup.decisions.explain import explain
+from trueup.decisions.explain import explain, in_words
 from trueup.decisions.model import State
 from trueup.decisions.reads import list_decisions, seek_decision
 from trueup.decisions.standing import RuleStanding, rule_standings
@@ -270,7 +270,7 @@ def _row(row: Mapping[str, Any]) -> DecisionRow:
         subject=row["subject"],
         state=State(row["state"]),
         reason=row["reason"],
-        whats=[action["what"] for action in row["actions"]],
+        whats=in_words(row["actions"]),
         proposed_at=row["proposed_at"],
         due_at=row["due_at"] if row["state"] == State.APPROVED else None,
         waits=row["waits"],

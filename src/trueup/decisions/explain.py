@@ -1,6 +1,7 @@
 """A decision told as a person would tell it, with what it was read from. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -26,7 +27,7 @@ def explain(row: Row, steps: Sequence[Row], *, waits: str | None = None) -> str:
         steps: what happened to it, in order.
         waits: why it was left to a person, where its rule may act by itself.
     """
-    actions = " and ".join(action["what"] for action in row["actions"])
+    actions = " and ".join(in_words(row["actions"]))
     parts = [row["reason"], f"So the rule {row['rule']} would {actions}."]
     if row["effect"] is not None:
         parts.append(_effect(row["effect"]))
@@ -44,6 +45,12 @@ def explain(row: Row, steps: Sequence[Row], *, waits: str | None = None) -> str:
     if row["outcome"] is not None:
         parts.append(f"Since then {row['effect']['came'][bool(row['outcome'])]}.")
     return " ".join(parts)
+
+
+def in_words(actions: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return what the actions of a decision do, each thing once with how often."""
+    counts = Counter(action["what"] for action in actions)
+    return [what if n == 1 else f"{what} ({n} times)" for what, n in counts.items()]
 
 
 def _waiting(row: Row) -> str:

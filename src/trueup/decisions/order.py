@@ -159,7 +159,7 @@ async def _close(
     rest = None if began else min((each.rest for each in withdrawn), default=None)
     rests_until = None if rest is None else now + rest
     await move(conn, number, (State.APPROVED,), state, now=now, rests_until=rests_until)
-    why = "; ".join(each.because for each in withdrawn)
+    why = "; ".join(dict.fromkeys(each.because for each in withdrawn))
     await note_steps(conn, [(number, state.value, row["rule"], why)], now)
     return state
 
