@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.unit.decisions.parcels.test_routes import trip
+from tests.unit.models.test_arrivals_past import trip
 from trueup.canon.command import CreateDiscount, Purpose
 from trueup.canon.order import Order
 from trueup.canon.parcel import ParcelStatus

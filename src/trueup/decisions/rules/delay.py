@@ -16,16 +16,7 @@ from trueup.canon.command import CreateDiscount, Purpose
 from trueup.config import Amounts
 from trueup.decisions.contact.notice import Notice, Urgency
 from trueup.decisions.model import Action, Alternative, Effect, Facts, Proposal, Values
-from trueup.decisions.parcels.routes import (
-    Arrival,
-    Past,
-    arrival_of,
-    day_of,
-    gap_limit_h,
-    is_late,
-    past_of,
-    pasts_of,
-)
+from trueup.decisions.parcels.routes import gap_limit_h
 from trueup.decisions.parcels.tracked import (
     OPEN_DAYS,
     Tracked,
@@ -40,6 +31,16 @@ from trueup.decisions.parcels.tracked import (
 )
 from trueup.decisions.rule import Look, Replay, Rule, Settings, Waited
 from trueup.kernel.money import Money
+from trueup.models.arrivals.past import (
+    Arrival,
+    Past,
+    arrival_of,
+    day_of,
+    is_late,
+    past_of,
+    pasts_of,
+    route_of,
+)
 from trueup.records.trips import trips_since, worth_of_customers
 
 Cause = Literal["silent", "late"]
@@ -117,7 +118,7 @@ async def read(
     pasts = await pasts_before(look, zone)
     found: list[tuple[Tracked, Cause, float, Arrival]] = []
     for each in moving:
-        past = past_of(each.trip, pasts)
+        past = past_of(route_of(each.trip), pasts)
         arrival = arrival_of(each.trip, past, look.now, zone, settings.spare_days)
         limit_h = _limit_h(past, settings)
         late = _comes_late(each, arrival, today, settings)
@@ -308,7 +309,7 @@ async def play(look: Look, settings: DelaySettings, since: date, until: date) ->
         if not _is_worth(each.order.currency, own, settings):
             continue
         is_silent = (each.trip.gap_s_max or 0) / _HOUR_S >= _limit_h(
-            past_of(each.trip, pasts), settings
+            past_of(route_of(each.trip), pasts), settings
         )
         came_late = bool(is_late(each.trip, today, zone))
         said += is_silent or came_late
