@@ -221,7 +221,11 @@ async def test_what_a_look_at_credit_says(database_url: str) -> None:
             (credits_of(one_credit(fresh, "6.0"), one_credit(fresh, "4.99")), True),
             (credits_of(one_credit(fresh), currency="EUR"), True),
             (credits_of(one_credit(old), cut_short=True), True),
-            (credits_of(one_credit(fresh)), False),
+            (credits_of(one_credit(fresh)), True),  # it never ends, and ours does
+            (credits_of(one_credit(fresh, expiresAt="2099-06-30T23:10:07Z")), True),
+            (credits_of(one_credit(fresh, expiresAt="2099-06-30T23:59:59Z")), False),
+            (credits_of(one_credit(fresh, expiresAt="2099-07-01T00:00:00Z")), False),
+            (credits_of(one_credit(old, expiresAt="2099-06-30T23:59:59Z")), True),
             (credits_of(one_credit(fresh, "9"), cut_short=True), False),
             (credits_of(ours), False),
             (reply("customer", None), False),
@@ -234,6 +238,7 @@ async def test_what_a_look_at_credit_says(database_url: str) -> None:
         assert room.command_receipt(wanted, cut_short).state == "unknown"
         forever = msgspec.structs.replace(wanted, content=give("1", expires_on=None))
         assert room.next_request(forever, "", [credits_of(ours)]) is not None
+        assert room.next_request(forever, "", [credits_of(one_credit(fresh))]) is None
 
 
 async def test_replies_that_say_nothing_are_no_receipts(database_url: str) -> None:
@@ -261,3 +266,4 @@ def test_two_commands_end_their_credit_at_seconds_of_their_own() -> None:
     ends = {credit.ends_at(f"decision/{number}", give("1")) for number in range(50)}
     assert len(ends) > 45
     assert {end.date() for end in ends if end is not None} == {date(2099, 6, 30)}
+    assert not {end.second for end in ends if end is not None} & {0, 59}

@@ -1,10 +1,10 @@
 """Store credit is given once: told from other credit by the second at which it ends.
 
 Shopify keeps no key for it, and a credit has no field for a name of ours. What we choose freely is
-when it ends: a second of the last hour of its last day, made of our name of the command. So a
-carrying out looks for a credit of this amount that ends then. One of the same amount that was given
-since the order, and ends otherwise, may be ours all the same should Shopify write times otherwise
-than we do: then nothing is given, and a person is asked.
+when it ends: a second of the last hour of its last day, made of our name of the command, and never
+a round one. So a carrying out looks for a credit of this amount that ends then. One of the same
+amount that was given since the order, and ends at a round second, may be ours should Shopify round:
+then nothing is given, and a person is asked.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,11 @@ _FIELD: Final = "storeCreditAccountCredit"
 _CLOCKS: Final = timedelta(minutes=10)
 """So far our clock and Shopify's may lie apart."""
 
-_HOUR_S: Final = 3600
+_MINUTES: Final = 60
+_SECONDS: Final = 58
+_ROUND: Final = frozenset((0, 59))
+"""Seconds of a minute to which an end may have been rounded; ours is none of them."""
+
 _LAST_HOUR: Final = time(23, tzinfo=UTC)
 
 
@@ -110,8 +114,11 @@ def ends_at(ref: str, content: GiveCredit) -> datetime | None:
     """Return the second at which a command's credit ends; None where it never does."""
     if content.expires_on is None:
         return None
-    second = int.from_bytes(sha256(ref.encode())[:4]) % _HOUR_S
-    return datetime.combine(content.expires_on, _LAST_HOUR) + timedelta(seconds=second)
+    minute, second = divmod(
+        int.from_bytes(sha256(ref.encode())[:4]) % (_MINUTES * _SECONDS), _SECONDS
+    )
+    end = datetime.combine(content.expires_on, _LAST_HOUR)
+    return end + timedelta(minutes=minute, seconds=second + 1)
 
 
 def _seen(command: Command, content: GiveCredit, reply: Reply) -> Receipt:
@@ -137,7 +144,7 @@ def _is_due(command: Command, content: GiveCredit, look: Reply) -> bool:
 
 
 def _alike(command: Command, content: GiveCredit, customer: _Customer) -> tuple[list[_Given], bool]:
-    """Return credits of this amount given since the order, or that end as ours does.
+    """Return credits of this amount that end as ours does, or may, and were given since the order.
 
     And whether these are all; where more was given since then than a page holds, nobody knows.
     """
@@ -149,7 +156,8 @@ def _alike(command: Command, content: GiveCredit, customer: _Customer) -> tuple[
             continue
         given = account.transactions.all()
         same = [each for each in given if each.amount.amount == content.amount.amount]
-        found += [each for each in same if each.created_at >= since or _is(each, end)]
+        fresh = [each for each in same if each.created_at >= since and _may_be(each, end)]
+        found += fresh + [each for each in same if _is(each, end) and each not in fresh]
         is_whole &= not (account.transactions.is_cut and given[-1].created_at >= since)
     return found, is_whole
 
@@ -158,6 +166,13 @@ def _is(given: _Given, end: datetime | None) -> bool:
     if end is None or given.expires_at is None:
         return False
     return given.expires_at.replace(microsecond=0) == end
+
+
+def _may_be(given: _Given, end: datetime | None) -> bool:
+    """Tell whether a credit that ends otherwise may be ours: the shop may have rounded its end."""
+    if end is None or given.expires_at is None:
+        return end is given.expires_at
+    return given.expires_at.second in _ROUND
 
 
 def _give(command: Command, content: GiveCredit) -> Request:
