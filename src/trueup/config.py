@@ -52,6 +52,7 @@ class WebConfig(_Section, frozen=True, kw_only=True):
     host: Annotated[str, msgspec.Meta(min_length=1)] = "127.0.0.1"
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8600
     body_bytes_max: Annotated[int, msgspec.Meta(ge=1024)] = 5 * 1024 * 1024
+    proxies: tuple[Annotated[str, msgspec.Meta(min_length=1)], ...] = ()
 
 
 class WorkerConfig(_Section, frozen=True, kw_only=True):
@@ -164,6 +165,15 @@ class ModelsConfig(_Section, frozen=True, kw_only=True):
     off: tuple[Annotated[str, msgspec.Meta(min_length=1)], ...] = ()
 
 
+class AccessConfig(_Section, frozen=True, kw_only=True):
+    """How long people stay signed in; see `trueup.access`."""
+
+    idle_minutes: Annotated[int, msgspec.Meta(ge=5, le=7 * 24 * 60)] = 480
+    session_hours: Annotated[int, msgspec.Meta(ge=1, le=90 * 24)] = 168
+    confirm_minutes: Annotated[int, msgspec.Meta(ge=1, le=24 * 60)] = 15
+    link_hours: Annotated[int, msgspec.Meta(ge=1, le=14 * 24)] = 24
+
+
 class LogConfig(_Section, frozen=True, kw_only=True):
     """What is written to the log, and how."""
 
@@ -185,6 +195,7 @@ class Config(_Section, frozen=True, kw_only=True):
     journals: JournalsConfig = JournalsConfig()
     reconcile: ReconcileConfig = ReconcileConfig()
     models: ModelsConfig = ModelsConfig()
+    access: AccessConfig = AccessConfig()
     decisions: dict[str, Any] = {}
     contact: dict[str, Any] = {}
     texts: dict[str, Any] = {}

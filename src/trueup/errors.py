@@ -23,6 +23,13 @@ HubError
 ├── ActionError                 action.*
 │   ├── OutcomeUnknown          action.outcome_unknown      read back before any retry
 │   └── Withheld                action.withheld             never: it may not be sent any more
+├── AccessError                 access.*
+│   ├── NotSignedIn             access.not_signed_in        401
+│   ├── NotAllowed              access.not_allowed          403: the role has no right to it
+│   ├── FormStale               access.form_stale           403: not a form of ours, or too old
+│   ├── WrongCredentials        access.wrong_credentials    403
+│   ├── GuessedTooOften         access.guessed_too_often    after_s
+│   └── LinkSpent               access.link_spent           410
 └── DatabaseError               database.*
     ├── DatabaseUnavailable     database.unavailable        later
     └── DatabaseUnsafe          database.unsafe             refuses to start
@@ -222,6 +229,57 @@ class Withheld(ActionError):
     def __init__(self, message: str = "", /, *, reason: str, **context: object) -> None:
         super().__init__(message, reason=reason, **context)
         self.reason = reason
+
+
+class AccessError(HubError):
+    """Somebody may not come in, or may not do what they ask for."""
+
+    code = "access.refused"
+    status: ClassVar[int] = 403
+
+
+class NotSignedIn(AccessError):
+    """Nobody is signed in here; programs send a token: `Authorization: Bearer ...`."""
+
+    code = "access.not_signed_in"
+    status = 401
+
+
+class NotAllowed(AccessError):
+    """Your role has no right to this; an owner can give you another."""
+
+    code = "access.not_allowed"
+
+
+class FormStale(AccessError):
+    """This form is too old, or not one of ours; open its page again."""
+
+    code = "access.form_stale"
+
+
+class WrongCredentials(AccessError):
+    """The name and the password do not belong together."""
+
+    code = "access.wrong_credentials"
+
+
+class GuessedTooOften(AccessError):
+    """That failed too often."""
+
+    code = "access.guessed_too_often"
+    fate = "after_s"
+    status = 429
+
+    def __init__(self, message: str = "", /, *, after_s: int, **context: object) -> None:
+        super().__init__(message, after_s=after_s, **context)
+        self.after_s = after_s
+
+
+class LinkSpent(AccessError):
+    """This link was used, is too old, or was taken back; ask for a new one."""
+
+    code = "access.link_spent"
+    status = 410
 
 
 class DatabaseError(HubError):

@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 import psycopg
 
+from trueup.access.door import Door
+from trueup.access.session import Limits
 from trueup.canon.link import LinkSpace
 from trueup.config import Config, ReconcileConfig
 from trueup.contract.loader import find_connectors
@@ -17,7 +19,7 @@ from trueup.errors import ConfigError
 from trueup.govern.vault import Vault, load_master_key
 from trueup.hub import Hub, Leeway, NamedMaster
 from trueup.intake.connections import load_accounts
-from trueup.ledger.brake import Limits
+from trueup.ledger.brake import Limits as BrakeLimits
 from trueup.ledger.masters import Basis
 from trueup.records.people import Keys
 
@@ -33,6 +35,17 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     config: Config
     conninfo: str
     hub: Hub
+
+    def door(self) -> Door:
+        """Return what lets people in, as it is configured."""
+        access = self.config.access
+        limits = Limits(
+            idle=timedelta(minutes=access.idle_minutes),
+            whole=timedelta(hours=access.session_hours),
+            confirmed=timedelta(minutes=access.confirm_minutes),
+            link=timedelta(hours=access.link_hours),
+        )
+        return Door(self.hub.vault, limits=limits)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
@@ -56,7 +69,7 @@ async def open_session(config: Config, conninfo: str) -> Session:
         spaces=frozenset(LinkSpace(name) for name in config.people.keys),
         region=config.people.default_region,
     )
-    limits = Limits(**msgspec.structs.asdict(config.stock.brake))
+    limits = BrakeLimits(**msgspec.structs.asdict(config.stock.brake))
     masters = [
         NamedMaster(
             site=each.site, connection=each.connection, skus=each.skus, basis=Basis(each.basis)

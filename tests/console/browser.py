@@ -7,6 +7,7 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.console.site import Site
 from tests.support.leftout import find_chromium
 
 ARGUMENTS = [
@@ -29,14 +30,14 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def opened(browser: Browser, link: str, **options: Any) -> Iterator[tuple[Page, list[str]]]:
+def opened(browser: Browser, site: Site, **options: Any) -> Iterator[tuple[Page, list[str]]]:
     """Give a page that was let in, and the list of everything the browser complained about."""
     context = browser.new_context(**options)
     page = context.new_page()
     wrong: list[str] = []
     page.on("console", lambda m: wrong.append(m.text) if m.type in {"error", "warning"} else None)
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.goto(link)
+    page.goto(site.link())
     try:
         yield page, wrong
     finally:

@@ -53,7 +53,7 @@ def main() -> None:
                 ("console-dark", {**DESKTOP, "color_scheme": "dark"}),
                 ("console-phone", PHONE),
             ):
-                with opened(browser, site.link(), timezone_id="UTC", **options) as (page, wrong):
+                with opened(browser, site, timezone_id="UTC", **options) as (page, wrong):
                     page.get_by_text("Live", exact=True).wait_for()
                     page.wait_for_timeout(1500)
                     page.screenshot(path=IMAGES / f"{name}.png", full_page=name != "console-phone")

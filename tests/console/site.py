@@ -5,22 +5,36 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import httpx
+import psycopg
 import uvicorn
+from litestar import get
+from litestar.datastructures import Cookie
+from litestar.params import FromPath
+from litestar.response import Redirect
 
 from tests.console.world import World
+from trueup.access.door import Door
+from trueup.access.member import fold_name
+from trueup.access.password import Passwords
+from trueup.access.rights import PUBLIC, Role
+from trueup.access.secret import digest_of, new_secret
 from trueup.api.app import TrueupApp
-from trueup.api.token import entry_link
+from trueup.api.guard import SESSION_COOKIE
 from trueup.config import JournalsConfig
 from trueup.console.routes import console_routes
 from trueup.db.pool import connect
 from trueup.govern.vault import Vault
 from trueup.hub import Hub
+from trueup.kernel.clock import Clock
 from trueup.worker import refresh_connections
 
 MASTER_KEY = b"k" * 32
 TOKEN = "t" * 43
+OWNER = "Ada"
+PASSWORD = "nine green lamps at dusk"
 
 
 class Site:
@@ -37,20 +51,44 @@ class Site:
         self.dsn = dsn
         self.world = world
 
+    def session(self, name: str = OWNER, role: Role = Role.OWNER) -> str:
+        """Return the secret of a new session of somebody, who is made where they are missing."""
+        secret, now = new_secret(), datetime.now(UTC)
+        with psycopg.connect(self.dsn, autocommit=True) as conn:
+            conn.execute(
+                "INSERT INTO access.member (name, folded, role, made_at) VALUES (%s, %s, %s, %s) "
+                "ON CONFLICT (folded) DO UPDATE SET role = excluded.role",
+                (name, fold_name(name), role, now),
+            )
+            conn.execute(
+                "INSERT INTO access.session (digest, member_id, made_at, seen_at, confirmed_at, "
+                "address, browser) SELECT %s, member_id, %s, %s, %s, '127.0.0.1', 'a test' "
+                "FROM access.member WHERE name = %s",
+                (digest_of(secret), now, now, now, name),
+            )
+        return secret
+
     def link(self) -> str:
-        """Return a link that lets one reader in."""
-        return entry_link(self.url, TOKEN)
+        """Return a link that lets one browser in."""
+        return f"{self.url}/test-entry/{self.session()}"
 
     def stranger(self) -> httpx.Client:
-        """Return a client that was not let in."""
-        return httpx.Client(timeout=30, base_url=self.url, headers={"Accept": "text/html"})
+        """Return a client that was not let in; it sends cookies back as a browser on loopback."""
+        headers = {"Accept": "text/html", "Origin": self.url}
+        client = httpx.Client(timeout=30, base_url=self.url, headers=headers)
+
+        def send_back(_: httpx.Response) -> None:
+            for cookie in client.cookies.jar:
+                cookie.secure = False
+
+        client.event_hooks["response"].append(send_back)
+        return client
 
     @contextmanager
-    def reader(self) -> Iterator[httpx.Client]:
+    def reader(self, name: str = OWNER, role: Role = Role.OWNER) -> Iterator[httpx.Client]:
         """Give a client with a session, as a browser has it."""
         with self.stranger() as client:
-            reply = client.get(self.link())
-            assert reply.status_code == 303, reply.text
+            client.cookies.set(SESSION_COOKIE, self.session(name, role), domain="127.0.0.1")
             yield client
 
     def program(self) -> httpx.Client:
@@ -60,19 +98,29 @@ class Site:
         )
 
 
+@get("/test-entry/{secret:str}", right=PUBLIC)
+async def let_in(secret: FromPath[str]) -> Redirect:
+    """Put a session into a browser; Playwright can not set a `__Host-` cookie over http."""
+    cookie = Cookie(
+        key=SESSION_COOKIE, value=secret, path="/", secure=True, httponly=True, samesite="lax"
+    )
+    return Redirect("/", status_code=303, cookies=[cookie])
+
+
 @contextmanager
 def serving(
     dsn: str,
     world: World | None,
     *,
     token: str | None = TOKEN,
+    clock: Clock | None = None,
     key: bytes = MASTER_KEY,
     journals: JournalsConfig | None = None,
 ) -> Iterator[Site]:
     """Serve the web application while inside, from a thread of its own."""
     server: list[uvicorn.Server] = []
     thread = threading.Thread(
-        target=lambda: asyncio.run(_serve(dsn, world, token, server, key, journals))
+        target=lambda: asyncio.run(_serve(dsn, world, token, server, key, journals, clock))
     )
     thread.start()
     try:
@@ -96,13 +144,14 @@ async def _serve(
     server: list[uvicorn.Server],
     key: bytes,
     journals: JournalsConfig | None,
+    clock: Clock | None,
 ) -> None:
     hub = Hub(Vault(key), {} if world is None else world.hub.connectors)
     async with await connect(dsn, application_name="site") as conn:
         await refresh_connections(conn, hub)
-    app = TrueupApp(
-        dsn, hub, body_bytes_max=1_000_000, token=token, routes=console_routes(journals)
-    )
+    door = Door(hub.vault, passwords=Passwords(memory_kib=8, passes=1), clock=clock)
+    routes = [*console_routes(journals), let_in]
+    app = TrueupApp(dsn, hub, body_bytes_max=1_000_000, token=token, door=door, routes=routes)
     config = uvicorn.Config(
         app,
         host="127.0.0.1",

@@ -63,7 +63,7 @@ def _plenty(page: Page) -> str:
 
 
 def test_a_sale_changes_numbers_in_place_and_announces_rows(browser: Browser, site: Site) -> None:
-    with opened(browser, site.link()) as (page, wrong):
+    with opened(browser, site) as (page, wrong):
         expect(page.locator("[data-live-words]")).to_have_text("Live")
         sku = _plenty(page)
         cell = page.locator(f'[data-live="stock.{sku}.available"]')
@@ -83,12 +83,12 @@ def test_a_sale_changes_numbers_in_place_and_announces_rows(browser: Browser, si
 
 
 def test_a_lost_connection_is_said(browser: Browser, site: Site) -> None:
-    with opened(browser, site.link()) as (page, _):
+    with opened(browser, site) as (page, _):
         page.route("**/live", lambda route: route.abort())
         page.reload()
         expect(page.locator("[data-live-state]")).to_have_attribute("data-live-state", "away")
         expect(page.locator("[data-live-words]")).to_contain_text("Connection lost")
-    with opened(browser, site.link()) as (page, _):
+    with opened(browser, site) as (page, _):
         page.route("**/live", lambda route: route.fulfill(status=503, body="full"))
         page.reload()
         expect(page.locator("[data-live-words]")).to_have_text(
@@ -98,7 +98,7 @@ def test_a_lost_connection_is_said(browser: Browser, site: Site) -> None:
 
 
 def test_it_works_without_javascript(browser: Browser, site: Site) -> None:
-    with opened(browser, site.link(), java_script_enabled=False) as (page, _):
+    with opened(browser, site, java_script_enabled=False) as (page, _):
         sku = _plenty(page)
         expect(page.get_by_role("link", name="Refresh")).to_be_visible()
         before = int(page.locator(f'[data-live="stock.{sku}.available"]').inner_text())
@@ -123,7 +123,7 @@ def test_no_page_scrolls_sideways_or_complains(
     browser: Browser, site: Site, width: int, scheme: str
 ) -> None:
     size = {"width": width, "height": 800}
-    with opened(browser, site.link(), viewport=size, color_scheme=scheme) as (page, wrong):
+    with opened(browser, site, viewport=size, color_scheme=scheme) as (page, wrong):
         firsts = (f'[data-part="{part}"] tbody a' for part in ("orders", "stock", "feed"))
         found = [page.locator(first).first.get_attribute("href") for first in firsts]
         for link in ("/", "/parked", "/phantoms", "/returns", "/margin?by=skus", *found):
@@ -135,7 +135,7 @@ def test_no_page_scrolls_sideways_or_complains(
 
 def test_every_page_is_read_otherwise(browser: Browser, site: Site) -> None:
     """Axe finds nothing wrong: landmarks, names, contrast, order of headings."""
-    with opened(browser, site.link(), color_scheme="dark") as (page, _):
+    with opened(browser, site, color_scheme="dark") as (page, _):
         firsts = (f'[data-part="{part}"] tbody a' for part in ("orders", "stock", "feed"))
         found = [page.locator(first).first.get_attribute("href") for first in firsts]
         links = ("/", "/dock", "/serials", "/parked", "/parity", "/phantoms", "/returns")
@@ -145,7 +145,7 @@ def test_every_page_is_read_otherwise(browser: Browser, site: Site) -> None:
 
 
 def test_the_keyboard_reaches_everything_in_order(browser: Browser, site: Site) -> None:
-    with opened(browser, site.link()) as (page, _):
+    with opened(browser, site) as (page, _):
         expect(page.locator("[data-live-words]")).to_have_text("Live")
         reached = []
         for _ in range(24):
@@ -166,7 +166,7 @@ def test_the_keyboard_reaches_everything_in_order(browser: Browser, site: Site) 
 
 
 def test_the_chart_says_the_value_under_the_pointer(browser: Browser, site: Site) -> None:
-    with opened(browser, site.link()) as (page, wrong):
+    with opened(browser, site) as (page, wrong):
         value = page.locator("[data-chart-value]")
         still = value.inner_text()
         box = page.locator("[data-chart-picture]").bounding_box()
@@ -181,7 +181,7 @@ def test_the_chart_says_the_value_under_the_pointer(browser: Browser, site: Site
 
 def test_a_vendors_text_runs_nothing(browser: Browser, site: Site) -> None:
     """Walk all pages that show the hostile title: no dialogue opens, nothing is blocked either."""
-    with opened(browser, site.link()) as (page, wrong):
+    with opened(browser, site) as (page, wrong):
         page.on("dialog", lambda dialog: wrong.append(dialog.message))
         links = page.locator('[data-part="orders"] tbody a').evaluate_all("a => a.map(x => x.href)")
         for link in links[:8]:
@@ -199,7 +199,7 @@ def test_text_stands_out_enough(browser: Browser, site: Site) -> None:
         *(("text", "flash"), ("accent", "ground"), ("chart-text", "card")),
     ]
     for scheme in ("light", "dark"):
-        with opened(browser, site.link(), color_scheme=scheme) as (page, _):
+        with opened(browser, site, color_scheme=scheme) as (page, _):
             for front, back in pairs:
                 ratio = _contrast(_colour(page, front), _colour(page, back))
                 assert ratio >= 4.5, (scheme, front, back, round(ratio, 2))

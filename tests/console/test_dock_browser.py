@@ -70,7 +70,7 @@ def test_scan_after_scan_without_touching_anything(
     site: Site, browser: Browser, width: int, scheme: str
 ) -> None:
     size = {"width": width, "height": 812}
-    with opened(browser, site.link(), viewport=size, color_scheme=scheme) as (page, wrong):
+    with opened(browser, site, viewport=size, color_scheme=scheme) as (page, wrong):
         go(site, page, wrong)
         code, status = page.get_by_label("Barcode, or SKU"), page.get_by_role("status")
         expect(code).to_be_focused()
@@ -108,7 +108,7 @@ def test_scan_after_scan_without_touching_anything(
 
 
 def test_it_works_without_javascript(site: Site, browser: Browser) -> None:
-    with opened(browser, site.link(), java_script_enabled=False) as (page, wrong):
+    with opened(browser, site, java_script_enabled=False) as (page, wrong):
         go(site, page, wrong)
         page.get_by_label("Barcode, or SKU").fill(EAN)
         page.get_by_label("Units").fill("4")
@@ -122,7 +122,7 @@ def test_it_works_without_javascript(site: Site, browser: Browser) -> None:
 def test_the_camera_is_offered_only_where_the_browser_reads_barcodes(
     site: Site, browser: Browser
 ) -> None:
-    with opened(browser, site.link()) as (page, wrong):
+    with opened(browser, site) as (page, wrong):
         page.add_init_script("delete window.BarcodeDetector")
         go(site, page, wrong)
         expect(page.get_by_role("button", name="Camera")).to_be_hidden()
@@ -135,7 +135,7 @@ def test_the_camera_is_offered_only_where_the_browser_reads_barcodes(
 
 
 def test_what_did_not_reach_the_hub_is_told_and_booked_once(site: Site, browser: Browser) -> None:
-    with opened(browser, site.link()) as (page, wrong):
+    with opened(browser, site) as (page, wrong):
         go(site, page, wrong)
         page.route("**/dock", lambda route: route.abort())
         type_scan(page, EAN)

@@ -131,13 +131,12 @@ def test_a_person_takes_gives_says_and_decides(money: Site) -> None:
         address = f"/exceptions/{number}"
 
         def do(what: str, **more: str) -> httpx.Response:
-            form = form_of(client.get(address).text) | {"by": "Cy", "do": what} | more
+            form = form_of(client.get(address).text) | {"by": "Eve", "do": what} | more
             return client.post(address, data=form)
 
         reply = do("take", comment="mine\r\nnow")
         assert (reply.status_code, reply.headers["location"]) == (303, f"{address}?done=take")
         assert "It is yours." in client.get(reply.headers["location"]).text
-        assert 'name="by" value="Cy"' in client.get(address).text, "the name is remembered"
         for what, more in (
             ("wait", {}),
             ("give", {"owner": "Di"}),
@@ -149,15 +148,15 @@ def test_a_person_takes_gives_says_and_decides(money: Site) -> None:
             assert do(what, **more).status_code == 303, what
         twin = client.get(f"{address}.json").json()
         assert [note["did"] for note in twin["notes"]] == [
-            *("owner: Cy", "waiting", "owner: Di", "accepted", "open", "owner: nobody", "comment"),
+            *("owner: Ada", "waiting", "owner: Di", "accepted", "open", "owner: nobody", "comment"),
         ]
         assert twin["notes"][0]["comment"] == "mine\nnow"
+        assert {note["noted_by"] for note in twin["notes"]} == {"Ada"}, "who signed in says so"
         assert (twin["row"]["owner"], twin["row"]["state"]) == (None, "open")
         for wrong, said in (
             ({"do": "give"}, "Say to whom"),
             ({"do": "comment", "comment": " \r\n "}, "write a comment first"),
             ({"do": "burn"}, "Say what shall be done"),
-            ({"do": "take", "by": " "}, "Say who you are"),
             ({"do": "take", "seen_amount": "much"}, "This form is too old"),
         ):
             reply = do(wrong.pop("do"), **wrong)
@@ -167,11 +166,11 @@ def test_a_person_takes_gives_says_and_decides(money: Site) -> None:
 
 
 def test_the_second_of_two_is_told_and_the_same_form_twice_counts_once(money: Site) -> None:
-    with money.reader() as ada, money.reader() as bo:
+    with money.reader() as ada, money.reader("Bo") as bo:
         number = numbers_of(ada)["north/order/1002"]
         address = f"/exceptions/{number}"
-        theirs = form_of(bo.get(address).text) | {"by": "Bo", "do": "accept", "comment": "fine"}
-        mine = form_of(ada.get(address).text) | {"by": "Ada", "do": "take"}
+        theirs = form_of(bo.get(address).text) | {"do": "accept", "comment": "fine"}
+        mine = form_of(ada.get(address).text) | {"do": "take"}
         assert ada.post(address, data=mine).status_code == 303
         assert ada.post(address, data=mine).status_code == 303, "a second press"
         late = bo.post(address, data=theirs)
@@ -186,7 +185,7 @@ def test_the_second_of_two_is_told_and_the_same_form_twice_counts_once(money: Si
 def test_what_was_closed_meanwhile_asks_for_nothing(money: Site) -> None:
     with money.reader() as client:
         number = numbers_of(client)["north/order/1002"]
-        form = form_of(client.get(f"/exceptions/{number}").text) | {"by": "Cy", "do": "accept"}
+        form = form_of(client.get(f"/exceptions/{number}").text) | {"do": "accept"}
         with psycopg.connect(money.dsn, autocommit=True) as conn:
             conn.execute(
                 "UPDATE reconcile.exception SET closed_at = now() WHERE exception_id = %s",

@@ -40,7 +40,7 @@ def test_pages_of_money_fit_complain_of_nothing_and_are_read_otherwise(
     browser: Browser, site: Site, width: int, scheme: str
 ) -> None:
     size = {"width": width, "height": 800}
-    with opened(browser, site.link(), viewport=size, color_scheme=scheme) as (page, wrong):
+    with opened(browser, site, viewport=size, color_scheme=scheme) as (page, wrong):
         page.on("dialog", lambda dialog: wrong.append(dialog.message))
         assert isinstance(site.world, MoneyWorld)
         journals = (f"/journals/{number}" for number in site.world.journals[:3])
@@ -56,12 +56,11 @@ def test_pages_of_money_fit_complain_of_nothing_and_are_read_otherwise(
 
 def test_a_phone_without_javascript_takes_an_exception(browser: Browser, site: Site) -> None:
     size = {"width": 320, "height": 640}
-    with opened(browser, site.link(), viewport=size, java_script_enabled=False) as (page, _):
+    with opened(browser, site, viewport=size, java_script_enabled=False) as (page, _):
         page.get_by_role("link", name="Exceptions", exact=True).first.click()
         page.get_by_label("Check").select_option("orders")
         page.get_by_role("button", name="Show").click()
         page.get_by_role("link", name="north/order/1002").click()
-        page.get_by_label("Your name").fill("Cy")
         page.get_by_label("Comment, kept with what you do").fill("first\n  second")
         page.get_by_role("button", name="Take it").click()
         expect(page.get_by_role("status")).to_have_text("It is yours.")
@@ -76,9 +75,9 @@ def test_a_phone_without_javascript_takes_an_exception(browser: Browser, site: S
 def test_the_keyboard_comments_and_enter_in_a_field_decides_nothing(
     browser: Browser, site: Site
 ) -> None:
-    with opened(browser, site.link()) as (page, _):
+    with opened(browser, site) as (page, _):
         page.goto(f"{site.url}/exceptions/1")
-        page.get_by_label("Your name").focus()
+        page.get_by_label("Give it to").focus()
         assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
         page.keyboard.type("Di")
         page.keyboard.press("Enter")
@@ -95,11 +94,10 @@ def test_a_phone_without_javascript_accepts_a_match_and_takes_it_back(
     browser: Browser, site: Site
 ) -> None:
     size = {"width": 320, "height": 640}
-    with opened(browser, site.link(), viewport=size, java_script_enabled=False) as (page, _):
+    with opened(browser, site, viewport=size, java_script_enabled=False) as (page, _):
         page.get_by_role("link", name="Payouts", exact=True).first.click()
         page.get_by_role("link", name="po_day").click()
         accept = page.locator("form").filter(has_text="Accept this match")
-        accept.get_by_label("Your name").fill("Cy")
         accept.get_by_role("button").click()
         expect(page.get_by_role("status")).to_have_text("It is booked.")
         sure = page.get_by_role("button", name="Yes, take it back")
@@ -114,10 +112,9 @@ def test_a_phone_without_javascript_is_shown_what_taking_back_posts(
 ) -> None:
     assert isinstance(site.world, MoneyWorld)
     size, done = {"width": 320, "height": 640}, site.world.journals[0]
-    with opened(browser, site.link(), viewport=size, java_script_enabled=False) as (page, _):
+    with opened(browser, site, viewport=size, java_script_enabled=False) as (page, _):
         page.get_by_role("link", name="Journals", exact=True).first.click()
         page.get_by_role("link", name=done, exact=True).click()
-        page.get_by_label("Your name").fill("Cy")
         page.get_by_role("button", name="Show what would be posted").click()
         expect(page.get_by_role("heading", name="This would be posted")).to_be_visible()
         page.get_by_role("link", name="No, leave it").click()
@@ -130,9 +127,9 @@ def test_a_preview_fits_a_phone_and_is_read_otherwise(
 ) -> None:
     assert isinstance(site.world, MoneyWorld)
     size, done = {"width": 320, "height": 640}, site.world.journals[0]
-    with opened(browser, site.link(), viewport=size, color_scheme=scheme) as (page, wrong):
+    with opened(browser, site, viewport=size, color_scheme=scheme) as (page, wrong):
         page.goto(f"{site.url}/journals/{done}")
-        page.get_by_label("Your name").fill("Cy")
+        page.get_by_role("button", name="Show what would be posted").focus()
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", name="This would be posted")).to_be_visible()
         page.get_by_text("The call that would leave").click()

@@ -35,7 +35,7 @@ def browser(site: Site) -> Iterator[Browser]:
 
 def test_a_phone_without_javascript_is_asked_once_more(browser: Browser, site: Site) -> None:
     size = {"width": 320, "height": 640}
-    with opened(browser, site.link(), viewport=size, java_script_enabled=False) as (page, _):
+    with opened(browser, site, viewport=size, java_script_enabled=False) as (page, _):
         page.get_by_role("link", name="Phantoms", exact=True).first.click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Phantom reservations")
         sure = page.get_by_role("button", name="Yes, release 3 MUG")
@@ -55,7 +55,7 @@ def test_the_keyboard_lets_go_and_nothing_scrolls_sideways(
     browser: Browser, site: Site, width: int
 ) -> None:
     size = {"width": width, "height": 800}
-    with opened(browser, site.link(), viewport=size) as (page, wrong):
+    with opened(browser, site, viewport=size) as (page, wrong):
         page.goto(f"{site.url}/phantoms")
         page.locator(".confirm > summary").focus()
         ring = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")

@@ -199,4 +199,4 @@ def test_what_is_written_on_a_unit_is_escaped(site: Site, reader: httpx.Client, 
 
 def test_a_stranger_sees_nothing(site: Site) -> None:
     with site.stranger() as stranger:
-        assert stranger.get("/serials").headers["location"] == "/enter"
+        assert stranger.get("/serials").headers["location"] == "/sign-in?next=/serials"

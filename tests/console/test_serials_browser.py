@@ -56,7 +56,7 @@ def test_a_scanner_receives_packs_and_finds(
     number, sku, address = orders[nth]
     serial = f"SN-{width}"
     size = {"width": width, "height": 812}
-    with opened(browser, site.link(), viewport=size, color_scheme=scheme) as (page, wrong):
+    with opened(browser, site, viewport=size, color_scheme=scheme) as (page, wrong):
         page.goto(f"{site.url}/dock")
         status = page.get_by_role("status")
         # The first serial of a SKU is typed below "Serials"; then each scan is asked for its own.
@@ -109,7 +109,7 @@ def test_a_scanner_receives_packs_and_finds(
 
 def test_it_works_without_javascript(site: Site, browser: Browser, orders: list[Order]) -> None:
     _, sku, _ = orders[0]
-    with opened(browser, site.link(), java_script_enabled=False) as (page, wrong):
+    with opened(browser, site, java_script_enabled=False) as (page, wrong):
         page.goto(f"{site.url}/dock")
         page.get_by_text("Serials", exact=True).last.click()
         page.get_by_label("One a line").fill("NJ-1\nNJ-2")

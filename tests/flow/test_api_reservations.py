@@ -204,7 +204,7 @@ def test_only_a_bearer_of_the_token_reserves(site: Site, client: httpx.Client, s
             for who in (stranger, reader):
                 reply = who.request(method, path, json={}, headers={"Idempotency-Key": "k"})
                 assert reply.status_code == 401, (method, path)
-                assert reply.json()["error"]["code"] == "access.denied"
+                assert reply.json()["error"]["code"] == "access.not_signed_in"
         assert stranger.get(f"{PATH}/{made['id']}").status_code in {303, 401}
         assert reader.get(f"{PATH}/{made['id']}").json() == made
 

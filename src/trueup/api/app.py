@@ -6,8 +6,7 @@ from typing import Any
 
 import msgspec
 import psycopg
-from litestar import Litestar, Request, Response, get
-from litestar.config.csrf import CSRFConfig
+from litestar import Litestar, Request, Response, Router, get
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
@@ -16,13 +15,14 @@ from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 from litestar.types import ControllerRouterHandler
 
 from trueup import __version__
+from trueup.access.door import Door
+from trueup.access.rights import PUBLIC
 from trueup.api.callback import oauth_callback
-from trueup.api.entry import enter, enter_token
+from trueup.api.guard import Guard
 from trueup.api.hooks import HooksApp, Receive, Scope, Send
 from trueup.api.problem import data_error, depth_error, http_error, hub_error
 from trueup.api.reading import read_session
-from trueup.api.security import Asgi, behind_door, with_headers
-from trueup.api.token import Door
+from trueup.api.security import Asgi, with_headers
 from trueup.api.v1 import v1_routes
 from trueup.db.pool import open_pool
 from trueup.errors import HubError
@@ -50,13 +50,13 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     oldest_age_s: float
 
 
-@get("/healthz", sync_to_thread=False, tags=["operation"])
+@get("/healthz", sync_to_thread=False, tags=["operation"], right=PUBLIC)
 def healthz() -> Health:
     """Say that this process answers."""
     return Health(status="ok", version=__version__)
 
 
-@get("/readyz", tags=["operation"])
+@get("/readyz", tags=["operation"], right=PUBLIC)
 async def readyz(request: Request[Any, Any, Any]) -> Response[Readiness]:
     """Say whether the database answers and the queue moves; 503 where it does not."""
     async with read_session(request.app.state) as conn:
@@ -68,6 +68,12 @@ async def readyz(request: Request[Any, Any, Any]) -> Response[Readiness]:
         oldest_age_s=round(queue["oldest_age_s"], 3),
     )
     return Response(readiness, status_code=503 if slow else 200)
+
+
+class Metrics(PrometheusController):
+    """`/metrics`: what the process did, for who watches it."""
+
+    opt = {"right": PUBLIC}  # noqa: RUF012 - as Litestar names it
 
 
 async def give_session(state: State) -> AsyncGenerator[psycopg.AsyncConnection[Any], None]:
@@ -84,10 +90,11 @@ class TrueupApp:
         hub: vault and connectors.
         routes: of the console.
         body_bytes_max: largest delivery.
-        token: of `load_token`; without it the console and the API let nobody in.
+        token: of `load_token`; without it no program is let in.
+        door: lets people in.
 
     Attributes:
-        rest: everything but the hooks; strangers do not reach it.
+        rest: everything but the hooks.
     """
 
     def __init__(
@@ -98,10 +105,10 @@ class TrueupApp:
         routes: Sequence[ControllerRouterHandler] = (),
         body_bytes_max: int,
         token: str | None = None,
+        door: Door | None = None,
     ) -> None:
         self._gateway = Gateway(conninfo, hub.vault)
         self._hooks = HooksApp(conninfo, hub, self._gateway, body_bytes_max=body_bytes_max)
-        door = Door(token)
         pool = open_pool(conninfo, size_min=1, size_max=8, application_name="trueup-web")
 
         @asynccontextmanager
@@ -110,7 +117,8 @@ class TrueupApp:
                 await pool.open(wait=False)
                 app.state.pool = pool
                 app.state.hub = hub
-                app.state.door = door
+                app.state.door = door or Door(hub.vault)
+                app.state.token = token
                 app.state.reservations = Reservations(hub)
                 try:
                     yield
@@ -119,19 +127,13 @@ class TrueupApp:
 
         self.rest = Litestar(
             route_handlers=[
-                *(healthz, readyz, enter, enter_token, oauth_callback),
-                *(PrometheusController, v1_routes()),
+                *(healthz, readyz, oauth_callback),
+                *(Metrics, v1_routes()),
                 *routes,
             ],
             dependencies={"session": Provide(give_session)},
             lifespan=[lifespan],
-            middleware=[PrometheusConfig(app_name="trueup", prefix="trueup").middleware],
-            csrf_config=CSRFConfig(
-                secret=door.csrf_secret,
-                cookie_name="trueup_csrf",
-                cookie_httponly=True,
-                cookie_samesite="lax",
-            ),
+            middleware=[PrometheusConfig(app_name="trueup", prefix="trueup").middleware, Guard()],
             exception_handlers={
                 HubError: hub_error,
                 psycopg.DataError: data_error,
@@ -141,14 +143,19 @@ class TrueupApp:
             openapi_config=OpenAPIConfig(
                 title="Trueup",
                 version=__version__,
-                path="/api/schema",
+                openapi_router=Router(
+                    path="/api/schema",
+                    route_handlers=[],
+                    include_in_schema=False,
+                    opt={"right": PUBLIC},
+                ),
                 # The pages that show a schema load scripts from elsewhere.
                 render_plugins=[JsonRenderPlugin(), YamlRenderPlugin()],
             ),
             request_max_body_size=body_bytes_max,
         )
         # Litestar names the same things in its own types.
-        self._guarded: Asgi = with_headers(behind_door(self.rest, door))  # type: ignore[arg-type]
+        self._guarded: Asgi = with_headers(self.rest)  # type: ignore[arg-type]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send hooks to their own door, everything else to Litestar."""

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from litestar import MediaType, Request, Response, get
 
+from trueup.access.rights import PUBLIC
 from trueup.api.reading import read_session
 from trueup.errors import ConfigError, ConnectorError
 from trueup.pull.consent import CALLBACK_PATH, take_callback
@@ -39,7 +40,7 @@ _PAGE = """<!doctype html>
 _NEXT = "Go back to where you ran <code>trueup connect</code>"
 
 
-@get(CALLBACK_PATH, include_in_schema=False)
+@get(CALLBACK_PATH, include_in_schema=False, right=PUBLIC)
 async def oauth_callback(request: Request[Any, Any, Any]) -> Response[str]:
     """Take what the browser brings, and say in a plain page how it went."""
     pairs = [(name, str(value)) for name, value in request.query_params.multi_items()]

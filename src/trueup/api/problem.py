@@ -13,6 +13,7 @@ from trueup.errors import DatabaseUnavailable, HubError
 _log = structlog.get_logger("trueup.web")
 
 RETRY_AFTER_S = 5
+CHALLENGE = 'Bearer realm="trueup"'
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,11 +50,11 @@ def problem(
     shortages: tuple[Shortage, ...] = (),
 ) -> Response[Problem]:
     """Return an error in the one shape."""
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}
+    headers = {503: {"Retry-After": str(RETRY_AFTER_S)}, 401: {"WWW-Authenticate": CHALLENGE}}
     return Response(
         Problem(error=Fault(code=code, message=message, fields=fields, shortages=shortages)),
         status_code=status,
-        headers=headers,
+        headers=headers.get(status, {}),
         media_type="application/json",
     )
 

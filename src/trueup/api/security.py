@@ -1,14 +1,10 @@
-"""What stands before every page: strict headers, and the door.
+"""What stands before every page: strict headers.
 
 The hooks have their own door (signatures) and do not pass here.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final
-
-import msgspec
-
-from trueup.api.token import Door
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -32,12 +28,6 @@ HEADERS: Final[tuple[Header, ...]] = (
 )
 _HSTS: Final[Header] = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 _NO_STORE: Final[Header] = (b"cache-control", b"no-store")
-
-SESSION_COOKIE: Final = "trueup_session"
-
-_OPEN: Final = frozenset({"/healthz", "/readyz", "/metrics", "/enter", "/oauth/callback"})
-_OPEN_BELOW: Final = ("/static/", "/api/schema")
-_SAFE: Final = frozenset({"GET", "HEAD"})
 
 
 def with_headers(app: Asgi) -> Asgi:
@@ -70,78 +60,3 @@ def _headed(given: Iterable[Header], *, secure: bool) -> list[Header]:
     names = {name.lower() for name, _ in kept}
     ours = (*HEADERS, _NO_STORE, _HSTS) if secure else (*HEADERS, _NO_STORE)
     return kept + [(name, value) for name, value in ours if name not in names]
-
-
-def behind_door(app: Asgi, door: Door) -> Asgi:
-    """Return the application for those who may come in; others are told how to.
-
-    A session cookie reads everything, and writes where a form's token proves that our own page
-    sent it; the API writes only for a bearer of the token, which no foreign page can send.
-    """
-
-    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or _may_pass(scope, door):
-            await app(scope, receive, send)
-        elif scope["path"].startswith("/api/") or not _takes_html(scope):
-            await _refuse(send, door)
-        else:
-            await _send_to_entry(send)
-
-    return guarded
-
-
-def _may_pass(scope: Scope, door: Door) -> bool:
-    path: str = scope["path"]
-    if path in _OPEN or path.startswith(_OPEN_BELOW):
-        return True
-    if door.shut:
-        return False
-    kind, _, credential = _header(scope, b"authorization").partition(" ")
-    if kind.lower() == "bearer":
-        return door.knows_token(credential.strip())
-    if path.startswith("/api/") and scope["method"] not in _SAFE:
-        return False
-    return door.knows_session(_cookie(scope, SESSION_COOKIE))
-
-
-def _header(scope: Scope, wanted: bytes) -> str:
-    for name, value in scope["headers"]:
-        if name == wanted:
-            return bytes(value).decode("latin-1")
-    return ""
-
-
-def _cookie(scope: Scope, wanted: str) -> str:
-    """Return a cookie; other programs on the same host may have set odd ones beside it."""
-    for pair in _header(scope, b"cookie").split(";"):
-        name, _, value = pair.strip().partition("=")
-        if name == wanted:
-            return value
-    return ""
-
-
-def _takes_html(scope: Scope) -> bool:
-    return "text/html" in _header(scope, b"accept")
-
-
-async def _refuse(send: Send, door: Door) -> None:
-    message = (
-        "No token was configured, so nobody can come in; start the hub with `trueup serve`."
-        if door.shut
-        else "Send the token of the file `console.token` in the data folder: "
-        "`Authorization: Bearer ...`."
-    )
-    body = msgspec.json.encode({"error": {"code": "access.denied", "message": message}})
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"www-authenticate", b'Bearer realm="trueup"'),
-    ]
-    await send({"type": "http.response.start", "status": 401, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-async def _send_to_entry(send: Send) -> None:
-    headers = [(b"location", b"/enter"), (b"content-length", b"0")]
-    await send({"type": "http.response.start", "status": 303, "headers": headers})
-    await send({"type": "http.response.body", "body": b""})

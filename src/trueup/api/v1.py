@@ -71,7 +71,7 @@ OptionalText = Annotated[
 Number = Annotated[int, PathParameter(ge=1, le=NUMBER_MAX)]
 
 
-@get("/orders")
+@get("/orders", right="orders.read")
 async def list_orders(
     session: NamedDependency[Session],
     cursor: After = None,
@@ -95,7 +95,7 @@ async def list_orders(
     return Page(items=shown, next_cursor=more)
 
 
-@get("/orders/{connection:str}/{ref:path}")
+@get("/orders/{connection:str}/{ref:path}", right="orders.read")
 async def show_order(session: NamedDependency[Session], connection: Text, ref: Text) -> OrderView:
     """Show one order with what belongs to it."""
     names = await _names(session)
@@ -133,7 +133,7 @@ async def show_order(session: NamedDependency[Session], connection: Text, ref: T
     )
 
 
-@get("/stock")
+@get("/stock", right="stock.read")
 async def list_stock(
     session: NamedDependency[Session], cursor: After = None, count: Count = 50
 ) -> Page[StockView]:
@@ -147,7 +147,7 @@ async def list_stock(
     return Page(items=shown, next_cursor=more)
 
 
-@get("/stock/{sku:path}")
+@get("/stock/{sku:path}", right="stock.read")
 async def show_stock(session: NamedDependency[Session], sku: Text, count: Count = 50) -> SkuView:
     """Show one SKU: its balance, its sites, what channels are told, its newest movements."""
     code = sku.removeprefix("/")
@@ -164,7 +164,7 @@ async def show_stock(session: NamedDependency[Session], sku: Text, count: Count 
     )
 
 
-@get("/events/{event_id:str}")
+@get("/events/{event_id:str}", right="events.read")
 async def show_event(session: NamedDependency[Session], event_id: Number) -> EventView:
     """Show one event's envelope and what came of it; never its body."""
     rows = await intake.events_by_number(session, [event_id])
@@ -185,7 +185,7 @@ async def show_event(session: NamedDependency[Session], event_id: Number) -> Eve
     )
 
 
-@get("/issues")
+@get("/issues", right="events.read")
 async def list_issues(
     session: NamedDependency[Session],
     cursor: After = None,
@@ -200,7 +200,7 @@ async def list_issues(
     return Page(items=shown, next_cursor=more)
 
 
-@get("/parked")
+@get("/parked", right="events.read")
 async def list_parked(
     session: NamedDependency[Session],
     cursor: After = None,
@@ -215,7 +215,7 @@ async def list_parked(
     return Page(items=shown, next_cursor=more)
 
 
-@post("/parked/retry", status_code=200, exclude_from_csrf=True)
+@post("/parked/retry", status_code=200, right="events.retry")
 async def retry_parked(session: NamedDependency[Session], data: JSONBody[RetryWanted]) -> Retried:
     """Put parked events back on the queue: some by number, or one cluster."""
     if (data.event_ids is None) == (data.cluster is None):

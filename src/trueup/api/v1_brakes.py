@@ -47,7 +47,7 @@ class Decided(msgspec.Struct, frozen=True, kw_only=True):
     events: int
 
 
-@get("/brakes")
+@get("/brakes", right="stock.read")
 async def show_brakes(session: NamedDependency[Session]) -> BrakePage:
     """List counts that are held because they would change too much at once."""
     names = {row["connection_id"]: row["name"] for row in await intake.name_connections(session)}
@@ -60,14 +60,14 @@ async def show_brakes(session: NamedDependency[Session]) -> BrakePage:
     )
 
 
-@post("/brakes/{brake_id:int}/release", status_code=200, exclude_from_csrf=True)
+@post("/brakes/{brake_id:int}/release", status_code=200, right="stock.decide")
 async def release(request: Request[Any, Any, Any], brake_id: Id) -> Decided:
     """Let a group be applied, as of its own instants."""
     async with write_session(request.app.state) as session:
         return _decided(await release_brake(session, brake_id, datetime.now(UTC)), brake_id)
 
 
-@post("/brakes/{brake_id:int}/discard", status_code=200, exclude_from_csrf=True)
+@post("/brakes/{brake_id:int}/discard", status_code=200, right="stock.decide")
 async def discard(request: Request[Any, Any, Any], brake_id: Id) -> Decided:
     """Give a group up: it stays in the log and moves nothing."""
     async with write_session(request.app.state) as session:

@@ -32,7 +32,7 @@ class CheckView(msgspec.Struct, frozen=True, kw_only=True):
     unexplained: int | None
 
 
-@get("/checks")
+@get("/checks", right="exceptions.read")
 async def list_checks(session: NamedDependency[Session]) -> list[CheckView]:
     """List the checks of the books, with what each came to last night."""
     runs = {row["check_name"]: row for row in await last_runs(session)}
@@ -47,7 +47,7 @@ async def list_checks(session: NamedDependency[Session]) -> list[CheckView]:
     ]
 
 
-@get("/checks/{check:str}")
+@get("/checks/{check:str}", right="exceptions.read")
 async def run_check(
     request: Request[Any, Any, Any],
     check: Annotated[str, PathParameter(max_length=40, description="Such as orders.")],

@@ -108,7 +108,7 @@ class SheetView(msgspec.Struct, frozen=True, kw_only=True):
 _TAKEN = {409: ResponseSpec(Problem, description="The ref or key names something else.")}
 
 
-@post("/counts", exclude_from_csrf=True, responses=_TAKEN)
+@post("/counts", responses=_TAKEN, right="stock.book")
 async def open_count(request: Request[Any, Any, Any], data: JSONBody[SheetWanted]) -> SheetView:
     """Open a count sheet; the same again is the same sheet."""
     counting, now = _room(request)
@@ -128,7 +128,7 @@ async def open_count(request: Request[Any, Any, Any], data: JSONBody[SheetWanted
         return view_of(await counting.open(session, sheet))
 
 
-@get("/counts/{ref:str}")
+@get("/counts/{ref:str}", right="stock.read")
 async def show_count(request: Request[Any, Any, Any], ref: PathText) -> SheetView:
     """Show a count sheet."""
     counting, _ = _room(request)
@@ -139,7 +139,7 @@ async def show_count(request: Request[Any, Any, Any], ref: PathText) -> SheetVie
         return view_of(sheet, await counting.missing(session, ref))
 
 
-@post("/counts/{ref:str}/entries", exclude_from_csrf=True, responses=_TAKEN)
+@post("/counts/{ref:str}/entries", responses=_TAKEN, right="stock.book")
 async def enter_count(
     request: Request[Any, Any, Any], ref: PathText, data: JSONBody[EntryWanted]
 ) -> EntryView:
@@ -152,7 +152,7 @@ async def enter_count(
     return EntryView(**{field.name: getattr(entry, field.name) for field in names})
 
 
-@post("/counts/{ref:str}/close", status_code=200, exclude_from_csrf=True)
+@post("/counts/{ref:str}/close", status_code=200, right="stock.book")
 async def close_count(
     request: Request[Any, Any, Any], ref: PathText, data: JSONBody[ClosingWanted]
 ) -> SheetView:
@@ -162,7 +162,7 @@ async def close_count(
         return view_of(await counting.close(session, ref, missing=data.missing, by=data.by or ""))
 
 
-@post("/counts/{ref:str}/decide", status_code=200, exclude_from_csrf=True)
+@post("/counts/{ref:str}/decide", status_code=200, right="stock.decide")
 async def decide_count(
     request: Request[Any, Any, Any], ref: PathText, data: JSONBody[Decision]
 ) -> LineView:

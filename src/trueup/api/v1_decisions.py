@@ -113,7 +113,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     why: Annotated[str, msgspec.Meta(max_length=500, pattern=_NO_NUL)] = ""
 
 
-@get("/decisions")
+@get("/decisions", right="decisions.read")
 async def list_made(
     session: NamedDependency[Session],
     cursor: After = None,
@@ -129,7 +129,7 @@ async def list_made(
     return Page(items=[msgspec.convert(row, DecisionView) for row in shown], next_cursor=following)
 
 
-@get("/decisions/{decision_id:int}")
+@get("/decisions/{decision_id:int}", right="decisions.read")
 async def show_made(
     request: Request[Any, Any, Any], session: NamedDependency[Session], decision_id: _Id
 ) -> DecisionDetail:
@@ -137,7 +137,7 @@ async def show_made(
     return await _detail(request, session, decision_id)
 
 
-@post("/decisions/{decision_id:int}/approve", status_code=200, exclude_from_csrf=True)
+@post("/decisions/{decision_id:int}/approve", status_code=200, right="decisions.decide")
 async def approve_made(
     request: Request[Any, Any, Any], decision_id: _Id, data: JSONBody[Answer]
 ) -> DecisionDetail:
@@ -145,7 +145,7 @@ async def approve_made(
     return await _answer(request, approve, decision_id, data)
 
 
-@post("/decisions/{decision_id:int}/refuse", status_code=200, exclude_from_csrf=True)
+@post("/decisions/{decision_id:int}/refuse", status_code=200, right="decisions.decide")
 async def refuse_made(
     request: Request[Any, Any, Any], decision_id: _Id, data: JSONBody[Answer]
 ) -> DecisionDetail:
@@ -153,7 +153,7 @@ async def refuse_made(
     return await _answer(request, refuse, decision_id, data)
 
 
-@get("/decision-rules")
+@get("/decision-rules", right="decisions.read")
 async def list_rules(
     request: Request[Any, Any, Any], session: NamedDependency[Session]
 ) -> list[RuleStanding]:

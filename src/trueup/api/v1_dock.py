@@ -226,7 +226,7 @@ class DocumentsView(msgspec.Struct, frozen=True, kw_only=True):
 _REFUSED = {409: ResponseSpec(Problem, description="Too little is left, or the ref is taken.")}
 
 
-@post("/arrivals", exclude_from_csrf=True, responses=_REFUSED)
+@post("/arrivals", responses=_REFUSED, right="stock.book")
 async def book_arrival(
     request: Request[Any, Any, Any], data: JSONBody[ArrivalWanted]
 ) -> Response[BookedView]:
@@ -256,7 +256,7 @@ async def book_arrival(
     return booked_view(booked)
 
 
-@post("/arrivals/undo/{ref:str}", status_code=200, exclude_from_csrf=True, responses=_REFUSED)
+@post("/arrivals/undo/{ref:str}", status_code=200, responses=_REFUSED, right="stock.book")
 async def undo_arrival(request: Request[Any, Any, Any], ref: PathText) -> Response[BookedView]:
     """Take back what was entered by mistake; refused where it is gone already."""
     try:
@@ -266,7 +266,7 @@ async def undo_arrival(request: Request[Any, Any, Any], ref: PathText) -> Respon
         return _short(refusal)
 
 
-@post("/transfers", exclude_from_csrf=True, responses=_REFUSED)
+@post("/transfers", responses=_REFUSED, right="stock.book")
 async def book_transfer(
     request: Request[Any, Any, Any], data: JSONBody[TransferWanted]
 ) -> Response[BookedView]:
@@ -296,14 +296,14 @@ async def book_transfer(
     return booked_view(booked)
 
 
-@post("/transfers/close/{ref:str}", status_code=200, exclude_from_csrf=True)
+@post("/transfers/close/{ref:str}", status_code=200, right="stock.book")
 async def close_transfer(request: Request[Any, Any, Any], ref: PathText) -> Response[BookedView]:
     """Wait no longer for the rest: what never came is lost, what came too much is found."""
     async with write_session(request.app.state) as session:
         return booked_view(await Dock(Desk(request.app.state.hub)).close_transfer(session, ref))
 
 
-@post("/purchases", exclude_from_csrf=True, responses=_REFUSED)
+@post("/purchases", responses=_REFUSED, right="stock.book")
 async def book_purchase(
     request: Request[Any, Any, Any], data: JSONBody[PurchaseWanted]
 ) -> Response[BookedView]:
@@ -336,7 +336,7 @@ async def book_purchase(
     return booked_view(booked)
 
 
-@post("/inspections", exclude_from_csrf=True, responses=_REFUSED)
+@post("/inspections", responses=_REFUSED, right="returns.book")
 async def book_inspection(
     request: Request[Any, Any, Any], data: JSONBody[InspectionWanted]
 ) -> Response[BookedView]:
@@ -366,7 +366,7 @@ async def book_inspection(
     return booked_view(booked)
 
 
-@post("/inspections/undo/{ref:str}", status_code=200, exclude_from_csrf=True, responses=_REFUSED)
+@post("/inspections/undo/{ref:str}", status_code=200, responses=_REFUSED, right="returns.book")
 async def undo_inspection(request: Request[Any, Any, Any], ref: PathText) -> Response[BookedView]:
     """Take back what was entered by mistake; refused where its units are gone already."""
     try:
@@ -376,7 +376,7 @@ async def undo_inspection(request: Request[Any, Any, Any], ref: PathText) -> Res
         return _short(refusal)
 
 
-@get("/expected/{source:str}/{name:str}")
+@get("/expected/{source:str}/{name:str}", right="stock.read")
 async def show_expected(
     request: Request[Any, Any, Any],
     source: Annotated[str, PathParameter(pattern="^(purchase|transfer)$")],
@@ -391,7 +391,7 @@ async def show_expected(
     return DocumentsView(items=found)
 
 
-@get("/incoming")
+@get("/incoming", right="stock.read")
 async def list_incoming(
     session: NamedDependency[Session],
     sku: Annotated[
@@ -407,7 +407,7 @@ async def list_incoming(
     return IncomingView(items=await incoming_of(session, wanted, until))
 
 
-@get("/lots/{sku:path}")
+@get("/lots/{sku:path}", right="stock.read")
 async def list_lots(
     request: Request[Any, Any, Any],
     sku: PathText,

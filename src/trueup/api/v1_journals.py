@@ -71,7 +71,7 @@ class JournalWhole(msgspec.Struct, frozen=True, kw_only=True):
     lines: list[JournalLineView]
 
 
-@get("/journals")
+@get("/journals", right="journals.read")
 async def list_posted(
     session: NamedDependency[Session],
     cursor: After = None,
@@ -93,7 +93,7 @@ async def list_posted(
     return Page(items=shown, next_cursor=more)
 
 
-@get("/journals/{number:str}")
+@get("/journals/{number:str}", right="journals.read")
 async def show_posted(
     session: NamedDependency[Session],
     number: Annotated[str, PathParameter(max_length=40, pattern="^[^\\x00]*$")],

@@ -120,7 +120,7 @@ class CostsView(msgspec.Struct, frozen=True, kw_only=True):
     left: TakenView
 
 
-@get("/margin/{by:str}")
+@get("/margin/{by:str}", right="costs.read")
 async def show_margin(
     request: Request[Any, Any, Any],
     session: NamedDependency[Session],
@@ -150,7 +150,7 @@ async def show_margin(
     )
 
 
-@get("/cost-layers/{sku:str}")
+@get("/cost-layers/{sku:str}", right="costs.read")
 async def show_costs(
     request: Request[Any, Any, Any],
     session: NamedDependency[Session],
@@ -171,7 +171,7 @@ async def show_costs(
     )
 
 
-@post("/costs", exclude_from_csrf=True, responses=_REFUSED)
+@post("/costs", responses=_REFUSED, right="costs.book")
 async def tell_cost(
     request: Request[Any, Any, Any], data: JSONBody[CostWanted]
 ) -> Response[BookedView]:
@@ -189,7 +189,7 @@ async def tell_cost(
     return booked_view(booked)
 
 
-@post("/costs/undo/{ref:str}", status_code=200, exclude_from_csrf=True, responses=_REFUSED)
+@post("/costs/undo/{ref:str}", status_code=200, responses=_REFUSED, right="costs.book")
 async def undo_cost(request: Request[Any, Any, Any], ref: PathText) -> Response[BookedView]:
     """Take back a cost that was told by mistake."""
     async with write_session(request.app.state) as session:

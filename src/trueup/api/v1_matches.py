@@ -69,14 +69,14 @@ class UndoWanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     dry_run: bool = False
 
 
-@get("/money/bank")
+@get("/money/bank", right="money.read")
 async def show_bank(session: NamedDependency[Session]) -> dict[str, Any]:
     """Hold payouts beside the lines of the bank, as `trueup reconcile bank` does."""
     found = await check_bank(session, await _names(session), today=SystemClock().now().date())
     return plain(found.report) | {"matches": found.matches, "values": found.values}
 
 
-@get("/money/matches")
+@get("/money/matches", right="money.read")
 async def show_matches(session: NamedDependency[Session]) -> list[MatchView]:
     """List the matches that hold, the newest first."""
     names = await _names(session)
@@ -85,7 +85,7 @@ async def show_matches(session: NamedDependency[Session]) -> list[MatchView]:
     ]
 
 
-@post("/money/matches", exclude_from_csrf=True)
+@post("/money/matches", right="money.decide")
 async def book_match(
     request: Request[Any, Any, Any], data: JSONBody[MatchWanted]
 ) -> Response[MatchBooked]:
@@ -104,7 +104,7 @@ async def book_match(
     return _answer(booked, names)
 
 
-@post("/money/matches/undo/{ref:str}", status_code=200, exclude_from_csrf=True)
+@post("/money/matches/undo/{ref:str}", status_code=200, right="money.decide")
 async def take_back(
     request: Request[Any, Any, Any],
     ref: Annotated[str, PathParameter(max_length=120, pattern=_NO_NUL)],

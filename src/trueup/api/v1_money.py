@@ -47,7 +47,7 @@ class ItemView(msgspec.Struct, frozen=True, kw_only=True):
     last_on: date
 
 
-@get("/money/balances")
+@get("/money/balances", right="money.read")
 async def list_balances(
     session: NamedDependency[Session],
     until: Annotated[
@@ -69,7 +69,7 @@ async def list_balances(
     ]
 
 
-@get("/money/items/{account:str}")
+@get("/money/items/{account:str}", right="money.read")
 async def list_items(
     session: NamedDependency[Session],
     account: Annotated[str, PathParameter(max_length=40, description="Such as clearing.")],
@@ -101,7 +101,7 @@ async def list_items(
     ]
 
 
-@get("/money/payouts")
+@get("/money/payouts", right="money.read")
 async def show_payouts(session: NamedDependency[Session]) -> dict[str, Any]:
     """Hold every payout beside its entries, to the cent, as `trueup reconcile payouts` does."""
     return plain(await check_payouts(session, await _names(session)))

@@ -47,7 +47,7 @@ class LowView(msgspec.Struct, frozen=True, kw_only=True):
     worked_out_at: datetime
 
 
-@get("/offers/{sku:path}")
+@get("/offers/{sku:path}", right="stock.read")
 async def show_offers(
     session: NamedDependency[Session],
     sku: Annotated[str, PathParameter(max_length=TEXT_CHARS_MAX, pattern=_NO_NUL)],
@@ -61,7 +61,7 @@ async def show_offers(
     return found
 
 
-@get("/low-stock")
+@get("/low-stock", right="stock.read")
 async def list_low(
     session: NamedDependency[Session],
     cursor: After = None,

@@ -70,7 +70,7 @@ class ParityView(msgspec.Struct, frozen=True, kw_only=True):
     repairs: tuple[RepairView, ...]
 
 
-@get("/parity")
+@get("/parity", right="stock.read")
 async def show_parity(
     session: NamedDependency[Session], connection: Connection = None
 ) -> ParityView:
@@ -133,7 +133,7 @@ class ReleasedView(msgspec.Struct, frozen=True, kw_only=True):
     event_id: int
 
 
-@get("/phantoms")
+@get("/phantoms", right="stock.read")
 async def list_phantoms(session: NamedDependency[Session]) -> PhantomsView:
     """List orders that hold units and may never take them."""
     names = {row["connection_id"]: row["name"] for row in await intake.name_connections(session)}
@@ -141,7 +141,7 @@ async def list_phantoms(session: NamedDependency[Session]) -> PhantomsView:
     return PhantomsView(phantoms=tuple(_view(PhantomView, row, names) for row in rows))
 
 
-@post("/phantoms/{record_id:int}/release", status_code=200, exclude_from_csrf=True)
+@post("/phantoms/{record_id:int}/release", status_code=200, right="stock.decide")
 async def release_phantom(request: Request[Any, Any, Any], record_id: Number) -> ReleasedView:
     """Let go what an order holds; what its vendor tells later counts all the same."""
     async with write_session(request.app.state) as session:

@@ -82,9 +82,9 @@ _CLOSED = {409: ResponseSpec(Problem, description="It has ended in another way."
 
 @post(
     "/reservations",
-    exclude_from_csrf=True,
     response_headers=[_REPEATED],
     responses={409: ResponseSpec(Problem, description="Too little is left, or the key is taken.")},
+    right="stock.reserve",
 )
 async def make_reservation(
     request: Request[Any, Any, Any],
@@ -114,7 +114,7 @@ async def make_reservation(
     return Response(view_of(answer.reservation), status_code=201, headers=repeated)
 
 
-@get("/reservations/{reservation_id:str}")
+@get("/reservations/{reservation_id:str}", right="stock.read")
 async def show_reservation(request: Request[Any, Any, Any], reservation_id: Id) -> ReservationView:
     """Show a reservation as it stands now."""
     async with write_session(request.app.state) as session:
@@ -124,8 +124,8 @@ async def show_reservation(request: Request[Any, Any, Any], reservation_id: Id) 
 @post(
     "/reservations/{reservation_id:str}/confirm",
     status_code=200,
-    exclude_from_csrf=True,
     responses=_CLOSED,
+    right="stock.reserve",
 )
 async def confirm_reservation(
     request: Request[Any, Any, Any], reservation_id: Id
@@ -137,8 +137,8 @@ async def confirm_reservation(
 @post(
     "/reservations/{reservation_id:str}/ship",
     status_code=200,
-    exclude_from_csrf=True,
     responses=_CLOSED,
+    right="stock.reserve",
 )
 async def ship_reservation(request: Request[Any, Any, Any], reservation_id: Id) -> ReservationView:
     """Say that a confirmed one has left the house, or was handed over. Again changes nothing."""
@@ -148,8 +148,8 @@ async def ship_reservation(request: Request[Any, Any, Any], reservation_id: Id) 
 @delete(
     "/reservations/{reservation_id:str}",
     status_code=200,
-    exclude_from_csrf=True,
     responses=_CLOSED,
+    right="stock.reserve",
 )
 async def release_reservation(
     request: Request[Any, Any, Any], reservation_id: Id

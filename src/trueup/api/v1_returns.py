@@ -56,7 +56,7 @@ class LoopsView(msgspec.Struct, frozen=True, kw_only=True):
     returns: tuple[LoopView, ...]
 
 
-@get("/returns")
+@get("/returns", right="returns.read")
 async def list_returns(
     request: Request[Any, Any, Any],
     session: NamedDependency[Session],
@@ -79,7 +79,7 @@ async def list_returns(
     )
 
 
-@get("/returns/{record_id:int}")
+@get("/returns/{record_id:int}", right="returns.read")
 async def show_return(
     request: Request[Any, Any, Any], session: NamedDependency[Session], record_id: _Number
 ) -> LoopView:
@@ -91,7 +91,7 @@ async def show_return(
     return _view(loop)
 
 
-@get("/returns/differences")
+@get("/returns/differences", right="returns.read")
 async def check_all(
     request: Request[Any, Any, Any],
     session: NamedDependency[Session],

@@ -112,7 +112,7 @@ class SerialsView(msgspec.Struct, frozen=True, kw_only=True):
 _REFUSED = {409: ResponseSpec(Problem, description="A serial lies elsewhere, or the ref is taken.")}
 
 
-@post("/packs", exclude_from_csrf=True, responses=_REFUSED)
+@post("/packs", responses=_REFUSED, right="stock.book")
 async def book_pack(
     request: Request[Any, Any, Any], data: JSONBody[PackWanted]
 ) -> Response[BookedView]:
@@ -138,7 +138,7 @@ async def book_pack(
     return booked_view(booked)
 
 
-@post("/packs/undo/{ref:str}", status_code=200, exclude_from_csrf=True)
+@post("/packs/undo/{ref:str}", status_code=200, right="stock.book")
 async def undo_pack(
     request: Request[Any, Any, Any],
     ref: Annotated[str, PathParameter(max_length=255, pattern=_NO_NUL)],
@@ -148,7 +148,7 @@ async def undo_pack(
         return booked_view(await Packing(Desk(request.app.state.hub)).undo(session, ref))
 
 
-@post("/serials/required", status_code=200, exclude_from_csrf=True)
+@post("/serials/required", status_code=200, right="stock.book")
 async def require_serials(
     request: Request[Any, Any, Any], data: JSONBody[RuleWanted]
 ) -> Response[BookedView]:
@@ -159,7 +159,7 @@ async def require_serials(
     return booked_view(booked)
 
 
-@get("/serials")
+@get("/serials", right="serials.read")
 async def list_serials(
     session: NamedDependency[Session],
     sku: _Wanted = None,

@@ -10,7 +10,7 @@ import uvloop
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from trueup.cli.run import configure_logging, console_link
+from trueup.cli.run import configure_logging, way_in
 from trueup.cli.session import DONE, FOUND_PROBLEMS, err, out, print_json, telling_failures
 from trueup.config import Config, load_config
 from trueup.db.database import open_database
@@ -50,7 +50,7 @@ def demo(
                 )
                 _show(outcome, as_json=as_json)
                 if staying:
-                    _stay(config)
+                    _stay(uvloop.run(way_in(config, conninfo)))
             finally:
                 stop_processes(children)
     raise typer.Exit(DONE if outcome.holds else FOUND_PROBLEMS)
@@ -148,9 +148,9 @@ def _rows(outcome: Outcome) -> list[tuple[str, str]]:
     ]
 
 
-def _stay(config: Config) -> None:
-    err.print("The console stays open until Ctrl+C:")
-    err.print(console_link(config), soft_wrap=True)
+def _stay(link: str) -> None:
+    err.print("The console stays open until Ctrl+C.")
+    err.print(link, soft_wrap=True)
     try:
         while True:
             time.sleep(3600)

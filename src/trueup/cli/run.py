@@ -15,7 +15,7 @@ import uvicorn
 import uvloop
 
 from trueup.api.app import TrueupApp
-from trueup.api.token import entry_link, load_token
+from trueup.api.token import load_token
 from trueup.cli.session import (
     DONE,
     FOUND_PROBLEMS,
@@ -91,8 +91,8 @@ def serve(config_path: Path | None = _CONFIG) -> None:
         config = load_config(config_path)
         configure_logging(config)
         with open_database(config) as conninfo:
-            uvloop.run(open_session(config, conninfo))
-            status = _supervise(config, config_path, ("web", "worker", "scheduler"))
+            link = uvloop.run(way_in(config, conninfo))
+            status = _supervise(link, config_path, ("web", "worker", "scheduler"))
     raise typer.Exit(status)
 
 
@@ -136,6 +136,7 @@ async def run_web(session: Session, stop: asyncio.Event) -> None:
         session.hub,
         body_bytes_max=config.web.body_bytes_max,
         token=load_token(config.data_dir),
+        door=session.door(),
         routes=console_routes(config.journals),
     )
     server = uvicorn.Server(
@@ -151,7 +152,8 @@ async def run_web(session: Session, stop: asyncio.Event) -> None:
             server_header=False,
             date_header=False,
             lifespan="on",
-            proxy_headers=False,
+            proxy_headers=bool(config.web.proxies),
+            forwarded_allow_ips=list(config.web.proxies),
             timeout_graceful_shutdown=3,
         )
     )
@@ -185,13 +187,13 @@ async def run_scheduler(session: Session, stop: asyncio.Event) -> None:
     await asyncio.gather(Scheduler(session.conninfo, session.hub).run(stop), drop.run(stop))
 
 
-def _supervise(config: Config, config_path: Path | None, names: tuple[str, ...]) -> int:
+def _supervise(link: str, config_path: Path | None, names: tuple[str, ...]) -> int:
     """Keep the processes up until told to stop; one that dies is started again."""
     told: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _: told.append(received))
     running = {name: start_process(name, config_path) for name in names}
-    err.print(f"Console: {console_link(config)}", soft_wrap=True)
+    err.print(link, soft_wrap=True)
     while not told:
         time.sleep(0.1)
         for name, child in running.items():
@@ -202,10 +204,23 @@ def _supervise(config: Config, config_path: Path | None, names: tuple[str, ...])
     return DONE if stop_processes(running.values()) else FOUND_PROBLEMS
 
 
-def console_link(config: Config) -> str:
-    """Return the link that lets its first visitor into the console, once, within the hour."""
-    address = f"http://{config.web.host}:{config.web.port}"
-    return entry_link(address, load_token(config.data_dir))
+async def way_in(config: Config, conninfo: str) -> str:
+    """Return where the console is; as long as nobody is a member, the first owner's link too."""
+    session = await open_session(config, conninfo)
+    address = address_of(config)
+    async with session.connection() as conn:
+        secret = await session.door().first_link(conn)
+    if secret is None:
+        return f"Console: {address}"
+    return f"You are the first: become the owner here, once: {address}/first-run/{secret}"
+
+
+def address_of(config: Config) -> str:
+    """Return where the console is reached on this machine."""
+    everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - compared, not bound
+    host = config.web.host
+    shown = everywhere.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{shown}:{config.web.port}"
 
 
 def configure_logging(config: Config) -> None:

@@ -14,15 +14,12 @@ from litestar.params import FromPath, QueryParameter, URLEncodedBody
 from litestar.response import Redirect
 from litestar.types import ControllerRouterHandler
 
+from trueup.api.guard import visitor_of
 from trueup.api.reading import write_session
 from trueup.console.forms import (
     COMMENT_CHARS_MAX,
-    NAME_CHARS_MAX,
     comment_of,
-    name_of_person,
-    person_in,
     read_form,
-    remember_person,
     whole,
 )
 from trueup.console.readings import Session
@@ -41,7 +38,7 @@ _log = structlog.get_logger("trueup.console")
 Req = Request[Any, Any, Any]
 
 ROWS_MAX: Final = 100
-_LONGEST: Final = {"why": COMMENT_CHARS_MAX, "by": NAME_CHARS_MAX}
+_LONGEST: Final = {"why": COMMENT_CHARS_MAX}
 _ANSWERS: Final = {
     "approve": (approve, State.APPROVED),
     "refuse": (refuse, State.REFUSED),
@@ -116,7 +113,7 @@ class DecisionPage(msgspec.Struct, frozen=True, kw_only=True):
     refused: str = ""
 
 
-@get(["/decisions", "/decisions.json"])
+@get(["/decisions", "/decisions.json"], right="decisions.read")
 async def show_decisions(
     request: Req,
     session: NamedDependency[Session],
@@ -146,7 +143,7 @@ async def show_decisions(
     return answer(request, "decisions.html", page, states=[each.value for each in State], twin=twin)
 
 
-@get("/decisions/{number:str}")
+@get("/decisions/{number:str}", right="decisions.read")
 async def show_decision(
     request: Req, session: NamedDependency[Session], number: FromPath[str], done: _Text = ""
 ) -> Response[Any]:
@@ -156,7 +153,7 @@ async def show_decision(
     return _answer(request, page, {})
 
 
-@post("/decisions/{number:str}", status_code=303)
+@post("/decisions/{number:str}", status_code=303, right="decisions.decide")
 async def answer_decision(
     request: Req, number: FromPath[str], data: URLEncodedBody[dict[str, Any]]
 ) -> Response[Any]:
@@ -166,8 +163,8 @@ async def answer_decision(
     async with write_session(request.app.state) as session:
         page = await _find(request, session, decision_id)
         number_of = page.row.decision_id
+        by = visitor_of(request).name
         try:
-            by = person_in(form)
             act, wanted = _chosen(do)
             if not _is_answered(page, wanted, by):
                 now = SystemClock().now()
@@ -176,9 +173,7 @@ async def answer_decision(
             page = await _find(request, session, number_of, refused=error.message)
             return _answer(request, page, form, status=409)
     _log.info("decision_answered", decision_id=number_of, do=do)
-    response = Redirect(f"/decisions/{number_of}?done={do}", status_code=303)
-    remember_person(response, by)
-    return response
+    return Redirect(f"/decisions/{number_of}?done={do}", status_code=303)
 
 
 def decision_handlers() -> list[ControllerRouterHandler]:
@@ -207,9 +202,7 @@ def _is_answered(page: DecisionPage, wanted: State, by: str) -> bool:
 def _answer(
     request: Req, page: DecisionPage, form: Mapping[str, str], *, status: int = 200
 ) -> Response[Any]:
-    by = form.get("by", "") or name_of_person(request)
-    why = form.get("why", "")
-    return answer(request, "decision.html", page, status=status, by=by, why=why)
+    return answer(request, "decision.html", page, status=status, why=form.get("why", ""))
 
 
 async def _book(request: Req, session: Session) -> RuleBook:

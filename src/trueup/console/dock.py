@@ -12,6 +12,7 @@ from litestar import Request, Response, get, post
 from litestar.params import QueryParameter, URLEncodedBody
 from litestar.types import ControllerRouterHandler
 
+from trueup.api.guard import visitor_of
 from trueup.api.reading import write_session
 from trueup.api.security import HEADERS
 from trueup.canon.dock import ArrivalLine, ArrivalSource, TransferLine
@@ -122,26 +123,27 @@ class Scan(msgspec.Struct, frozen=True, kw_only=True):
     serials: tuple[str, ...] = ()
 
 
-@get(["/dock", "/dock.json"])
+@get(["/dock", "/dock.json"], right="stock.book")
 async def show_dock(
     request: Req,
     do: _Text = "receive",
     site: _Text = "main",
-    by: _Text = "",
     against: _Text = "",
     to: _Text = "",
     channel: _Text = "",
 ) -> Response[Any]:
     """Show the form in which something is scanned."""
-    work = Work(do=do, site=site, by=by, against=against, to=to, channel=channel)
+    work = Work(
+        do=do, site=site, by=visitor_of(request).name, against=against, to=to, channel=channel
+    )
     return _page(request, DockPage(work=_plain(work), key=_key()))
 
 
-@post("/dock", status_code=200)
+@post("/dock", status_code=200, right="stock.book")
 async def book_scan(request: Req, data: URLEncodedBody[dict[str, Any]]) -> Response[Any]:
     """Book one scan, or ask what it is."""
     form = read_form(data, {"serials": SERIALS_CHARS_MAX})
-    work = _work(form)
+    work = _work(form, visitor_of(request).name)
     code, key = form.get("code", "").strip(), form.get("key") or _key()
     quantity = form.get("quantity", "").strip() or "1"
     async with write_session(request.app.state) as conn:
@@ -164,11 +166,11 @@ async def book_scan(request: Req, data: URLEncodedBody[dict[str, Any]]) -> Respo
     return _page(request, page)
 
 
-@post("/dock/undo", status_code=200)
+@post("/dock/undo", status_code=200, right="stock.book")
 async def undo_scan(request: Req, data: URLEncodedBody[dict[str, Any]]) -> Response[Any]:
     """Take back what was just booked; refused where its units are gone already."""
     form = read_form(data, {"serials": SERIALS_CHARS_MAX})
-    work, ref = _work(form), form.get("ref", "")
+    work, ref = _work(form, visitor_of(request).name), form.get("ref", "")
     async with write_session(request.app.state) as conn:
         result = await _guarded(lambda: _undone(conn, request.app.state.hub, work, ref))
     return _page(request, DockPage(work=work, key=_key(), result=result))
@@ -277,7 +279,7 @@ async def _arrive(conn: Conn, desk: Desk, work: Work, scan: Scan, source: Arriva
         now=desk.clock.now(),
         source=source if work.against else None,
         source_ref=work.against or None,
-        by=work.by or None,
+        by=work.by,
         reason=_label_says(scan.label) or None,
     )
     booked = await Dock(desk).arrive(conn, arrival)
@@ -295,7 +297,7 @@ async def _send(conn: Conn, desk: Desk, work: Work, scan: Scan) -> Result:
         from_site=work.site,
         to_site=work.to,
         now=desk.clock.now(),
-        by=work.by or None,
+        by=work.by,
     )
     booked = await Dock(desk).send(conn, transfer)
     text = f"{scan.units} of {scan.sku} on their way from {work.site} to {work.to}."
@@ -320,7 +322,7 @@ async def _came_back(conn: Conn, desk: Desk, work: Work, scan: Scan) -> Result:
         [line],
         site=work.site,
         now=desk.clock.now(),
-        by=work.by or None,
+        by=work.by,
         reason=_label_says(scan.label) or None,
     )
     booked = await Inspecting(desk).inspect(
@@ -342,7 +344,7 @@ async def _pack(conn: Conn, desk: Desk, work: Work, scan: Scan) -> Result:
         [PackLine(sku=scan.sku, serials=scan.serials)],
         site=work.site,
         now=desk.clock.now(),
-        by=work.by or None,
+        by=work.by,
     )
     booked = await Packing(desk).pack(conn, pack, order=work.against, channel=work.channel or None)
     return _told(
@@ -353,8 +355,6 @@ async def _pack(conn: Conn, desk: Desk, work: Work, scan: Scan) -> Result:
 async def _count(conn: Conn, desk: Desk, work: Work, scan: Scan) -> Result:
     if not work.against:
         return Result(severity="error", text="Say on which count sheet.")
-    if not work.by:
-        return Result(severity="error", text="Say who counts.")
     said = Said(sku=scan.sku, quantity=scan.units, by=work.by, key=scan.key)
     await Counting(desk).enter(conn, work.against, said)
     text = f"{scan.units} of {scan.sku} counted."
@@ -429,9 +429,9 @@ def _day(day: date) -> str:
     return day.isoformat()
 
 
-def _work(form: dict[str, str]) -> Work:
+def _work(form: dict[str, str], by: str) -> Work:
     fields = {field.name: form.get(field.name, "") for field in msgspec.structs.fields(Work)}
-    return _plain(Work(**fields))
+    return _plain(Work(**fields | {"by": by}))
 
 
 def _plain(work: Work) -> Work:

@@ -20,17 +20,15 @@ from litestar.params import FromPath, QueryParameter, URLEncodedBody
 from litestar.response import Redirect
 from litestar.types import ControllerRouterHandler
 
+from trueup.access.member import NAME_CHARS_MAX
+from trueup.api.guard import visitor_of
 from trueup.api.reading import write_session
 from trueup.console.draw import Bar, draw_bars_page
 from trueup.console.forms import (
     COMMENT_CHARS_MAX,
-    NAME_CHARS_MAX,
     comment_of,
-    name_of_person,
     new_key,
-    person_in,
     read_form,
-    remember_person,
     whole,
 )
 from trueup.console.readings import Session
@@ -69,7 +67,7 @@ CLOSED: Final = "closed"
 """In an address, in place of a state: those that are no longer found."""
 
 _NOTHING: Final = Decimal(0)
-_LONGEST: Final = {"comment": COMMENT_CHARS_MAX, "by": NAME_CHARS_MAX, "owner": NAME_CHARS_MAX}
+_LONGEST: Final = {"comment": COMMENT_CHARS_MAX, "owner": NAME_CHARS_MAX}
 _DONE: Final = {
     "take": "It is yours.",
     "give": "It is given on.",
@@ -168,7 +166,7 @@ class ExceptionPage(msgspec.Struct, frozen=True, kw_only=True):
     refused: str = ""
 
 
-@get(["/exceptions", "/exceptions.json"])
+@get(["/exceptions", "/exceptions.json"], right="exceptions.read")
 async def show_exceptions(
     request: Req,
     session: NamedDependency[Session],
@@ -220,7 +218,7 @@ async def _read(session: Session, wanted: Wanted, page: int) -> ExceptionsPage:
     )
 
 
-@get("/exceptions/{number:str}")
+@get("/exceptions/{number:str}", right="exceptions.read")
 async def show_exception(
     request: Req,
     session: NamedDependency[Session],
@@ -233,7 +231,7 @@ async def show_exception(
     return _answer(request, page, {})
 
 
-@post("/exceptions/{number:str}", status_code=303)
+@post("/exceptions/{number:str}", status_code=303, right="exceptions.decide")
 async def decide_exception(
     request: Req, number: FromPath[str], data: URLEncodedBody[dict[str, Any]]
 ) -> Response[Any]:
@@ -244,15 +242,13 @@ async def decide_exception(
     async with write_session(request.app.state) as session:
         page = await _find(session, exception_id)
         try:
-            change = _change(form, do)
+            change = _change(form, do, visitor_of(request).name)
             await change_exception(session, page.row.exception_id, SystemClock().now(), change)
         except ConfigError as error:
             page = await _find(session, exception_id, refused=error.message)
             return _answer(request, page, form, status=409)
     _log.info("exception_changed", exception_id=exception_id, do=do)
-    response = Redirect(f"/exceptions/{exception_id}?done={do}", status_code=303)
-    remember_person(response, person_in(form))
-    return response
+    return Redirect(f"/exceptions/{exception_id}?done={do}", status_code=303)
 
 
 def exception_handlers() -> list[ControllerRouterHandler]:
@@ -264,17 +260,16 @@ def _answer(
     request: Req, page: ExceptionPage, form: dict[str, str], *, status: int = 200
 ) -> Response[Any]:
     typed = {name: form.get(name, "") for name in ("comment", "owner")}
-    by = form.get("by", "") or name_of_person(request)
-    return answer(request, "exception.html", page, status=status, key=new_key(), typed=typed, by=by)
+    return answer(request, "exception.html", page, status=status, key=new_key(), typed=typed)
 
 
-def _change(form: dict[str, str], do: str) -> Change:
+def _change(form: dict[str, str], do: str, by: str) -> Change:
     """Return what a form asks for.
 
     Raises:
-        ConfigError: it does not say who, or what.
+        ConfigError: it does not say what.
     """
-    comment, owner, by = comment_of(form), form.get("owner", "").strip(), person_in(form)
+    comment, owner = comment_of(form), form.get("owner", "").strip()
     if do == "comment" and not comment:
         raise ConfigError("There is nothing to keep: write a comment first.", field="comment")
     if do == "give" and not owner:

@@ -1,27 +1,16 @@
-"""Forms: fields as bounded text, a key that makes sending twice once, and who says what they say.
+"""Forms: fields as bounded text, and a key that makes sending twice once.
 
-The console has one door for everybody. Whoever decides something gives their name with it, which
-is kept beside what they did; a cookie fills it in the next time.
+Who says what a form says is never in it: that is who signed in.
 """
 
 from collections.abc import Mapping
 from datetime import date
 from typing import Any, Final
-from urllib.parse import quote, unquote
 from uuid import uuid4
-
-from litestar import Request, Response
-from litestar.datastructures import Cookie
-
-from trueup.errors import ConfigError
 
 TEXT_CHARS_MAX: Final = 255
 COMMENT_CHARS_MAX: Final = 4000
-NAME_CHARS_MAX: Final = 60
 DIGITS_MAX: Final = 18
-
-_COOKIE: Final = "trueup_name"
-_YEAR_S: Final = 365 * 24 * 3600
 
 
 def read_form(data: Mapping[str, Any], longest: Mapping[str, int] | None = None) -> dict[str, str]:
@@ -44,17 +33,6 @@ def read_many(data: Mapping[str, Any], name: str, *, most: int = 100) -> tuple[s
     values = value if isinstance(value, list | tuple) else (value,)
     texts = (str(each).replace("\x00", "")[:TEXT_CHARS_MAX] for each in values)
     return tuple(dict.fromkeys(each for each in texts if each))[:most]
-
-
-def person_in(form: Mapping[str, str]) -> str:
-    """Return who says what a form says.
-
-    Raises:
-        ConfigError: nobody does.
-    """
-    if by := form.get("by", "").strip():
-        return by
-    raise ConfigError("Say who you are: it is kept with what you do.", field="by")
 
 
 def day_in(text: str) -> date | None:
@@ -80,23 +58,6 @@ def whole(text: str) -> int | None:
 def new_key() -> str:
     """Return a key for a form: the same form sent twice has the same."""
     return str(uuid4())
-
-
-def name_of_person(request: Request[Any, Any, Any]) -> str:
-    """Return the name that was given last in this browser."""
-    return unquote(request.cookies.get(_COOKIE, "")).replace("\x00", "")[:NAME_CHARS_MAX]
-
-
-def remember_person(response: Response[Any], name: str) -> None:
-    """Fill in the name the next time; it opens no door."""
-    cookie = Cookie(
-        key=_COOKIE,
-        value=quote(name[:NAME_CHARS_MAX], safe=""),
-        max_age=_YEAR_S,
-        httponly=True,
-        samesite="lax",
-    )
-    response.set_cookie(cookie)
 
 
 def _text(value: object) -> str:

@@ -18,19 +18,16 @@ from litestar.params import FromPath, QueryParameter, URLEncodedBody
 from litestar.response import Redirect
 from litestar.types import ControllerRouterHandler
 
+from trueup.api.guard import visitor_of
 from trueup.api.reading import write_session
 from trueup.api.v1_journals import JournalLineView, JournalView, journal_view, line_view
 from trueup.canon.issue import Issue
 from trueup.canon.journal import Journal as BooksJournal
 from trueup.config import JournalsConfig
 from trueup.console.forms import (
-    NAME_CHARS_MAX,
     comment_of,
     day_in,
-    name_of_person,
-    person_in,
     read_form,
-    remember_person,
 )
 from trueup.console.readings import Readings, Session
 from trueup.console.render import answer
@@ -79,7 +76,7 @@ _DONE: Final = {
     "posted anew: trueup journals preview.",
     "withdraw": "It is withdrawn. What it came to is to be posted anew: trueup journals preview.",
 }
-_LONGEST: Final = {"reason": REASON_CHARS_MAX, "by": NAME_CHARS_MAX, "on": 10}
+_LONGEST: Final = {"reason": REASON_CHARS_MAX, "on": 10}
 
 _Text = Annotated[str, QueryParameter(max_length=20, required=False)]
 
@@ -178,7 +175,7 @@ class JournalPage(msgspec.Struct, frozen=True, kw_only=True):
     refused: str = ""
 
 
-@get(["/journals", "/journals.json"])
+@get(["/journals", "/journals.json"], right="journals.read")
 async def show_journals(
     request: Req,
     session: NamedDependency[Session],
@@ -224,7 +221,7 @@ async def show_journals(
     return answer(request, "journals.html", page, twin=twin)
 
 
-@get("/journals/{number:str}")
+@get("/journals/{number:str}", right="journals.read")
 async def show_journal(
     request: Req, session: NamedDependency[Session], number: FromPath[str], done: _Text = ""
 ) -> Response[Any]:
@@ -235,7 +232,7 @@ async def show_journal(
     return _answer(request, page, {})
 
 
-@post("/journals/{number:str}", status_code=303)
+@post("/journals/{number:str}", status_code=303, right="journals.decide")
 async def decide_journal(
     request: Req, number: FromPath[str], data: URLEncodedBody[dict[str, Any]]
 ) -> Response[Any]:
@@ -245,14 +242,14 @@ async def decide_journal(
     async with write_session(request.app.state) as session:
         names = await learn_connections(session, hub)
         page = await _find(session, names, number)
+        by = visitor_of(request).name
         try:
-            by = person_in(form)
             if do == "withdraw":
                 reason, now = comment_of(form, "reason"), SystemClock().now()
                 await withdraw_journal(session, number, by=by, reason=reason, now=now)
                 made = number
             else:
-                said = await _reverse(session, hub, number, form)
+                said = await _reverse(session, hub, number, form, by)
                 made = said.journal.number
                 if do == "preview":
                     page = msgspec.structs.replace(page, counter=_counter(said, names))
@@ -263,9 +260,7 @@ async def decide_journal(
             )
             return _answer(request, page, form, status=409)
     _log.info("journal_decided", number=number, do=do)
-    response = Redirect(f"/journals/{made}?done={do}", status_code=303)
-    remember_person(response, by)
-    return response
+    return Redirect(f"/journals/{made}?done={do}", status_code=303)
 
 
 def journal_handlers() -> list[ControllerRouterHandler]:
@@ -273,7 +268,9 @@ def journal_handlers() -> list[ControllerRouterHandler]:
     return [show_journals, show_journal, decide_journal]
 
 
-async def _reverse(session: Session, hub: Hub, number: str, form: Mapping[str, str]) -> Said:
+async def _reverse(
+    session: Session, hub: Hub, number: str, form: Mapping[str, str], by: str
+) -> Said:
     """Take a journal back, or only show how.
 
     Raises:
@@ -291,7 +288,7 @@ async def _reverse(session: Session, hub: Hub, number: str, form: Mapping[str, s
         hub,
         number,
         on=on,
-        by=form["by"].strip(),
+        by=by,
         now=SystemClock().now(),
         dry_run=do == "preview",
     )
@@ -383,5 +380,4 @@ def _answer(
     request: Req, page: JournalPage, form: Mapping[str, str], *, status: int = 200
 ) -> Response[Any]:
     typed = {name: form.get(name, "") for name in ("on", "reason")}
-    by = form.get("by", "") or name_of_person(request)
-    return answer(request, "journal.html", page, status=status, typed=typed, by=by)
+    return answer(request, "journal.html", page, status=status, typed=typed)

@@ -52,7 +52,7 @@ class ReturnPage(msgspec.Struct, frozen=True, kw_only=True):
     meanings: dict[str, str]
 
 
-@get(["/returns", "/returns.json"])
+@get(["/returns", "/returns.json"], right="returns.read")
 async def show_returns(
     request: Req,
     session: NamedDependency[Session],
@@ -84,7 +84,7 @@ def _urgency(loop: Loop) -> tuple[bool, bool, int]:
     )
 
 
-@get(["/returns/{number:str}"])
+@get(["/returns/{number:str}"], right="returns.read")
 async def show_return(
     request: Req, session: NamedDependency[Session], number: FromPath[str]
 ) -> Response[Any]:

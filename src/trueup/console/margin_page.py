@@ -72,7 +72,7 @@ class MarginPage(msgspec.Struct, frozen=True, kw_only=True):
 _Day = Annotated[str, QueryParameter(max_length=10, required=False)]
 
 
-@get(["/margin", "/margin.json"])
+@get(["/margin", "/margin.json"], right="costs.read")
 async def show_margin(
     request: Req,
     session: NamedDependency[Session],

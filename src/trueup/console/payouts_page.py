@@ -17,23 +17,19 @@ from litestar.params import FromPath, QueryParameter, URLEncodedBody
 from litestar.response import Redirect
 from litestar.types import ControllerRouterHandler
 
+from trueup.api.guard import visitor_of
 from trueup.api.reading import write_session
 from trueup.canon.match import DifferenceAccount
 from trueup.console.forms import (
-    NAME_CHARS_MAX,
     comment_of,
-    name_of_person,
-    person_in,
     read_form,
     read_many,
-    remember_person,
 )
 from trueup.console.readings import Session
 from trueup.console.render import answer, link_payout, wants_json
 from trueup.console.share import SharePart, draw_share
 from trueup.console.today import read_names
 from trueup.errors import ConfigError
-from trueup.hub import Hub
 from trueup.kernel.clock import SystemClock
 from trueup.reconcile.bank import Explained
 from trueup.reconcile.matches import Wish, match_by_hand, undo_match
@@ -49,7 +45,7 @@ ROWS_MAX: Final = 100
 PAGE_MAX: Final = 10_000
 REASON_CHARS_MAX: Final = 500
 
-_LONGEST: Final = {"reason": REASON_CHARS_MAX, "by": NAME_CHARS_MAX}
+_LONGEST: Final = {"reason": REASON_CHARS_MAX}
 _DONE: Final = {
     "accept": "It is booked.",
     "match": "It is booked, because you say so.",
@@ -88,7 +84,7 @@ class PayoutPage(msgspec.Struct, frozen=True, kw_only=True):
     refused: str = ""
 
 
-@get(["/payouts", "/payouts.json"])
+@get(["/payouts", "/payouts.json"], right="money.read")
 async def show_payouts(
     request: Req,
     session: NamedDependency[Session],
@@ -126,7 +122,7 @@ async def show_payouts(
     return answer(request, "payouts.html", facts, bars=bars, twin=twin)
 
 
-@get("/payouts/{connection:str}/{ref:path}")
+@get("/payouts/{connection:str}/{ref:path}", right="money.read")
 async def show_payout(
     request: Req,
     session: NamedDependency[Session],
@@ -145,7 +141,7 @@ async def show_payout(
     return _answer(request, PayoutPage(whole=whole, told=_DONE.get(done, "")), {})
 
 
-@post("/payouts/{connection:str}/{ref:path}", status_code=303)
+@post("/payouts/{connection:str}/{ref:path}", status_code=303, right="money.decide")
 async def decide_payout(
     request: Req,
     connection: FromPath[str],
@@ -161,7 +157,8 @@ async def decide_payout(
         if await find_paid(session, names, *place, today=_today()) is None:
             raise NotFoundException("There is no such payout.")
         try:
-            repeated = await _decide(session, request.app.state.hub, names, form, sides)
+            by = visitor_of(request).name
+            repeated = await _decide(session, Desk(request.app.state.hub), names, form, sides, by)
         except ConfigError as error:
             whole = await find_paid(session, names, *place, today=_today())
             if whole is None:
@@ -170,9 +167,7 @@ async def decide_payout(
             return _answer(request, page, form, sides[1], status=409)
     _log.info("payout_decided", do=do, repeated=repeated)
     done = "again" if repeated else do
-    response = Redirect(f"{link_payout(*place)}?done={quote(done)}", status_code=303)
-    remember_person(response, person_in(form))
-    return response
+    return Redirect(f"{link_payout(*place)}?done={quote(done)}", status_code=303)
 
 
 def payout_handlers() -> list[ControllerRouterHandler]:
@@ -182,17 +177,18 @@ def payout_handlers() -> list[ControllerRouterHandler]:
 
 async def _decide(
     session: Session,
-    hub: Hub,
+    desk: Desk,
     names: Mapping[int, str],
     form: Mapping[str, str],
     sides: tuple[tuple[str, ...], tuple[str, ...]],
+    by: str,
 ) -> bool:
     """Do what a form asks for; returns whether it was done before.
 
     Raises:
-        ConfigError: it does not say who or what, or it can not be done.
+        ConfigError: it does not say what, or it can not be done.
     """
-    by, do, desk = person_in(form), form.get("do", ""), Desk(hub)
+    do = form.get("do", "")
     if do == "accept":
         return (await accept_match(session, desk, names, sides, by=by)).repeated
     if do == "undo":
@@ -241,7 +237,6 @@ def _answer(
         status=status,
         typed=typed,
         chosen=lines,
-        by=form.get("by", "") or name_of_person(request),
         differences={
             DifferenceAccount.FEES.value: "the bank took a fee",
             DifferenceAccount.EXCHANGE.value: "the currency was changed",

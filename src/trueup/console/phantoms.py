@@ -76,7 +76,7 @@ async def read_phantoms(session: Session) -> tuple[PhantomRow, ...]:
     return tuple(msgspec.convert({f: row[f] for f in fields}, PhantomRow) for row in named)
 
 
-@get(["/phantoms", "/phantoms.json"])
+@get(["/phantoms", "/phantoms.json"], right="stock.read")
 async def show_phantoms(
     request: Req,
     session: NamedDependency[Session],
@@ -94,7 +94,7 @@ async def show_phantoms(
     return answer(request, "phantoms.html", page)
 
 
-@post("/phantoms", status_code=303)
+@post("/phantoms", status_code=303, right="stock.decide")
 async def release_phantom(request: Req, data: URLEncodedBody[dict[str, Any]]) -> Response[Any]:
     """Let go what an order holds, because a person says so."""
     number = whole(str(data.get("phantom", "")))

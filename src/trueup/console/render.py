@@ -4,20 +4,37 @@ import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from litestar import MediaType, Request, Response
-from litestar.template.base import csrf_token
 from markupsafe import Markup, escape
 
 from trueup import __version__
+from trueup.api.guard import form_token, visitor_if_any
 from trueup.console.fact import Money
 from trueup.kernel.money import Money as ExactMoney
 
 FOLDER = Path(__file__).parent
+
+PAGES: Final = (
+    ("/", "Today", "today.read"),
+    ("/dock", "Dock", "stock.book"),
+    ("/serials", "Serials", "serials.read"),
+    ("/parked", "Parked", "events.read"),
+    ("/parity", "Parity", "stock.read"),
+    ("/phantoms", "Phantoms", "stock.read"),
+    ("/decisions", "Decisions", "decisions.read"),
+    ("/exceptions", "Exceptions", "exceptions.read"),
+    ("/payouts", "Payouts", "money.read"),
+    ("/journals", "Journals", "journals.read"),
+    ("/returns", "Returns", "returns.read"),
+    ("/margin", "Margin", "costs.read"),
+    ("/low-stock", "Low stock", "stock.read"),
+)
+"""The pages of the menu, with the right that each needs."""
 
 _encoder = msgspec.json.Encoder(decimal_format="string")
 
@@ -60,13 +77,20 @@ def html(
     **context: Any,  # noqa: ANN401 - as above
 ) -> Response[str]:
     """Return a template as HTML."""
-    text = _environment.get_template(template).render(
-        csrf=csrf_token({"request": request}),
-        path=request.url.path,
-        version=__version__,
-        now=datetime.now(UTC),
-        **context,
-    )
+    visitor = visitor_if_any(request)
+    given = {
+        "csrf": form_token(request),
+        "path": request.url.path,
+        "version": __version__,
+        "now": datetime.now(UTC),
+        "visitor": visitor,
+        "pages": [
+            (path, label)
+            for path, label, right in PAGES
+            if visitor is not None and visitor.may(right)
+        ],
+    }
+    text = _environment.get_template(template).render(given | context)
     return Response(text, status_code=status, media_type=MediaType.HTML)
 
 

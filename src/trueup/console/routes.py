@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable
+from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -16,10 +17,16 @@ from litestar.response import Redirect, Stream
 from litestar.static_files import create_static_files_router
 from litestar.types import ControllerRouterHandler
 
+from trueup.access.rights import PUBLIC
+from trueup.access.trail import Did, note_deed_of
+from trueup.api.guard import browser_of, still_there, visitor_of
+from trueup.api.problem import CHALLENGE
+from trueup.api.reading import write_session
 from trueup.config import JournalsConfig
 from trueup.console.decisions_page import decision_handlers
 from trueup.console.dock import dock_handlers
 from trueup.console.draw import draw_page, draw_png, draw_svg, draw_trade_page
+from trueup.console.entry_page import entry_handlers, stale_entry, to_sign_in
 from trueup.console.event_page import read_event
 from trueup.console.exceptions_page import exception_handlers
 from trueup.console.fact import Chance, Chart
@@ -40,7 +47,7 @@ from trueup.console.series import read_chart
 from trueup.console.steps import Step, draw_steps
 from trueup.console.supply import chances_of, read_low
 from trueup.console.today import TodayDesk
-from trueup.errors import DatabaseUnavailable
+from trueup.errors import AccessError, DatabaseUnavailable, FormStale, NotSignedIn
 from trueup.intake.park import requeue_parked
 from trueup.ledger.brakes import discard_brake, release_brake
 
@@ -48,6 +55,8 @@ _log = structlog.get_logger("trueup.console")
 
 EVENT_ID_MAX = 2**63 - 1
 DRAWINGS_KEPT_MAX = 64
+LET_IN_EVERY_S = 10.0
+"""How often the stream asks whether its reader may still read it."""
 
 Req = Request[Any, Any, Any]
 Sku = Annotated[str | None, QueryParameter(max_length=255, required=False)]
@@ -107,6 +116,7 @@ def console_routes(journals: JournalsConfig | None = None) -> list[ControllerRou
         directories=[FOLDER / "static"],
         include_in_schema=False,
         cache_control=None,
+        opt={"right": PUBLIC},
     )
     pages = Router(
         path="/",
@@ -123,12 +133,14 @@ def console_routes(journals: JournalsConfig | None = None) -> list[ControllerRou
             *return_handlers(),
             *margin_handlers(),
             *serial_handlers(),
+            *entry_handlers(),
         ],
         dependencies={
             "desk": Provide(give_desk),
             "journal_desk": Provide(give_journal_desk),
         },
         exception_handlers={
+            AccessError: _refused,
             DatabaseUnavailable: _database_away,
             HTTPException: _not_right,
         },
@@ -137,7 +149,7 @@ def console_routes(journals: JournalsConfig | None = None) -> list[ControllerRou
     return [static, pages]
 
 
-@get(["/", "/today.json"])
+@get(["/", "/today.json"], right="today.read")
 async def show_today(
     request: Req, session: NamedDependency[Session], desk: NamedDependency[Desk], sku: Sku = None
 ) -> Response[Any]:
@@ -149,7 +161,7 @@ async def show_today(
     return answer(request, "today.html", today, live=live_values(today), svg=svg)
 
 
-@get("/live")
+@get("/live", right="today.read")
 async def stream_live(request: Req, desk: NamedDependency[Desk]) -> Response[Any]:
     """Stream what changes on the first page."""
     if desk.live.full:
@@ -159,10 +171,23 @@ async def stream_live(request: Req, desk: NamedDependency[Desk]) -> Response[Any
         )  # fmt: skip
     headers = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
     stream = desk.live.stream(request.app.state.pool)
-    return Stream(stream, media_type="text/event-stream", headers=headers)
+    return Stream(_while_let_in(request, stream), media_type="text/event-stream", headers=headers)
 
 
-@get("/orders/{connection:str}/{ref:path}")
+async def _while_let_in(request: Req, stream: AsyncGenerator[str, None]) -> AsyncIterator[str]:
+    """Pass a stream on until whoever reads it may no longer."""
+    loop = asyncio.get_running_loop()
+    asked_at = loop.time()
+    async with aclosing(stream):
+        async for part in stream:
+            if loop.time() - asked_at >= LET_IN_EVERY_S:
+                if not await still_there(request):
+                    return
+                asked_at = loop.time()
+            yield part
+
+
+@get("/orders/{connection:str}/{ref:path}", right="orders.read")
 async def show_order(
     request: Req, session: NamedDependency[Session], connection: FromPath[str], ref: FromPath[str]
 ) -> Response[Any]:
@@ -176,7 +201,7 @@ async def show_order(
     return answer(request, "order.html", page)
 
 
-@get(["/skus", "/skus.json", "/skus.svg", "/skus.png", "/skus/{path:path}"])
+@get(["/skus", "/skus.json", "/skus.svg", "/skus.png", "/skus/{path:path}"], right="stock.read")
 async def show_sku(
     request: Req,
     session: NamedDependency[Session],
@@ -203,7 +228,7 @@ async def show_sku(
     return answer(request, "sku.html", page, svg=svg, trade=trade)
 
 
-@get(["/low-stock", "/low-stock.json"])
+@get(["/low-stock", "/low-stock.json"], right="stock.read")
 async def show_low(request: Req, session: NamedDependency[Session]) -> Response[Any]:
     """Show the SKUs that will be sold out before more could come."""
     return answer(request, "low.html", await read_low(session))
@@ -219,7 +244,7 @@ async def _draw(session: Session, sku: str, ending: str) -> Response[Any]:
     return Response(await asyncio.to_thread(draw_svg, chart), media_type="image/svg+xml")
 
 
-@get("/events/{number:str}")
+@get("/events/{number:str}", right="events.read")
 async def show_event(
     request: Req, session: NamedDependency[Session], number: FromPath[str]
 ) -> Response[Any]:
@@ -227,12 +252,21 @@ async def show_event(
     return await _event(request, session, number, reveal=False)
 
 
-@post("/events/{number:str}/reveal", status_code=200)
+@post("/events/{number:str}/reveal", status_code=200, right="events.personal.reveal")
 async def reveal_event(
     request: Req, session: NamedDependency[Session], number: FromPath[str]
 ) -> Response[Any]:
-    """Show one event whole; that it was shown is logged."""
+    """Show one event whole; that it was shown stands in the trail before it is."""
     _log.warning("body_revealed", event_id=number[:20])
+    async with write_session(request.app.state) as conn:
+        await note_deed_of(
+            conn,
+            visitor_of(request),
+            Did.REVEALED,
+            at=datetime.now(UTC),
+            about=f"event/{number[:20]}",
+            address=browser_of(request).address,
+        )
     return await _event(request, session, number, reveal=True)
 
 
@@ -248,7 +282,7 @@ async def _event(request: Req, session: Session, number: str, *, reveal: bool) -
     return answer(request, "event.html", page)
 
 
-@get(["/parked", "/parked.json"])
+@get(["/parked", "/parked.json"], right="events.read")
 async def show_parked(
     request: Req,
     session: NamedDependency[Session],
@@ -260,7 +294,7 @@ async def show_parked(
     return answer(request, "parked.html", page, cluster=_clean(cluster))
 
 
-@post("/parked", status_code=303)
+@post("/parked", status_code=303, right="events.retry")
 async def retry_parked(
     session: NamedDependency[Session],
     data: URLEncodedBody[dict[str, Any]],
@@ -275,7 +309,7 @@ async def retry_parked(
     return Redirect(f"/parked?requeued={len(back)}", status_code=303)
 
 
-@post("/brakes", status_code=303)
+@post("/brakes", status_code=303, right="stock.decide")
 async def decide_brake(
     session: NamedDependency[Session],
     data: URLEncodedBody[dict[str, Any]],
@@ -294,7 +328,7 @@ async def decide_brake(
     return Redirect(f"/parked{told}", status_code=303)
 
 
-@get(["/parity", "/parity.json"])
+@get(["/parity", "/parity.json"], right="stock.read")
 async def show_parity(request: Req, session: NamedDependency[Session]) -> Response[Any]:
     """Show where channels do not show what shall stand there, and why."""
     page = await read_parity(session)
@@ -320,6 +354,17 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     error: Fault
 
 
+def _refused(request: Req, error: AccessError) -> Response[Any]:
+    """Send strangers to where people come in; tell the others what they may not do."""
+    page = "text/html" in request.headers.get("accept", "")
+    if isinstance(error, NotSignedIn) and page:
+        return to_sign_in(request)
+    if isinstance(error, FormStale) and request.url.path == "/sign-in":
+        return stale_entry(request, error)
+    headers = {"WWW-Authenticate": CHALLENGE} if isinstance(error, NotSignedIn) else {}
+    return _problem(request, error.status, error.code, error.message, headers)
+
+
 def _database_away(request: Req, error: DatabaseUnavailable) -> Response[Any]:
     sentence = "The database does not answer. Deliveries wait at their senders; nothing is lost."
     return _problem(request, 503, error.code, sentence, {"Retry-After": "5", "Refresh": "5"})
@@ -327,8 +372,7 @@ def _database_away(request: Req, error: DatabaseUnavailable) -> Response[Any]:
 
 def _not_right(request: Req, error: HTTPException) -> Response[Any]:
     status = error.status_code
-    sentences = {400: "The address holds a value that is not right.", 403: "This form is too old."}
-    sentence = sentences.get(status, error.detail)
+    sentence = "The address holds a value that is not right." if status == 400 else error.detail
     return _problem(request, status, f"http.{status}", sentence, {})
 
 

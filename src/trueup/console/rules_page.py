@@ -15,16 +15,13 @@ from litestar.params import FromPath, QueryParameter, URLEncodedBody
 from litestar.response import Redirect
 from litestar.types import ControllerRouterHandler
 
+from trueup.api.guard import visitor_of
 from trueup.api.reading import write_session
 from trueup.console.draw import Bar, draw_bars_page
 from trueup.console.forms import (
     COMMENT_CHARS_MAX,
-    NAME_CHARS_MAX,
     comment_of,
-    name_of_person,
-    person_in,
     read_form,
-    remember_person,
 )
 from trueup.console.readings import Session
 from trueup.console.render import answer, wants_json
@@ -58,7 +55,7 @@ Req = Request[Any, Any, Any]
 CONDITIONS: Final = 5
 PREVIEW_DAYS: Final = 90
 SHOWN_MAX: Final = 50
-_LONGEST: Final = {"why": COMMENT_CHARS_MAX, "by": NAME_CHARS_MAX, "text": TEXT_CHARS_MAX}
+_LONGEST: Final = {"why": COMMENT_CHARS_MAX, "text": TEXT_CHARS_MAX}
 _DONE: Final = {
     "replay": "It was played on your own past.",
     "mode": "It may go as far as you said.",
@@ -105,7 +102,7 @@ class WritePage(msgspec.Struct, frozen=True, kw_only=True):
     refused: str = ""
 
 
-@get(["/rules/{name:str}", "/rules/{name:str}.json"])
+@get(["/rules/{name:str}", "/rules/{name:str}.json"], right="decisions.read")
 async def show_rule(
     request: Req, session: NamedDependency[Session], name: FromPath[str], done: _Text = ""
 ) -> Response[Any]:
@@ -114,7 +111,7 @@ async def show_rule(
     return await _answer(request, page, {})
 
 
-@post("/rules/{name:str}", status_code=303)
+@post("/rules/{name:str}", status_code=303, right="rules.decide")
 async def change_rule(
     request: Req, name: FromPath[str], data: URLEncodedBody[dict[str, Any]]
 ) -> Response[Any]:
@@ -122,19 +119,17 @@ async def change_rule(
     form = read_form(data, _LONGEST)
     async with write_session(request.app.state) as session:
         await _find(request, session, name)
+        by = visitor_of(request).name
         try:
-            by = person_in(form)
             where = await _do(request, session, name, form, by)
         except ConfigError as error:
             page = await _find(request, session, name, refused=error.message)
             return await _answer(request, page, form, status=409)
     _log.info("rule_changed", rule=name, do=form.get("do", ""))
-    response = Redirect(where, status_code=303)
-    remember_person(response, by)
-    return response
+    return Redirect(where, status_code=303)
 
 
-@get(["/write-rule", "/write-rule.json"])
+@get(["/write-rule", "/write-rule.json"], right="rules.decide")
 async def begin_rule(
     request: Req, session: NamedDependency[Session], what: _Text = "", rule: _Text = ""
 ) -> Response[Any]:
@@ -150,10 +145,10 @@ async def begin_rule(
             raise NotFoundException("Nobody wrote such a rule.")
         typed = _typed(show_written(book.written[rule], hub.names()))
         what = what or f"{typed['kind']}/{typed['deed']}"
-    return _write(request, _page(*what.partition("/")[::2], typed), {}, changes=rule)
+    return _write(request, _page(*what.partition("/")[::2], typed), changes=rule)
 
 
-@post("/write-rule", status_code=303)
+@post("/write-rule", status_code=303, right="rules.decide")
 async def write_rule(request: Req, data: URLEncodedBody[dict[str, Any]]) -> Response[Any]:
     """Show what a rule would have done, or keep it."""
     form = read_form(data, _LONGEST)
@@ -166,17 +161,15 @@ async def write_rule(request: Req, data: URLEncodedBody[dict[str, Any]]) -> Resp
             if form.get("do") != "keep":
                 would = await _preview(session, hub, rule)
                 shown = msgspec.structs.replace(page, would=would)
-                return _write(request, shown, form, status=200)
-            by = person_in(form)
+                return _write(request, shown, status=200)
+            by = visitor_of(request).name
             why, now = comment_of(form, "why"), SystemClock().now()
             await keep_written(session, rule, by=by, why=why, now=now)
         except ConfigError as error:
             refused = msgspec.structs.replace(page, refused=error.message)
-            return _write(request, refused, form, status=409)
+            return _write(request, refused, status=409)
     _log.info("rule_written", rule=rule.name)
-    response = Redirect(f"/rules/{rule.name}?done=keep", status_code=303)
-    remember_person(response, by)
-    return response
+    return Redirect(f"/rules/{rule.name}?done=keep", status_code=303)
 
 
 def rule_handlers() -> list[ControllerRouterHandler]:
@@ -261,11 +254,7 @@ async def _answer(
     svg = ""
     if not wants_json(request) and (bars := _bars(page.rule.replay or {})):
         svg = await asyncio.to_thread(draw_bars_page, bars)
-    more = {
-        "svg": svg,
-        "by": form.get("by", "") or name_of_person(request),
-        "why": form.get("why", ""),
-    }
+    more = {"svg": svg, "why": form.get("why", "")}
     modes = [each.value for each in Mode]
     return answer(request, "rule.html", page, status=status, modes=modes, **more)
 
@@ -273,7 +262,6 @@ async def _answer(
 def _write(
     request: Req,
     page: WritePage,
-    form: Mapping[str, str],
     *,
     status: int = 200,
     changes: str = "",
@@ -287,7 +275,6 @@ def _write(
         status=status,
         typed=defaultdict(str, page.typed),
         changes=changes,
-        by=form.get("by", "") or name_of_person(request),
         able={kind: [each for each in DEEDS.values() if kind in each.kinds] for kind in KINDS},
         deed=DEEDS[page.deed] if page.deed else None,
         fields=fields,

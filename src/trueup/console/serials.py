@@ -116,7 +116,7 @@ class _Source(NamedTuple):
     page: str
 
 
-@get(["/serials", "/serials.json"])
+@get(["/serials", "/serials.json"], right="serials.read")
 async def show_serials(
     request: Req,
     session: NamedDependency[Session],

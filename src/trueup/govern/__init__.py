@@ -1,1 +1,1 @@
-"""Govern: keys, people's data, and who may do what."""
+"""Govern: keys and people's data."""

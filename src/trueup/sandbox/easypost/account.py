@@ -190,13 +190,12 @@ class EasyPost(CarrierTwin):
         self.labels[label.id] = label
         return label
 
-    def pay(self, label: Label, rate: dict[str, Any]) -> Travelling:
+    def pay(self, label: Label, rate: dict[str, Any]) -> None:
         """Take the money for a shipment, and make its parcel."""
         self.balance -= Decimal(rate["rate"])
         label.paid, label.updated_at = rate, self.now()
         self._labelled[self.new_number(len(self.parcels) + 1)] = label
         label.parcel = self.ship(str(label.wish.get("options", {}).get("print_custom_1", "")))
-        return label.parcel
 
     def _label(self, name: str) -> Label | None:
         """Return the label of an id, or of a name; of several of one name, as it pleases."""

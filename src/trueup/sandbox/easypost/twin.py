@@ -13,7 +13,6 @@ from trueup.kernel.money import Money
 from trueup.sandbox.clock import ManualClock
 from trueup.sandbox.easypost import bodies
 from trueup.sandbox.easypost.account import EasyPost
-from trueup.sandbox.journey import Travelling
 from trueup.sandbox.twin import VendorTwin
 
 __all__ = ["open_twin"]
@@ -54,16 +53,13 @@ class EasyPostTwin(VendorTwin[EasyPost]):
 
     def contents(self) -> Mapping[str, CommandContent]:
         """Return a label to be bought, and one that was bought and is taken back."""
-        parcel = self._bought()
-        parcel.coming.clear()  # nobody hands it over
-        return self._orders(_THERE, bodies.tracker_id(parcel))
+        return self._orders(_THERE, self._bought())
 
     def refused(self) -> Mapping[str, CommandContent]:
         """Return a label to where no carrier goes, and one whose parcel was scanned."""
         scanned = self._bought()
         self.vendor.travel(_HOURS)
-        nowhere = msgspec.structs.replace(_THERE, postcode="00000")
-        return self._orders(nowhere, bodies.tracker_id(scanned))
+        return self._orders(msgspec.structs.replace(_THERE, postcode="00000"), scanned)
 
     def done(self, kind: str) -> int:
         """Return how many labels were paid for, or are paid back, by the account's own books."""
@@ -85,14 +81,15 @@ class EasyPostTwin(VendorTwin[EasyPost]):
         )
         return {content.command: content for content in contents}
 
-    def _bought(self) -> Travelling:
-        """Buy a label by hand; returns its parcel."""
+    def _bought(self) -> str:
+        """Buy a label by hand; returns its parcel's id."""
         side = {"street1": "1 Mill Road", "city": "Reno", "zip": "89501", "country": "US"}
         label = self.vendor.new_label(
             {"from_address": side, "to_address": side, "parcel": {"weight": 16}}
         )
+        self.vendor.pay(label, label.rates[0])
         self._ready.add(label.id)
-        return self.vendor.pay(label, label.rates[2])
+        return bodies.tracker_id(label.parcel) if label.parcel else ""
 
 
 def open_twin() -> EasyPostTwin:

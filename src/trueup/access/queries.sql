@@ -1,0 +1,162 @@
+-- name: find_member
+-- Finds who has a name and was not removed.
+-- Parameters: folded: of the name.
+-- Rows: none or one: member_id, name, role, password.
+-- Index: member_folded_key.
+SELECT member_id, name, role, password FROM access.member
+WHERE folded = %(folded)s AND removed_at IS NULL;
+
+-- name: any_member
+-- Says whether anybody was ever a member.
+-- Parameters: none.
+-- Rows: none or one.
+-- Index: none; the table is small.
+SELECT 1 AS one FROM access.member LIMIT 1;
+
+-- name: add_member
+-- Keeps a new member, unless the name is or was somebody's.
+-- Parameters: name, folded, role, password: hashed or null; now.
+-- Rows: none or one: member_id, name, role, password.
+-- Index: member_folded_key.
+INSERT INTO access.member (name, folded, role, password, made_at)
+VALUES (%(name)s, %(folded)s, %(role)s, %(password)s, %(now)s)
+ON CONFLICT (folded) DO NOTHING
+RETURNING member_id, name, role, password;
+
+-- name: keep_password
+-- Keeps another hash of a member's password.
+-- Parameters: member_id, password.
+-- Rows: none.
+-- Index: member_pkey.
+UPDATE access.member SET password = %(password)s WHERE member_id = %(member_id)s;
+
+-- name: add_invite
+-- Keeps the digest of a one-time link.
+-- Parameters: digest, purpose, role, member_id, made_by, now, ends_at.
+-- Rows: none.
+-- Index: invite_digest_key.
+INSERT INTO access.invite (digest, purpose, role, member_id, made_by, made_at, ends_at)
+VALUES (%(digest)s, %(purpose)s, %(role)s, %(member_id)s, %(made_by)s, %(now)s, %(ends_at)s);
+
+-- name: end_invites
+-- Removes links that are too old, and earlier ones of which only the newest may be good.
+-- Parameters: purpose, member_id: or null; now.
+-- Rows: none.
+-- Index: none; the table is small.
+DELETE FROM access.invite
+WHERE ends_at <= %(now)s
+  OR (purpose = %(purpose)s AND purpose = 'first')
+  OR member_id = %(member_id)s;
+
+-- name: find_invite
+-- Finds a link that is still good.
+-- Parameters: digest, now.
+-- Rows: none or one: invite_id, purpose, role, member_id, made_by, made_at, ends_at.
+-- Index: invite_digest_key.
+SELECT invite_id, purpose, role, member_id, made_by, made_at, ends_at FROM access.invite
+WHERE digest = %(digest)s AND ends_at > %(now)s;
+
+-- name: take_invite
+-- Uses a link up.
+-- Parameters: digest, now.
+-- Rows: none or one: invite_id, purpose, role, member_id, made_by, made_at, ends_at.
+-- Index: invite_digest_key.
+DELETE FROM access.invite WHERE digest = %(digest)s AND ends_at > %(now)s
+RETURNING invite_id, purpose, role, member_id, made_by, made_at, ends_at;
+
+-- name: add_session
+-- Keeps the digest of a session's secret.
+-- Parameters: digest, member_id, now, address, browser.
+-- Rows: none.
+-- Index: session_digest_key.
+INSERT INTO access.session
+  (digest, member_id, made_at, seen_at, confirmed_at, address, browser)
+VALUES (%(digest)s, %(member_id)s, %(now)s, %(now)s, %(now)s, %(address)s, %(browser)s);
+
+-- name: find_session
+-- Finds the session of a secret, with its member as they are now.
+-- Parameters: digest; idle_from, whole_from: instants before which one is too old.
+-- Rows: none or one: session_id, member_id, name, role, seen_at, confirmed_at.
+-- Index: session_digest_key, member_pkey.
+SELECT s.session_id, s.member_id, m.name, m.role, s.seen_at, s.confirmed_at
+FROM access.session s JOIN access.member m USING (member_id)
+WHERE s.digest = %(digest)s AND m.removed_at IS NULL
+  AND s.seen_at > %(idle_from)s AND s.made_at > %(whole_from)s;
+
+-- name: mark_session_seen
+-- Writes down that a session is used.
+-- Parameters: session_id, now.
+-- Rows: none.
+-- Index: session_pkey.
+UPDATE access.session SET seen_at = greatest(seen_at, %(now)s) WHERE session_id = %(session_id)s;
+
+-- name: end_session
+-- Ends one session of a member.
+-- Parameters: session_id, member_id.
+-- Rows: none; how many tells.
+-- Index: session_pkey.
+DELETE FROM access.session WHERE session_id = %(session_id)s AND member_id = %(member_id)s;
+
+-- name: end_old_sessions
+-- Removes sessions that are too old to be good again.
+-- Parameters: idle_from, whole_from: instants before which one is too old.
+-- Rows: none.
+-- Index: none; the table is small.
+DELETE FROM access.session WHERE seen_at <= %(idle_from)s OR made_at <= %(whole_from)s;
+
+-- name: count_guess
+-- Counts a guess as failed by each subject that need not wait; each failure after the free ones
+-- doubles the wait. Failures that are old enough are forgotten.
+-- Parameters: subjects (sorted), free, waits: arrays of equal length; now, forgotten.
+-- Rows: many: subject, for those that were counted.
+-- Index: guess_pkey, guess_tried.
+WITH old AS (
+  DELETE FROM access.guess WHERE subject IN (
+    SELECT subject FROM access.guess
+    WHERE tried_at < %(forgotten)s AND subject <> ALL (%(subjects)s::bytea[])
+    LIMIT 100 FOR UPDATE SKIP LOCKED)
+)
+INSERT INTO access.guess AS g (subject, failures, tried_at, free_at)
+SELECT subject, 1, %(now)s, %(now)s
+FROM unnest(%(subjects)s::bytea[]) s(subject)
+ON CONFLICT (subject) DO UPDATE
+SET failures = CASE WHEN g.tried_at < %(forgotten)s THEN 1 ELSE g.failures + 1 END,
+  tried_at = %(now)s,
+  free_at = %(now)s::timestamptz + (
+    SELECT CASE WHEN g.failures < a.free OR g.tried_at < %(forgotten)s THEN interval '0'
+      ELSE least(a.wait_s, 2 ^ least(g.failures - a.free, 20)) * interval '1 second' END
+    FROM unnest(%(subjects)s::bytea[], %(free)s::int[], %(waits)s::int[]) a(subject, free, wait_s)
+    WHERE a.subject = g.subject)
+WHERE g.free_at <= %(now)s
+RETURNING subject;
+
+-- name: guess_wait
+-- Says how long the longest wait of some subjects still is.
+-- Parameters: subjects, now.
+-- Rows: one: wait_s.
+-- Index: guess_pkey.
+SELECT ceil(extract(epoch FROM max(free_at) - %(now)s::timestamptz))::int AS wait_s
+FROM access.guess WHERE subject = ANY (%(subjects)s::bytea[]);
+
+-- name: forget_guesses
+-- Forgets the failures of some subjects.
+-- Parameters: subjects.
+-- Rows: none.
+-- Index: guess_pkey.
+DELETE FROM access.guess WHERE subject = ANY (%(subjects)s::bytea[]);
+
+-- name: take_back_guess
+-- Takes one failure of some subjects back.
+-- Parameters: subjects.
+-- Rows: none.
+-- Index: guess_pkey.
+UPDATE access.guess SET failures = greatest(1, failures - 1)
+WHERE subject = ANY (%(subjects)s::bytea[]);
+
+-- name: add_entry
+-- Writes an entry of the trail.
+-- Parameters: at, member_id: or null; who, did, about, address.
+-- Rows: none.
+-- Index: none.
+INSERT INTO access.trail (at, member_id, who, did, about, address)
+VALUES (%(at)s, %(member_id)s, %(who)s, %(did)s, %(about)s, %(address)s);

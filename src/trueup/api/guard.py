@@ -1,0 +1,163 @@
+"""The guard: who asks, whether they may, and whether our own page sent the form.
+
+It stands between the routing and every handler. A route names the right that it needs; one that
+names none is open to nobody. A session's cookie reads everything its member may, and writes where
+the form proves that a page of that session sent it. The API writes only for a bearer of a token,
+which no foreign page can send.
+"""
+
+import hmac
+from typing import Any, Final
+
+from litestar import Request
+from litestar.datastructures import State
+from litestar.enums import RequestEncodingType, ScopeType
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from trueup.access.door import Door
+from trueup.access.rights import PUBLIC, Role
+from trueup.access.session import Browser, find_visitor
+from trueup.access.visitor import Visitor
+from trueup.api.reading import write_session
+from trueup.api.token import same_token
+from trueup.errors import FormStale, InvariantBroken, NotAllowed, NotSignedIn
+
+SESSION_COOKIE: Final = "__Host-trueup_session"
+BEFORE_COOKIE: Final = "__Host-trueup_before"
+"""Ties the forms of strangers to their browser, as the session does afterwards."""
+
+FORM_FIELD: Final = "_csrf_token"
+
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_API: Final = "/api/"
+_FORMS: Final = frozenset({RequestEncodingType.URL_ENCODED, RequestEncodingType.MULTI_PART})
+
+Req = Request[Any, Any, Any]
+
+
+class Guard(ASGIMiddleware):
+    """Lets a request pass to its handler, or says why not."""
+
+    scopes = (ScopeType.HTTP,)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        """Judge one request.
+
+        Raises:
+            NotSignedIn: nobody is signed in who might be let in.
+            NotAllowed: whoever asks has no right to it.
+            FormStale: a form that no page of ours sent for this session.
+        """
+        request: Req = scope["litestar_app"].request_class(scope=scope, receive=receive)
+        right = scope["route_handler"].opt.get("right")
+        visitor = None
+        if right != PUBLIC:
+            visitor = await _find_visitor(request)
+            if right is None or not visitor.may(right):
+                raise NotAllowed
+            scope["state"]["visitor"] = visitor
+        token = _form_token(request, visitor)
+        scope["state"]["form_token"] = token
+        if request.method not in _SAFE and not request.url.path.startswith(_API):
+            await _check_form(request, token)
+        await next_app(scope, receive, send)
+
+
+def visitor_of(request: Req) -> Visitor:
+    """Return who asks; only for routes that name a right."""
+    visitor = request.scope["state"].get("visitor")
+    if not isinstance(visitor, Visitor):
+        raise InvariantBroken("a route asks for its visitor and names no right")
+    return visitor
+
+
+def visitor_if_any(request: Req) -> Visitor | None:
+    """Return who asks; None at a route that strangers may reach, or that is none."""
+    visitor = request.scope["state"].get("visitor")
+    return visitor if isinstance(visitor, Visitor) else None
+
+
+def form_token(request: Req) -> str:
+    """Return what a form of this page has to carry."""
+    return str(request.scope["state"].get("form_token", ""))
+
+
+def token_of_stranger(door: Door, before: str) -> str:
+    """Return what a stranger's form carries, by their cookie's value."""
+    return door.vault.index("form of a stranger", before).hex()
+
+
+def door_of(state: State) -> Door:
+    """Return the application's door."""
+    door: Door = state.door
+    return door
+
+
+def browser_of(request: Req) -> Browser:
+    """Return what somebody comes with."""
+    client = request.client
+    return Browser(
+        address=client.host if client else "", name=request.headers.get("user-agent", "")
+    )
+
+
+async def still_there(request: Req) -> bool:
+    """Say whether who began a long answer may still have it."""
+    try:
+        visitor = await _find_visitor(request)
+    except NotSignedIn:
+        return False
+    return visitor.may(str(request.scope["route_handler"].opt.get("right")))
+
+
+async def _find_visitor(request: Req) -> Visitor:
+    kind, _, credential = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        return _find_program(request, credential.strip())
+    if request.url.path.startswith(_API) and request.method not in _SAFE:
+        raise NotSignedIn("Programs that write send a token: `Authorization: Bearer ...`.")
+    secret = request.cookies.get(SESSION_COOKIE, "")
+    if not secret:
+        raise NotSignedIn
+    door = door_of(request.app.state)
+    async with write_session(request.app.state) as conn:
+        visitor = await find_visitor(conn, secret, door.clock.now(), door.limits)
+    if visitor is None:
+        raise NotSignedIn
+    return visitor
+
+
+def _find_program(request: Req, credential: str) -> Visitor:
+    token: str | None = request.app.state.token
+    if not request.url.path.startswith(_API) and request.method not in _SAFE:
+        raise NotAllowed("A program writes by the API, not by forms.")
+    if token is None or not same_token(token, credential):
+        raise NotSignedIn
+    return Visitor(member_id=None, name="console.token", role=Role.OWNER)
+
+
+def _form_token(request: Req, visitor: Visitor | None) -> str:
+    door = door_of(request.app.state)
+    if visitor is None:
+        before = request.cookies.get(BEFORE_COOKIE, "")
+        return token_of_stranger(door, before) if before else ""
+    return door.vault.index("form of a session", str(visitor.session_id)).hex()
+
+
+async def _check_form(request: Req, token: str) -> None:
+    """Let a form pass that a page of ours sent, for this session or this stranger.
+
+    Browsers say where a form comes from; what says it comes from elsewhere is refused whatever it
+    carries. What does not say so has the token alone.
+    """
+    origin = request.headers.get("origin")
+    if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
+        raise FormStale
+    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+        raise FormStale
+    given = ""
+    if request.content_type[0] in _FORMS:
+        given = str((await request.form()).get(FORM_FIELD, ""))
+    if not token or not hmac.compare_digest(given.encode("utf-8", "replace"), token.encode()):
+        raise FormStale

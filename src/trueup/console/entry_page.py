@@ -1,0 +1,214 @@
+"""Where people come in: by name and password, or for the first time by a one-time link."""
+
+from typing import Annotated, Any, Final
+from urllib.parse import quote
+
+import msgspec
+from litestar import Response, get, post
+from litestar.datastructures import Cookie
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, QueryParameter, URLEncodedBody
+from litestar.response import Redirect
+
+from trueup.access.door import Entered
+from trueup.access.invite import look_at_invite
+from trueup.access.member import NAME_CHARS_MAX, has_members
+from trueup.access.password import CHARS_ADVISED, CHARS_MAX, CHARS_MIN
+from trueup.access.rights import PUBLIC, Role
+from trueup.access.secret import new_secret
+from trueup.api.guard import (
+    BEFORE_COOKIE,
+    SESSION_COOKIE,
+    Req,
+    browser_of,
+    door_of,
+    token_of_stranger,
+    visitor_of,
+)
+from trueup.api.reading import write_session
+from trueup.console.forms import read_form
+from trueup.console.render import html
+from trueup.errors import (
+    ConfigError,
+    FormStale,
+    GuessedTooOften,
+    LinkSpent,
+    WrongCredentials,
+)
+
+KNOWN_COOKIE: Final = "__Host-trueup_known"
+
+_YEAR_S: Final = 365 * 24 * 3600
+_LONGEST: Final = {"password": CHARS_MAX + 1, "again": CHARS_MAX + 1}
+_NEXT_CHARS_MAX: Final = 1000
+
+
+class EntryPage(msgspec.Struct, frozen=True, kw_only=True):
+    """A page where somebody comes in.
+
+    Attributes:
+        asks: what it asks for: `sign-in`, `first-run`, or `nothing`.
+        action: where its form goes.
+        next: where they wanted to.
+        name: as it was typed.
+        role: what they will be here for.
+        said: what was wrong with what was typed.
+    """
+
+    asks: str
+    action: str = ""
+    next: str = "/"
+    name: str = ""
+    role: Role | None = None
+    said: str = ""
+    chars_min: int = CHARS_MIN
+    chars_advised: int = CHARS_ADVISED
+    chars_max: int = CHARS_MAX
+    name_chars_max: int = NAME_CHARS_MAX
+
+
+@get("/sign-in", right=PUBLIC)
+async def show_sign_in(
+    request: Req,
+    next_: Annotated[
+        str, QueryParameter(name="next", max_length=_NEXT_CHARS_MAX, required=False)
+    ] = "/",
+) -> Response[Any]:
+    """Ask for a name and a password."""
+    async with write_session(request.app.state) as conn:
+        anybody = await has_members(conn)
+    page = EntryPage(asks="sign-in" if anybody else "nobody", next=inner_path(next_))
+    return _ask(request, page)
+
+
+@post("/sign-in", status_code=303, right=PUBLIC)
+async def sign_in(request: Req, data: URLEncodedBody[dict[str, Any]]) -> Response[Any]:
+    """Let in whoever a name and a password belong to."""
+    form = read_form(data, _LONGEST)
+    name, wanted = form.get("name", ""), inner_path(form.get("next", "/"))
+    try:
+        async with write_session(request.app.state) as conn:
+            entered = await door_of(request.app.state).sign_in(
+                conn,
+                name,
+                form.get("password", ""),
+                browser_of(request),
+                request.cookies.get(KNOWN_COOKIE, ""),
+            )
+    except (WrongCredentials, GuessedTooOften) as error:
+        said = error.message
+        if isinstance(error, GuessedTooOften):
+            said = f"{error.message} Try again in {error.after_s} seconds."
+        page = EntryPage(asks="sign-in", next=wanted, name=name, said=said)
+        return _ask(request, page, status=error.status)
+    return _let_in(entered, wanted)
+
+
+@post("/sign-out", status_code=303, right="own.decide")
+async def sign_out(request: Req) -> Response[Any]:
+    """End the session of this browser."""
+    async with write_session(request.app.state) as conn:
+        await door_of(request.app.state).leave(conn, visitor_of(request), browser_of(request))
+    response: Response[Any] = Redirect("/sign-in", status_code=303)
+    response.set_cookie(_cookie(SESSION_COOKIE, "", age_s=0))
+    return response
+
+
+@get("/first-run/{secret:str}", right=PUBLIC)
+async def show_first_run(request: Req, secret: FromPath[str]) -> Response[Any]:
+    """Ask the first owner for a name and a password; looking uses nothing up."""
+    now = door_of(request.app.state).clock.now()
+    try:
+        async with write_session(request.app.state) as conn:
+            invite = await look_at_invite(conn, secret, now)
+    except LinkSpent as error:
+        return _ask(request, EntryPage(asks="nothing", said=error.message), status=error.status)
+    page = EntryPage(asks="first-run", action=f"/first-run/{secret}", role=invite.role)
+    return _ask(request, page)
+
+
+@post("/first-run/{secret:str}", status_code=303, right=PUBLIC)
+async def first_run(
+    request: Req, secret: FromPath[str], data: URLEncodedBody[dict[str, Any]]
+) -> Response[Any]:
+    """Make the first owner."""
+    form = read_form(data, _LONGEST)
+    name, password = form.get("name", ""), form.get("password", "")
+    page = EntryPage(asks="first-run", action=f"/first-run/{secret}", role=Role.OWNER, name=name)
+    try:
+        check_twice(form)
+        async with write_session(request.app.state) as conn:
+            entered = await door_of(request.app.state).enter_first(
+                conn, secret, name, password, browser_of(request)
+            )
+    except ConfigError as error:
+        return _ask(request, msgspec.structs.replace(page, said=error.message), status=400)
+    except LinkSpent as error:
+        return _ask(request, EntryPage(asks="nothing", said=error.message), status=error.status)
+    return _let_in(entered, "/")
+
+
+def check_twice(form: dict[str, str]) -> None:
+    """Let a new password pass that was typed twice alike.
+
+    Raises:
+        ConfigError: it was not.
+    """
+    if form.get("password", "") != form.get("again", ""):
+        raise ConfigError("The two passwords are not the same.", field="again")
+
+
+def inner_path(wanted: str) -> str:
+    """Return a path of ours where somebody wanted to; the first page for whatever is none."""
+    inside = wanted.startswith("/") and not wanted.startswith(("//", "/\\"))
+    plain = inside and wanted.isprintable() and not wanted.startswith("/sign-")
+    return wanted if plain else "/"
+
+
+def to_sign_in(request: Req) -> Response[Any]:
+    """Send a stranger to where people come in, and from there back."""
+    wanted = request.url.path if request.method == "GET" else "/"
+    query = request.url.query if request.method == "GET" else ""
+    whole = inner_path(f"{wanted}?{query}" if query else wanted)
+    onward = f"?next={quote(whole, safe='/')}" if whole != "/" else ""
+    return Redirect(f"/sign-in{onward}", status_code=303)
+
+
+def stale_entry(request: Req, error: FormStale) -> Response[Any]:
+    """Tell somebody whose browser did not send back what its form needs, and ask again."""
+    said = error.message
+    if BEFORE_COOKIE not in request.cookies:
+        said = (
+            "Your browser did not send our cookie back. It keeps it over https, and at "
+            "http://127.0.0.1 or http://localhost on this machine; at another plain http address "
+            "nobody can sign in."
+        )
+    return _ask(request, EntryPage(asks="sign-in", said=said), status=error.status)
+
+
+def _let_in(entered: Entered, wanted: str) -> Response[Any]:
+    response: Response[Any] = Redirect(wanted, status_code=303)
+    response.set_cookie(_cookie(SESSION_COOKIE, entered.session))
+    response.set_cookie(_cookie(KNOWN_COOKIE, entered.known, age_s=_YEAR_S))
+    response.set_cookie(_cookie(BEFORE_COOKIE, "", age_s=0))
+    return response
+
+
+def _ask(request: Req, page: EntryPage, *, status: int = 200) -> Response[Any]:
+    before = request.cookies.get(BEFORE_COOKIE, "") or new_secret()
+    token = token_of_stranger(door_of(request.app.state), before)
+    response = html(request, "entry.html", status=status, page=page, csrf=token)
+    response.set_cookie(_cookie(BEFORE_COOKIE, before))
+    return response
+
+
+def _cookie(key: str, value: str, *, age_s: int | None = None) -> Cookie:
+    """Return a cookie that no other host can set and no script can read."""
+    return Cookie(
+        key=key, value=value, max_age=age_s, path="/", secure=True, httponly=True, samesite="lax"
+    )
+
+
+def entry_handlers() -> list[HTTPRouteHandler]:
+    """Return the pages where people come in, and the way out."""
+    return [show_sign_in, sign_in, sign_out, show_first_run, first_run]

@@ -1,0 +1,85 @@
+"""Coming in with a real browser: the first owner, signing out and in again, without JavaScript too."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.console.browser import chromium, violations
+from tests.console.site import MASTER_KEY, OWNER, PASSWORD, Site, serving
+from trueup.access.door import Door
+from trueup.db.pool import connect
+from trueup.govern.vault import Vault
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def site(module_database_url: str) -> Iterator[Site]:
+    with serving(module_database_url, None) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def link(site: Site) -> str:
+    async def make() -> str | None:
+        async with await connect(site.dsn, application_name="test") as conn:
+            return await Door(Vault(MASTER_KEY)).first_link(conn)
+
+    return f"{site.url}/first-run/{asyncio.run(make())}"
+
+
+@pytest.fixture(scope="module")
+def browser(link: str) -> Iterator[Browser]:
+    del link  # it must be made before Playwright's loop runs in this thread
+    with chromium() as running:
+        yield running
+
+
+def looked_at(page: Page, name: str, *, width: int) -> None:
+    """Hold a page against what everybody needs, and keep a picture where somebody wants one."""
+    assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+    if folder := os.environ.get("TRUEUP_PICTURES"):
+        page.screenshot(path=Path(folder) / f"{name}-{width}.png", full_page=True)
+
+
+def test_the_first_owner_comes_in_goes_and_comes_back(
+    site: Site, link: str, browser: Browser
+) -> None:
+    with browser.new_context(viewport={"width": 320, "height": 700}) as context:
+        page = context.new_page()
+        page.goto(link)
+        looked_at(page, "first-run", width=320)
+        assert violations(page) == []
+        expect(page.get_by_label("Your name")).to_be_focused()
+        page.keyboard.type(OWNER)
+        page.get_by_label("Password", exact=True).fill(PASSWORD)
+        page.get_by_label("The same password again").fill(PASSWORD[:-1])
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("alert")).to_contain_text("not the same")
+        page.get_by_label("Password", exact=True).fill(PASSWORD)
+        page.get_by_label("The same password again").fill(PASSWORD)
+        page.get_by_role("button", name="Come in").click()
+        expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+        cookies = {each["name"]: each for each in context.cookies()}
+        assert cookies["__Host-trueup_session"]["secure"], "kept at http://127.0.0.1 all the same"
+        page.get_by_role("button", name="Sign out").click()
+        expect(page).to_have_url(f"{site.url}/sign-in")
+    sizes = {"width": 1280, "height": 800}
+    with browser.new_context(
+        viewport=sizes, color_scheme="dark", java_script_enabled=False
+    ) as context:
+        page = context.new_page()
+        page.goto(f"{site.url}/low-stock")
+        page.get_by_label("Your name").fill(OWNER)
+        page.get_by_label("Password").fill("wrong, wrong")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("alert")).to_contain_text("do not belong together")
+        looked_at(page, "sign-in-dark", width=1280)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page).to_have_url(f"{site.url}/low-stock")
+        looked_at(page, "low-stock-dark", width=1280)
