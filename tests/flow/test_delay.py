@@ -4,6 +4,8 @@ Method: a shop sells, a carrier brings and falls silent, over sockets and on one
 scans that come between, repeats and processes that die between the steps.
 """
 
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,7 +14,12 @@ from tests.support.contact import MIA, PHONE
 from tests.support.parcels import Depot, open_depot, stop
 from trueup.cli.show import Noun
 from trueup.decisions import order as ordering
+from trueup.decisions.blank import Filling
+from trueup.decisions.blanks.credit import Credit
+from trueup.decisions.contact.desk import open_desk
+from trueup.decisions.contact.permit import Withdraw
 from trueup.decisions.reads import find_decision
+from trueup.kernel.money import Money
 from trueup.sandbox.shopify.commands import Cancel
 
 pytestmark = pytest.mark.anyio
@@ -135,3 +142,36 @@ async def test_only_who_is_worth_so_much_is_told_and_given_a_code(database_url: 
         codes = [each for each in text.split() if each.startswith("SORRY-")]
         assert codes[0] in {each.code for each in depot.shop.codes.values()}
         assert "€5.00" in text or "=E2=82=AC5.00" in text
+
+
+async def test_store_credit_is_given_to_whom_the_shop_knows(database_url: str) -> None:
+    given: dict[str, Any] = {"credit": {"EUR": "5"}, "spend_per_day": {"EUR": "50"}}
+    async with open_depot(database_url, "delay", gives="credit", **given) as depot:
+        await silent(depot)
+        for _ in range(3):
+            await depot.round()
+            await depot.brand.work("shopify")
+            depot.brand.clock.advance(60)
+        [(customer, [made])] = depot.shop.credits.items()
+        assert depot.shop.customers[customer].email == MIA
+        assert (made.amount, made.currency, made.ends_at is not None) == (Decimal(5), "EUR", True)
+        text = depot.mail.taken[0].message.get_content().replace("=\n", "")
+        assert "store credit" in text
+        assert len(depot.sent()) == 1
+        [(kept,)] = await depot.brand.rows("SELECT d::text FROM decisions.decision d")
+        assert f'"customer_ref": "{customer}"' not in kept
+
+
+async def test_credit_for_an_order_that_names_nobody_is_not_ordered(database_url: str) -> None:
+    async with open_depot(database_url, "delay") as depot:
+        for to in ("connection/1/order/404", "person/00", "order"):
+            wish = Credit(to=to, amount=Money(Decimal(5), "EUR"), expires_on=date(2099, 1, 1))
+            brand = depot.brand
+            at = Filling(
+                conn=brand.conn,
+                hub=brand.hub,
+                desk=open_desk(brand.hub),
+                connection_id=1,
+                now=brand.clock.now(),
+            )
+            assert isinstance(await wish.fill(at), Withdraw)

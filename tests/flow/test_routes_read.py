@@ -4,6 +4,7 @@ Method: simulated Delhivery through the real door, the real database, the real k
 """
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -11,12 +12,15 @@ from tests.flow.test_parcels import delhivery
 from trueup.canon.parcel import ParcelStatus
 from trueup.govern.persons import destroy_keys
 from trueup.models.arrivals.learn import read
+from trueup.models.arrivals.pasts import read_pasts
 from trueup.models.arrivals.reads import read_routes
 from trueup.models.model import Look
 from trueup.records import scanned
 from trueup.records.scanned import parcels_scanned
 
 pytestmark = pytest.mark.anyio
+
+UTC = ZoneInfo("UTC")
 
 
 async def test_parcels_are_read_in_pages_with_their_region(
@@ -51,7 +55,12 @@ async def test_parcels_are_read_in_pages_with_their_region(
         assert len(history.gaps) >= 5
         assert await read_routes(brand.conn) is None
 
+        async def ends() -> set[str]:
+            return {each.region for each in await read_pasts(brand.conn, now, UTC, vault)}
+
+        assert await ends() == {"", "41"}, "the carrier as a whole, and its route"
         persons = [person for (person,) in await brand.rows("SELECT person FROM govern.person")]
         await destroy_keys(brand.conn, persons=persons)
         dark = await parcels_scanned(brand.conn, vault, since, count=100)
         assert [each.region for each in dark] == [""] * 5
+        assert await ends() == {""}

@@ -1,9 +1,10 @@
-"""`/api/v1/models`, `/forecast` and `/customers/...`: what was learned, and how well it is known.
+"""`/api/v1/models`, `/forecast`, `/customers/...` and `/routes`: what was learned, and how well.
 
 The models are loaded when they are asked for: the web process starts without numpy.
 """
 
 import importlib
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
@@ -17,7 +18,11 @@ from litestar.types import ControllerRouterHandler
 
 from trueup.api.cursor import cursor_of, cursor_text
 from trueup.api.v1_model import After, Count, Page
+from trueup.decisions.parcels.tracked import zone_here
 from trueup.kernel.clock import SystemClock
+from trueup.models.arrivals.past import LONG_SHARE, SOON_SHARE, Past, past_of, quantile
+from trueup.models.arrivals.pasts import read_pasts
+from trueup.models.arrivals.route import Route
 from trueup.models.finding import find_model
 from trueup.models.model import Card
 from trueup.models.reads import list_trained, tell_card
@@ -28,6 +33,24 @@ _NO_NUL = "^[^\\x00]*$"
 _Sku = Annotated[
     str | None,
     QueryParameter(required=False, max_length=255, pattern=_NO_NUL, description="Only this SKU."),
+]
+_Part = Annotated[
+    str | None,
+    QueryParameter(
+        required=False, max_length=255, pattern=_NO_NUL, description="Only of this one."
+    ),
+]
+_From = Annotated[
+    str | None,
+    QueryParameter(
+        name="from", required=False, max_length=255, pattern=_NO_NUL, description="Only from here."
+    ),
+]
+_To = Annotated[
+    str | None,
+    QueryParameter(
+        name="to", required=False, max_length=255, pattern=_NO_NUL, description="Only to here."
+    ),
 ]
 _Person = Annotated[str, PathParameter(pattern="^[0-9a-f]{2,64}$", description="Any of their ids.")]
 
@@ -101,6 +124,32 @@ class ExpectedView(msgspec.Struct, frozen=True, kw_only=True):
     beats: bool
 
 
+class RouteView(
+    msgspec.Struct, frozen=True, kw_only=True, rename={"origin": "from", "region": "to"}
+):
+    """How parcels of the last 90 days did on a route; an empty part stands for all.
+
+    Half and nine of ten came within `days_p50` and `days_p90`, and nine of ten were never silent
+    for longer than `gap_h_p90`. Of a hundred parcels `score` were neither late nor silent for 36
+    hours. Where too few went over it, these are its carrier's (`told_by`), or nobody's.
+    """
+
+    connection: str
+    carrier: str
+    service: str
+    origin: str
+    region: str
+    parcels: int
+    promised: int
+    late: int
+    late_share: float | None
+    days_p50: float | None
+    days_p90: float | None
+    gap_h_p90: float | None
+    score: int | None
+    told_by: str
+
+
 @get("/models", right="models.read")
 async def list_models(session: NamedDependency[Session]) -> list[TrainedView]:
     """List the models as they were trained last, each with its card."""
@@ -165,6 +214,59 @@ async def show_expected(
     return msgspec.convert(found, ExpectedView, from_attributes=True)
 
 
+@get("/routes", right="models.read")
+async def list_routes(
+    request: Request[Any, Any, Any],
+    session: NamedDependency[Session],
+    cursor: After = None,
+    count: Count = 50,
+    carrier: _Part = None,
+    origin: _From = None,
+    region: _To = None,
+) -> Page[RouteView]:
+    """Tell how each route did, and each carrier as a whole, as the rules about parcels see it."""
+    hub, now = request.app.state.hub, SystemClock().now()
+    names = hub.names()
+    pasts = await read_pasts(session, now, zone_here(hub), hub.vault)
+    wanted = (carrier, origin, region)
+    after = "" if cursor is None else cursor_text(cursor)
+    found = sorted(
+        (
+            each
+            for each in pasts
+            if each.ref > after
+            and all(
+                part is None or part.casefold() == own.casefold()
+                for part, own in zip(wanted, (each.carrier, each.origin, each.region), strict=True)
+            )
+        ),
+        key=lambda each: each.ref,
+    )
+    shown = [_route(each, pasts, names) for each in found[:count]]
+    following = cursor_of(found[count - 1].ref) if len(found) > count else None
+    return Page(items=shown, next_cursor=following)
+
+
+def _route(route: Route, pasts: Mapping[Route, Past], names: Mapping[int, str]) -> RouteView:
+    own, told = pasts[route], past_of(route, pasts)
+    return RouteView(
+        connection=names.get(route.connection_id, "removed"),
+        carrier=route.carrier,
+        service=route.service,
+        origin=route.origin,
+        region=route.region,
+        parcels=own.parcels,
+        promised=own.promised,
+        late=own.late,
+        late_share=told.late_share,
+        days_p50=quantile(told.days, SOON_SHARE),
+        days_p90=quantile(told.days, LONG_SHARE),
+        gap_h_p90=told.usual_gap_h,
+        score=told.score,
+        told_by="route" if told is own else "carrier",
+    )
+
+
 def _value() -> Any:  # noqa: ANN401 - a module
     find_model("value")  # says how its library is installed where it is not
     return importlib.import_module("trueup.models.value.one")
@@ -172,4 +274,4 @@ def _value() -> Any:  # noqa: ANN401 - a module
 
 def model_routes() -> list[ControllerRouterHandler]:
     """Return the routes of models, below `/api/v1`."""
-    return [list_models, forecast, list_tiers, show_expected]
+    return [list_models, forecast, list_tiers, show_expected, list_routes]

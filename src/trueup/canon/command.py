@@ -11,13 +11,13 @@ from typing import ClassVar, Final, Literal
 import msgspec
 
 from trueup.canon.content import CommandContent
-from trueup.canon.postage import BuyLabel, VoidLabel
+from trueup.canon.postage import AttachLabel, BuyLabel, VoidLabel
 from trueup.canon.return_command import ApproveReturn, DeclineReturn, OpenReturn, RefundReturn
 from trueup.canon.ticket import Priority, TicketStatus
 from trueup.errors import invariant
 from trueup.kernel.money import Money
 
-__all__ = ["BuyLabel", "CommandContent", "VoidLabel"]  # they have files of their own
+__all__ = ["AttachLabel", "BuyLabel", "CommandContent", "VoidLabel"]  # they have files of their own
 
 
 class Purpose(StrEnum):
@@ -344,6 +344,25 @@ class CreateDiscount(CommandContent, frozen=True, kw_only=True):
         invariant(self.starts_at < self.ends_at, "a code has an end, after its start")
 
 
+class GiveCredit(CommandContent, frozen=True, kw_only=True):
+    """Store credit for a customer, which pays for what they buy at the shop.
+
+    Attributes:
+        expires_on: the last day on which it can be used; None: it stays.
+        notify: the channel writes to the customer.
+    """
+
+    command: ClassVar[str] = "credit.give"
+
+    customer_ref: str
+    amount: Money
+    expires_on: date | None = None
+    notify: bool = False
+
+    def __post_init__(self) -> None:
+        invariant(self.amount.amount > 0, "a credit is above zero")
+
+
 _CONTENTS: dict[str, type[CommandContent]] = {
     each.command: each
     for each in (
@@ -359,7 +378,7 @@ _CONTENTS: dict[str, type[CommandContent]] = {
             CreateDiscount,
         ),
         *(OpenReturn, ApproveReturn, DeclineReturn, RefundReturn),
-        *(BuyLabel, VoidLabel),
+        *(BuyLabel, VoidLabel, AttachLabel, GiveCredit),
     )
 }
 _ENCODER = msgspec.json.Encoder(decimal_format="string")

@@ -67,3 +67,24 @@ class VoidLabel(CommandContent, frozen=True, kw_only=True):
     command: ClassVar[str] = "label.void"
 
     parcel_ref: str
+
+
+class AttachLabel(CommandContent, frozen=True, kw_only=True):
+    """A bought label that shall stand on a return which was agreed to, for its customer.
+
+    Attributes:
+        tracking_number: by which it is found again on the return.
+        notify: the channel writes to the customer.
+    """
+
+    command: ClassVar[str] = "return.label"
+
+    order_ref: str
+    return_ref: str
+    tracking_number: str
+    tracking_url: str | None = None
+    label_url: str | None = None
+    notify: bool = False
+
+    def __post_init__(self) -> None:
+        invariant(self.tracking_number.strip(), "a label has a number")

@@ -411,7 +411,8 @@ WHERE r.kind = 'parcel' AND r.connection_id = %(connection_id)s
 ORDER BY r.occurred_at DESC LIMIT %(count)s;
 
 -- name: parcels_named_alike
--- Parcels that have a tracking number of some records, or of records of some persons.
+-- Parcels that have a tracking number, or the number of a return, of some records, or of records of
+-- some persons.
 -- Parameters: persons, record_ids.
 -- Rows: many: record_id, person.
 -- Index: record_person, link_record, link primary key.
@@ -419,7 +420,7 @@ SELECT DISTINCT p.record_id, p.person
 FROM records.link mine
 JOIN records.link other USING (namespace, digest)
 JOIN records.record p ON p.record_id = other.record_id
-WHERE mine.namespace = 'tracking' AND p.kind = 'parcel' AND p.person IS NOT NULL
+WHERE mine.namespace IN ('tracking', 'return') AND p.kind = 'parcel' AND p.person IS NOT NULL
   AND mine.record_id IN (
     SELECT record_id FROM records.record WHERE person = ANY(%(persons)s::bytea[])
     UNION ALL SELECT unnest(%(record_ids)s::bigint[]));

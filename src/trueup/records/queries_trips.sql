@@ -48,7 +48,7 @@ ORDER BY p.occurred_at DESC, p.record_id DESC;
 -- that the carrier wrote, where no other order of a seller has it.
 -- Parameters: record_ids: of parcels; seller_ids: connections that sell.
 -- Rows: many: parcel_id, record_id (of the order), connection_id, ref, number, currency, is_void
--- (cancelled, or a test); at most one a parcel.
+-- (cancelled, or a test), has_customer (whom the seller knows by a number); at most one a parcel.
 -- Index: link_record, link primary key, record_entity, version primary key.
 WITH named AS (
   SELECT p.parcel_id, l.namespace, l.digest
@@ -72,7 +72,8 @@ WITH named AS (
 )
 SELECT DISTINCT ON (f.parcel_id) f.parcel_id, o.record_id, o.connection_id, o.ref, o.number,
   v.body->>'currency' AS currency,
-  v.body->>'cancelled_at' IS NOT NULL OR coalesce((v.body->>'test')::bool, false) AS is_void
+  v.body->>'cancelled_at' IS NOT NULL OR coalesce((v.body->>'test')::bool, false) AS is_void,
+  v.body->>'customer_ref' IS NOT NULL AS has_customer
 FROM found f JOIN records.record o USING (record_id)
 JOIN records.version v ON v.record_id = o.record_id AND v.event_id = o.event_id
 ORDER BY f.parcel_id, f.place, o.record_id;

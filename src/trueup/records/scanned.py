@@ -1,6 +1,6 @@
 """What carriers say of parcels, and to which region each goes: for models, in pages."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -62,6 +62,16 @@ async def parcels_scanned(
         if len(rows) < PAGE:
             break
     return found
+
+
+async def regions_of(
+    conn: psycopg.AsyncConnection[Any], vault: Vault, record_ids: Collection[int]
+) -> dict[int, str]:
+    """Return the region that each of some parcels goes to, by its record; empty as of `Scanned`."""
+    rows = await fetch_rows(conn, _queries.parcels_sealed, record_ids=sorted(record_ids))
+    persons = {bytes(row["person"]) for row in rows if row["person"] is not None}
+    keys = await read_keys(conn, vault, persons) if persons else {}
+    return {row["record_id"]: _region(vault, row, keys) for row in rows}
 
 
 def _scanned(vault: Vault, row: Row, keys: Mapping[bytes, bytes]) -> Scanned:

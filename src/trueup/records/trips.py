@@ -72,6 +72,7 @@ class OrderOfParcel(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         is_void: cancelled, or a test: nobody waits for it.
+        has_customer: the seller knows whose it is by a number.
     """
 
     parcel_id: int
@@ -81,6 +82,7 @@ class OrderOfParcel(msgspec.Struct, frozen=True, kw_only=True):
     number: str | None
     currency: str
     is_void: bool
+    has_customer: bool = False
 
 
 async def trips_since(

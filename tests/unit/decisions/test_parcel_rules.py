@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.unit.decisions.parcels.test_routes import trip
+from tests.unit.models.test_arrivals_past import trip
 from trueup.canon.command import CreateDiscount, Purpose
 from trueup.canon.order import Order
 from trueup.canon.parcel import ParcelStatus
@@ -15,6 +15,7 @@ from trueup.canon.record import Record, decode
 from trueup.canon.shipment import Shipment, ShipmentLine, ShipmentState
 from trueup.config import Amounts
 from trueup.decisions.blanks.alert import Alert
+from trueup.decisions.blanks.credit import Credit
 from trueup.decisions.contact.notice import Notice
 from trueup.decisions.contact.texts import read_texts, write
 from trueup.decisions.model import Action, Facts, Proposal, digest_of
@@ -85,6 +86,20 @@ def test_a_code_is_given_where_one_is_set_and_the_shop_makes_them() -> None:
     assert notice.days["credit_until"] == given.content.ends_at.date() - timedelta(days=1)
     for other in (delayed(gives=False), delayed(currency="USD", worth=None)):
         assert notice_of(delay.propose(other, settings)).text == "delay"
+
+
+def test_store_credit_is_given_instead_of_a_code_where_that_is_set() -> None:
+    settings = delay.DelaySettings(credit=EURO, gives="credit", credit_days=60)
+    proposal = delay.propose(delayed(), settings)
+    notice = notice_of(proposal)
+    assert proposal is not None
+    [given] = [a for a in proposal.actions if isinstance(a.content, Credit)]
+    last_on = NOW.date() + timedelta(days=59)
+    assert given.content == Credit(to=ORDER, amount=Money(Decimal(5), "EUR"), expires_on=last_on)
+    assert (given.amount, given.commits) == (Money(Decimal(5), "EUR"), True)
+    assert notice.text == "delay_store_credit"
+    assert (dict(notice.days)["credit_until"], "code" in dict(notice.values)) == (last_on, False)
+    assert notice_of(delay.propose(delayed(gives=False), settings)).text == "delay"
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from tests.unit.decisions.parcels.test_routes import ZONE, trip
+from tests.unit.models.test_arrivals_past import ZONE, trip
 from trueup.canon.parcel import ParcelStatus
 from trueup.decisions.blanks.alert import Alert
 from trueup.decisions.model import Facts, digest_of
-from trueup.decisions.parcels.routes import Route
 from trueup.decisions.rules.route_alert import (
     RULE,
     RouteSettings,
@@ -18,6 +17,7 @@ from trueup.decisions.rules.route_alert import (
     propose,
     standing_of,
 )
+from trueup.models.arrivals.route import Route
 from trueup.records.trips import Trip
 
 SETTINGS = RouteSettings()

@@ -18,8 +18,9 @@ from trueup.models.arrivals.learn import (
     trip_of,
 )
 from trueup.models.arrivals.reads import Routes
+from trueup.models.arrivals.route import Route
 from trueup.models.arrivals.silence import Gap
-from trueup.models.arrivals.trip import Route, Trip, trips_of
+from trueup.models.arrivals.trip import Took, trips_of
 from trueup.models.artifact import unpack
 from trueup.models.model import Fitted, Lacking
 
@@ -83,14 +84,14 @@ def history(parcels: int, *, routes: int = 12, days: int = 200) -> History:
     """Give parcels on routes of their own pace, and two weeks in which all are slower."""
     chance = np.random.default_rng(11)
     now = day_number(NOW)
-    trips: list[Trip] = []
+    trips: list[Took] = []
     for number in range(parcels):
         route = number % routes
         since = now - days + days * number / parcels
         slow = 1.6 if since > now - 45 else 1.0
         took = slow * (2 + route) * float(np.exp(chance.normal(0, 0.25)))
         ended = since + took if since + took < now else float("nan")
-        trips.append(Trip(Route("dhl", "", f"R{route}"), since, ended, since + 9))
+        trips.append(Took(Route("dhl", "", f"R{route}"), since, ended, since + 9))
     gaps = [Gap(each.route, float(chance.exponential(9)), over=True) for each in trips]
     return History(trips_of(trips), tuple(gaps), now)
 

@@ -4,20 +4,21 @@ import numpy as np
 import pytest
 
 from trueup.models.arrivals.pace import Paces, arrivals, learn
-from trueup.models.arrivals.trip import Route, Trip, trips_of
+from trueup.models.arrivals.route import Route
+from trueup.models.arrivals.trip import Took, trips_of
 from trueup.models.artifact import pack
 
 NAN = float("nan")
 NEAR, FAR, NEW = Route("ups", "", "DE"), Route("ups", "", "NO"), Route("ups", "", "IS")
 
 
-def steady(route: Route, days: float, count: int, seed: int, last: float = 100.0) -> list[Trip]:
+def steady(route: Route, days: float, count: int, seed: int, last: float = 100.0) -> list[Took]:
     """Give trips over the hundred days before `last`, of about so many days each."""
     chance = np.random.default_rng(seed)
     since = np.sort(chance.uniform(last - 100, last, count))
     took = days * np.exp(chance.normal(0, 0.3, count))
     return [
-        Trip(route, float(s), float(s + t), float(s + 2 * days))
+        Took(route, float(s), float(s + t), float(s + 2 * days))
         for s, t in zip(since, took, strict=True)
     ]
 
@@ -55,7 +56,7 @@ def test_routes_and_carriers_that_nobody_knows_are_as_what_is_wider() -> None:
 def test_parcels_on_their_way_show_a_queue_before_it_is_over() -> None:
     """For ten days hardly anything arrives: who counts what came alone would see fast parcels."""
     before = [trip for trip in steady(NEAR, 3, 600, 5) if trip.since < 90]
-    queue = [Trip(NEAR, 90 + n / 20, NAN, NAN) for n in range(200)]
+    queue = [Took(NEAR, 90 + n / 20, NAN, NAN) for n in range(200)]
     calm = Paces(learn(trips_of(before), 90.0)).arrival(NEAR)
     slow = Paces(learn(trips_of([*before, *queue]), 100.0)).arrival(NEAR)
     assert slow.middle_days > 1.5 * calm.middle_days
@@ -79,18 +80,18 @@ def test_how_likely_a_parcel_is_late_goes_by_its_promise() -> None:
 
 
 def test_trips_are_told_in_one_go_and_one_without_a_promise_is_never_late() -> None:
-    trips = trips_of([*steady(NEAR, 3, 50, 8), Trip(NEAR, 101.0, NAN, NAN)])
+    trips = trips_of([*steady(NEAR, 3, 50, 8), Took(NEAR, 101.0, NAN, NAN)])
     middle, late, chance = arrivals(Paces(learn(trips, 102.0)), trips)
     assert (middle < late).all()
     assert chance[-1] == 0.0
 
 
 def test_what_ends_before_it_began_is_no_trip() -> None:
-    assert len(trips_of([Trip(NEAR, 5.0, 5.0, NAN), Trip(NEAR, 5.0, 4.0, NAN)]).since) == 0
-    assert len(trips_of([Trip(NEAR, 5.0, 5.1, NAN), Trip(NEAR, 5.0, NAN, NAN)]).since) == 2
+    assert len(trips_of([Took(NEAR, 5.0, 5.0, NAN), Took(NEAR, 5.0, 4.0, NAN)]).since) == 0
+    assert len(trips_of([Took(NEAR, 5.0, 5.1, NAN), Took(NEAR, 5.0, NAN, NAN)]).since) == 2
 
 
 def test_one_parcel_alone_is_a_pace() -> None:
-    paces = Paces(learn(trips_of([Trip(NEAR, 1.0, 4.0, NAN)]), 10.0))
+    paces = Paces(learn(trips_of([Took(NEAR, 1.0, 4.0, NAN)]), 10.0))
     assert paces.arrival(NEAR).middle_days == pytest.approx(3.0)
     assert paces.arrival(FAR).middle_days == pytest.approx(3.0)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from trueup.models.arrivals.route import Route
 from trueup.models.arrivals.silence import Gap, Silences, learn
-from trueup.models.arrivals.trip import Route
 
 SAFE, RISKY, NEW = Route("ups", "", "DE"), Route("ups", "", "IT"), Route("ups", "", "MT")
 LOST = 400.0

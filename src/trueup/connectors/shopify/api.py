@@ -209,6 +209,15 @@ _HOLDS = ("fulfilment orders", frozenset(("write_merchant_managed_fulfillment_or
 _ORDERS = ("changing orders", frozenset(("write_orders",)))
 _DISCOUNTS = ("discounts", frozenset(("write_discounts",)))
 _RETURNS = ("changing returns", frozenset(("write_returns",)))
+_CREDITS = (
+    "store credit",
+    frozenset(
+        (
+            "read_store_credit_accounts",
+            *("read_store_credit_account_transactions", "write_store_credit_account_transactions"),
+        )
+    ),
+)
 _OPTIONAL = {
     "shopifyPaymentsAccount": ("Shopify Payments", PAYMENTS_SCOPES),
     "fulfillmentOrders": _HOLDS,
@@ -219,6 +228,9 @@ _OPTIONAL = {
     "orderCancel": _ORDERS,
     "productUpdate": ("changing products", frozenset(("write_products",))),
     "returnCreate": _RETURNS,
+    "reverseDeliveryCreateWithShipping": _RETURNS,
+    "storeCreditAccounts": _CREDITS,
+    "storeCreditAccountCredit": _CREDITS,
     "returnApproveRequest": _RETURNS,
     "returnDeclineRequest": _RETURNS,
     "returnProcess": _RETURNS,

@@ -12,19 +12,23 @@ from trueup.canon.command import (
     CommandContent,
     CreateDiscount,
     FlagListing,
+    GiveCredit,
     HoldOrder,
     PublishListing,
     ReleaseOrder,
     TagOrder,
 )
+from trueup.canon.postage import AttachLabel
 from trueup.canon.return_command import ApproveReturn, DeclineReturn, OpenReturn, RefundReturn
 from trueup.connectors.shopify import (
     cancel,
+    credit,
     discount,
     flag,
     hold,
     publish,
     return_change,
+    return_label,
     return_refund,
     tag,
 )
@@ -55,6 +59,7 @@ _STEPPED: Final[Mapping[type[CommandContent], _Stepped]] = {
     ApproveReturn: return_change,
     DeclineReturn: return_change,
     RefundReturn: return_refund,
+    AttachLabel: return_label,
 }
 _KINDS: Final[Mapping[type[CommandContent], _Kind]] = {
     **_STEPPED,
@@ -69,6 +74,8 @@ def command_request(command: Command, idempotency_key: str) -> Request:  # noqa:
     Raises:
         Refused: Shopify can not be told so; says why.
     """
+    if isinstance(command.content, GiveCredit):
+        return credit.request(command.content)
     return _kind(command).request(command.content)
 
 
@@ -78,6 +85,8 @@ def next_request(
     replies: Sequence[Reply],
 ) -> Request | None:
     """Return the next step after these replies; None where there is none."""
+    if isinstance(command.content, GiveCredit):  # what was given is told by when it was ordered
+        return credit.following(command, command.content, replies)
     kind = _STEPPED.get(type(command.content))
     return None if kind is None else kind.following(command.content, command.ref, replies)
 
@@ -88,6 +97,8 @@ def command_receipt(command: Command, reply: Reply) -> Receipt:
     Raises:
         ContractBroken: the reply does not have the shape that was asked for.
     """
+    if isinstance(command.content, GiveCredit):
+        return credit.receipt(command, command.content, reply)
     return _kind(command).receipt(command.content, command.ref, reply)
 
 

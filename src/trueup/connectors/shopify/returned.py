@@ -5,6 +5,7 @@ no last-change stamp either; its order's is used, for a change of a return chang
 """
 
 from trueup.canon.issue import Issue
+from trueup.canon.link import Link, LinkSpace
 from trueup.canon.returns import Return, ReturnLine, ReturnPerson, ReturnState
 from trueup.connectors.shopify.refs import code_of, ref_of, stamp_of, utc
 from trueup.connectors.shopify.shape import Id, Instant, Shape, Units
@@ -63,6 +64,7 @@ def map_return(shape: ReturnShape, source: Source) -> Mapped:
         updated_at=stamp_of(source, shape.updated_at, shape.closed_at, shape.created_at),
         state=state or ReturnState.UNKNOWN,
         name=shape.name,
+        links=(Link(LinkSpace.RETURN, shape.name),) if shape.name else (),
         created_at=utc(shape.created_at),
         closed_at=utc(shape.closed_at),
         lines=tuple(_line_of(line) for line in shape.lines),

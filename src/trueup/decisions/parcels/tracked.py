@@ -11,17 +11,15 @@ from zoneinfo import ZoneInfo
 
 from trueup.decisions.contact.desk import open_desk
 from trueup.decisions.contact.settings import zone_of_brand
-from trueup.decisions.parcels.routes import Past, Route, day_of, pasts_of
 from trueup.decisions.rule import Look
 from trueup.hub import Hub
+from trueup.models.arrivals.past import Past
+from trueup.models.arrivals.pasts import read_pasts
+from trueup.models.arrivals.route import Route
 from trueup.records.trips import OrderOfParcel, Trip, orders_of_parcels, trips_since
 
 OPEN_DAYS: Final = 45
 """Of what nobody told anything for so long nobody waits any more."""
-
-PAST_DAYS: Final = 90
-PAST_MAX: Final = 5000
-"""A route's past is the newest so many parcels of so many days, of all routes together."""
 
 
 class Tracked(NamedTuple):
@@ -77,9 +75,7 @@ async def with_orders(look: Look, trips: Sequence[Trip]) -> list[Tracked]:
 
 async def pasts_before(look: Look, zone: ZoneInfo) -> Mapping[Route, Past]:
     """Return how each route did until today."""
-    since = look.now - timedelta(days=PAST_DAYS)
-    trips = await trips_since(look.conn, since, count=PAST_MAX)
-    return pasts_of(trips, day_of(look.now, zone), zone)
+    return await read_pasts(look.conn, look.now, zone)
 
 
 def _numbers(subject: str) -> list[int]:

@@ -12,20 +12,12 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from trueup.canon.command import CreateDiscount, Purpose
+from trueup.canon.command import CreateDiscount, GiveCredit, Purpose
 from trueup.config import Amounts
+from trueup.decisions.blanks.credit import Credit
 from trueup.decisions.contact.notice import Notice, Urgency
 from trueup.decisions.model import Action, Alternative, Effect, Facts, Proposal, Values
-from trueup.decisions.parcels.routes import (
-    Arrival,
-    Past,
-    arrival_of,
-    day_of,
-    gap_limit_h,
-    is_late,
-    past_of,
-    pasts_of,
-)
+from trueup.decisions.parcels.routes import gap_limit_h
 from trueup.decisions.parcels.tracked import (
     OPEN_DAYS,
     Tracked,
@@ -40,7 +32,17 @@ from trueup.decisions.parcels.tracked import (
 )
 from trueup.decisions.rule import Look, Replay, Rule, Settings, Waited
 from trueup.kernel.money import Money
-from trueup.records.trips import trips_since, worth_of_customers
+from trueup.models.arrivals.past import (
+    Arrival,
+    Past,
+    arrival_of,
+    day_of,
+    is_late,
+    past_of,
+    pasts_of,
+    route_of,
+)
+from trueup.records.trips import OrderOfParcel, trips_since, worth_of_customers
 
 Cause = Literal["silent", "late"]
 
@@ -61,8 +63,10 @@ class DelaySettings(Settings, frozen=True, kw_only=True):
         spare_days: where nobody can say when it comes, so many days from today are told.
         worth_min: whose orders came to so much in all is told, by currency; whose currency is not
             named is not told. Without any currency everybody is.
-        credit: what a code takes off their next order, by currency; none of one that is not named.
-        credit_days: so long after the parcel left the code can be used.
+        gives: "code": what a code takes off their next order; "credit": store credit at the order's
+            shop, where that gives some and knows whose order it is.
+        credit: how much, by currency; none of one that is not named.
+        credit_days: so long after the parcel left it can be used.
     """
 
     silent_hours: Annotated[int, msgspec.Meta(ge=1, le=24 * 30)] = 36
@@ -71,6 +75,7 @@ class DelaySettings(Settings, frozen=True, kw_only=True):
     late_days: Annotated[int, msgspec.Meta(ge=1, le=30)] = 1
     spare_days: Annotated[int, msgspec.Meta(ge=1, le=60)] = 3
     worth_min: Amounts = Amounts()
+    gives: Literal["code", "credit"] = "code"
     credit: Amounts = Amounts()
     credit_days: Annotated[int, msgspec.Meta(ge=OPEN_DAYS + 1, le=365)] = 90
 
@@ -85,7 +90,7 @@ class DelayValues(Values, frozen=True, kw_only=True):
         chance_later: how likely it comes after that.
         worth: what its customer bought in all, in the order's currency.
         code: what only the hub can make up, so that nobody guesses a code.
-        gives: the order's shop makes codes.
+        gives: the order's shop can give what the settings say.
     """
 
     cause: Cause
@@ -117,7 +122,7 @@ async def read(
     pasts = await pasts_before(look, zone)
     found: list[tuple[Tracked, Cause, float, Arrival]] = []
     for each in moving:
-        past = past_of(each.trip, pasts)
+        past = past_of(route_of(each.trip), pasts)
         arrival = arrival_of(each.trip, past, look.now, zone, settings.spare_days)
         limit_h = _limit_h(past, settings)
         late = _comes_late(each, arrival, today, settings)
@@ -128,7 +133,7 @@ async def read(
         look.conn, {each.order.record_id for each, *_ in found}, sellers
     )
     return [
-        _facts(look, each, cause, limit_h, arrival, worths.get(each.order.record_id, ()))
+        _facts(look, settings, each, cause, limit_h, arrival, worths.get(each.order.record_id, ()))
         for each, cause, limit_h, arrival in found
     ]
 
@@ -159,6 +164,7 @@ def _comes_late(tracked: Tracked, arrival: Arrival, today: date, settings: Delay
 
 def _facts(
     look: Look,
+    settings: DelaySettings,
     tracked: Tracked,
     cause: Cause,
     limit_h: float,
@@ -167,7 +173,6 @@ def _facts(
 ) -> Facts[DelayValues]:
     trip, order = tracked
     subject = subject_of(trip)
-    folder = look.hub.folder_of(order.connection_id)
     values = DelayValues(
         cause=cause,
         sent_on=day_of(trip.shipped_at or look.now, UTC),
@@ -183,9 +188,17 @@ def _facts(
         worth=next((each for each in worth if each.currency == order.currency), None),
         code=look.hub.vault.index("delay", subject).hex()[:_CODE_CHARS].upper(),
         seller_id=order.connection_id,
-        gives=folder is not None and folder.manifest.action(CreateDiscount.command) is not None,
+        gives=_can_give(look, order, settings),
     )
     return Facts(subject=subject, episode=cause, values=values, evidence=evidence_of(tracked))
+
+
+def _can_give(look: Look, order: OrderOfParcel, settings: DelaySettings) -> bool:
+    folder = look.hub.folder_of(order.connection_id)
+    is_code = settings.gives == "code"
+    command = CreateDiscount.command if is_code else GiveCredit.command
+    can = folder is not None and folder.manifest.action(command) is not None
+    return can and (is_code or order.has_customer)
 
 
 def propose(facts: Facts[DelayValues], settings: DelaySettings) -> Proposal | None:
@@ -194,10 +207,10 @@ def propose(facts: Facts[DelayValues], settings: DelaySettings) -> Proposal | No
     if not _is_worth(known.currency, known.worth, settings):
         return None
     credit = dict(settings.credit).get(known.currency, Decimal(0)) if known.gives else Decimal(0)
-    given = _credit(known, Money(credit, known.currency), settings) if credit else None
+    given = _given(known, Money(credit, known.currency), settings) if credit else None
     return Proposal(
         reason=_reason(known),
-        actions=tuple(each for each in (given, _told(known, given)) if each is not None),
+        actions=tuple(each for each in (given, _told(known, given, settings)) if each is not None),
         effect=Effect(
             measure="chance_later",
             says=f"the chance that it comes after {known.arrives_on}, the day they are told",
@@ -236,19 +249,23 @@ def _reason(known: DelayValues) -> str:
     return f"The parcel of {known.number} by {known.carrier}{promised}: {what}.{worth}"
 
 
-def _told(known: DelayValues, given: Action | None) -> Action:
+def _told(known: DelayValues, given: Action | None, settings: DelaySettings) -> Action:
     values: dict[str, str | int] = {"order": known.number}
     days = {"expected_on": known.arrives_on}
     amounts: dict[str, Money] = {}
-    if given is not None and isinstance(given.content, CreateDiscount) and given.amount:
-        values["code"] = given.content.code
-        days["credit_until"] = given.content.ends_at.date() - _DAY
+    text = "delay"
+    if given is not None and given.amount:
         amounts["credit"] = given.amount
+        days["credit_until"] = _last_day(known, settings)
+        text = "delay_store_credit"
+        if isinstance(given.content, CreateDiscount):
+            values["code"] = given.content.code
+            text = "delay_credit"
     return Action(
         content=Notice(
             to=known.order,
             purpose=Purpose.TRANSACTIONAL,
-            text="delay" if given is None else "delay_credit",
+            text=text,
             about=f"{known.order}/delay",
             values=values,
             days=days,
@@ -260,25 +277,40 @@ def _told(known: DelayValues, given: Action | None) -> Action:
     )
 
 
-def _credit(known: DelayValues, amount: Money, settings: DelaySettings) -> Action:
-    """Return the code that takes something off: one a parcel, for whichever cause, the same always.
+def _given(known: DelayValues, amount: Money, settings: DelaySettings) -> Action:
+    """Return what is given: once a parcel, for whichever cause, the same always."""
+    content: CreateDiscount | Credit = _code(known, amount, settings)
+    what = "make a code for {}, to be used once"
+    if settings.gives == "credit":
+        last_on = _last_day(known, settings)
+        content = Credit(to=known.order, amount=amount, expires_on=last_on)
+        what = "give {} of store credit"
+    return Action(
+        connection_id=known.seller_id,
+        key=f"{known.order}/credit",
+        content=content,
+        what=what.format(amount.rounded()),
+        amount=amount,
+        commits=True,
+    )
+
+
+def _code(known: DelayValues, amount: Money, settings: DelaySettings) -> CreateDiscount:
+    """Return the code that takes something off.
 
     The shop is asked for a code before it is made, so there is one of it however often it is told.
     """
     begins = datetime.combine(known.sent_on, time(), UTC)
-    return Action(
-        connection_id=known.seller_id,
-        key=f"{known.order}/credit",
-        content=CreateDiscount(
-            code=f"SORRY-{known.code}",
-            starts_at=begins,
-            ends_at=begins + timedelta(days=settings.credit_days),
-            amount=amount,
-        ),
-        what=f"make a code for {amount.rounded()}, to be used once",
+    return CreateDiscount(
+        code=f"SORRY-{known.code}",
+        starts_at=begins,
+        ends_at=begins + timedelta(days=settings.credit_days),
         amount=amount,
-        commits=True,
     )
+
+
+def _last_day(known: DelayValues, settings: DelaySettings) -> date:
+    return known.sent_on + timedelta(days=settings.credit_days) - _DAY
 
 
 async def play(look: Look, settings: DelaySettings, since: date, until: date) -> Replay:
@@ -308,7 +340,7 @@ async def play(look: Look, settings: DelaySettings, since: date, until: date) ->
         if not _is_worth(each.order.currency, own, settings):
             continue
         is_silent = (each.trip.gap_s_max or 0) / _HOUR_S >= _limit_h(
-            past_of(each.trip, pasts), settings
+            past_of(route_of(each.trip), pasts), settings
         )
         came_late = bool(is_late(each.trip, today, zone))
         said += is_silent or came_late
@@ -351,7 +383,7 @@ RULE = Rule(
     name="delay",
     version=1,
     title="Tells a customer that their parcel is silent or late, before they ask.",
-    kinds=frozenset({Notice.command, CreateDiscount.command}),
+    kinds=frozenset({Notice.command, CreateDiscount.command, Credit.command}),
     settings=DelaySettings,
     read=read,
     propose=propose,

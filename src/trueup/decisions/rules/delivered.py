@@ -18,9 +18,9 @@ from trueup.canon.record import Record, decode
 from trueup.canon.shipment import Shipment, ShipmentState
 from trueup.decisions.contact.notice import Notice, Urgency
 from trueup.decisions.model import Action, Facts, Proposal, Values
-from trueup.decisions.parcels.routes import day_of
 from trueup.decisions.parcels.tracked import OPEN_DAYS, number_of, order_ref, with_orders, zone_here
 from trueup.decisions.rule import Look, Replay, Rule, Settings
+from trueup.models.arrivals.past import day_of
 from trueup.records.returned import records_of_entities
 from trueup.records.trips import (
     OrderOfParcel,

@@ -16,11 +16,8 @@ from trueup.canon.parcel import ParcelStatus
 from trueup.decisions.blanks.alert import Alert
 from trueup.decisions.contact.notice import Notice, Urgency
 from trueup.decisions.model import Action, Effect, Facts, Proposal, Values
-from trueup.decisions.parcels.routes import ENOUGH, day_of
 from trueup.decisions.parcels.tracked import (
     OPEN_DAYS,
-    PAST_DAYS,
-    PAST_MAX,
     Tracked,
     evidence_of,
     number_of,
@@ -31,6 +28,8 @@ from trueup.decisions.parcels.tracked import (
     zone_here,
 )
 from trueup.decisions.rule import Look, Replay, Rule, Settings, Waited
+from trueup.models.arrivals.past import ENOUGH, day_of
+from trueup.models.arrivals.pasts import PAST_DAYS, PAST_MAX
 from trueup.records.trips import Trip, trips_since
 
 Cause = Literal["attempt_failed", "awaiting_collection", "returning"]

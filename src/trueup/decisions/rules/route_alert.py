@@ -18,19 +18,12 @@ import msgspec
 from trueup.db.rows import Row
 from trueup.decisions.blanks.alert import Alert
 from trueup.decisions.model import Action, Effect, Facts, Proposal, Values
-from trueup.decisions.parcels.routes import (
-    ENOUGH,
-    LONG_SHARE,
-    Route,
-    day_of,
-    is_late,
-    is_more,
-    quantile,
-    route_of,
-)
+from trueup.decisions.parcels.routes import is_more
 from trueup.decisions.parcels.tracked import order_ref, with_orders, zone_here
 from trueup.decisions.reads import list_decisions
 from trueup.decisions.rule import Look, Replay, Rule, Settings, Waited
+from trueup.models.arrivals.past import ENOUGH, LONG_SHARE, day_of, is_late, quantile, route_of
+from trueup.models.arrivals.route import Route
 from trueup.records.trips import Trip, trips_since
 
 NAME: Final = "route_alert"

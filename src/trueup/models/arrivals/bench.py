@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from trueup.models.arrivals import pace
 from trueup.models.arrivals.learn import day_number, route_medians
 from trueup.models.arrivals.pace import Paces, arrivals
-from trueup.models.arrivals.trip import Floats, Route, Trip, Trips, trips_of
+from trueup.models.arrivals.route import Route
+from trueup.models.arrivals.trip import Floats, Took, Trips, trips_of
 from trueup.models.measured import Anchored, Holds, Measured
 
 OLIST: Final = Path("olist")
@@ -110,7 +111,7 @@ def read_olist(folder: Path) -> Trips:
         comes_from.setdefault(row["order_id"], sits_in.get(row["seller_id"], ""))
     return trips_of(
         [
-            Trip(
+            Took(
                 Route(comes_from[row["order_id"]], "", goes_to[row["customer_id"]]),
                 _day(row["order_delivered_carrier_date"]),
                 _day(row["order_delivered_customer_date"]),

@@ -11,8 +11,9 @@ import numpy as np
 from trueup.canon.parcel import FINAL_STATUSES, Parcel, ParcelStatus
 from trueup.models.arrivals import pace, silence
 from trueup.models.arrivals.pace import Pace, Paces, arrivals
+from trueup.models.arrivals.route import Route
 from trueup.models.arrivals.silence import Gap, Gaps
-from trueup.models.arrivals.trip import Floats, Route, Trip, Trips, trips_of
+from trueup.models.arrivals.trip import Floats, Took, Trips, trips_of
 from trueup.models.artifact import digest_of, pack, unpack
 from trueup.models.model import Card, Figure, Fitted, Lacking, Look, Model, Score, Tell
 from trueup.records.following import carrier_name
@@ -66,7 +67,7 @@ async def read(look: Look) -> History:
     since = look.now - timedelta(days=HISTORY_DAYS)
     scanned = await parcels_scanned(look.conn, look.hub.vault, since, count=PARCELS_MAX)
     now = day_number(look.now)
-    trips: list[Trip] = []
+    trips: list[Took] = []
     gaps: list[Gap] = []
     for each in scanned:
         route = route_of(each.parcel, each.region)
@@ -81,7 +82,7 @@ def route_of(parcel: Parcel, region: str) -> Route:
     return Route(carrier_name(parcel.carrier or ""), service, region)
 
 
-def trip_of(parcel: Parcel, route: Route, now: float) -> Iterator[Trip]:
+def trip_of(parcel: Parcel, route: Route, now: float) -> Iterator[Took]:
     """Give the trip of a parcel; none where it never began, or ended otherwise than delivered."""
     if parcel.shipped_at is None or parcel.returning:
         return
@@ -92,7 +93,7 @@ def trip_of(parcel: Parcel, route: Route, now: float) -> Iterator[Trip]:
         return
     else:
         ended = np.nan
-    yield Trip(route, since, ended, promised_of(parcel))
+    yield Took(route, since, ended, promised_of(parcel))
 
 
 def promised_of(parcel: Parcel) -> float:

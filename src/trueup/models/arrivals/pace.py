@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 import msgspec
 import numpy as np
 
-from trueup.models.arrivals.trip import SHORTEST_DAYS, Floats, Ints, Route, Trips
+from trueup.models.arrivals.route import Route
+from trueup.models.arrivals.trip import SHORTEST_DAYS, Floats, Ints, Trips
 from trueup.models.artifact import Array, of_array, to_array
 
 ROUTE_HALF_DAYS: Final = 120.0

@@ -8,8 +8,8 @@ import psycopg
 
 from trueup.models.arrivals.learn import MODEL, Learned
 from trueup.models.arrivals.pace import Expected, Paces
+from trueup.models.arrivals.route import Route
 from trueup.models.arrivals.silence import Silences
-from trueup.models.arrivals.trip import Route
 from trueup.models.artifact import unpack
 from trueup.models.reads import may_use
 

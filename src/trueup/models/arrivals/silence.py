@@ -12,7 +12,8 @@ from typing import Final, NamedTuple
 import msgspec
 import numpy as np
 
-from trueup.models.arrivals.trip import Floats, Route
+from trueup.models.arrivals.route import Route
+from trueup.models.arrivals.trip import Floats
 from trueup.models.artifact import Array, of_array, to_array
 
 HOURS: Final = (0.0, 6.0, 12.0, 18.0, 24.0, 36.0, 48.0, 60.0, 72.0, 84.0, 96.0)

@@ -1,7 +1,7 @@
 """Trips of parcels as columns of numbers, on routes that lean on what is wider than they. Pure.
 
-A route is a carrier, its service, and the region it goes to. One with few parcels says little, so
-it leans on all routes of its carrier, and those on all there are.
+A route with few parcels says little, so it leans on all routes of its carrier, and those on all
+there are.
 """
 
 from collections.abc import Sequence
@@ -10,25 +10,14 @@ from typing import Final, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from trueup.models.arrivals.route import Route
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-class Route(NamedTuple):
-    """What parcels have in common that take about as long. An empty part is not known.
-
-    Attributes:
-        carrier: as it is compared, in small letters and digits.
-        region: a country, or a country and a part of it; never an address.
-    """
-
-    carrier: str
-    service: str = ""
-    region: str = ""
-
-
-class Trip(NamedTuple):
-    """One parcel's way, as it is known at the end of the history.
+class Took(NamedTuple):
+    """How long one trip took, as it is known at the end of the history.
 
     Attributes:
         since: when the carrier had it, in days of a clock that all trips share.
@@ -71,7 +60,7 @@ class Trips(NamedTuple):
         return begun._replace(ended=np.where(begun.ended < now, begun.ended, np.nan))
 
 
-def trips_of(trips: Sequence[Trip]) -> Trips:
+def trips_of(trips: Sequence[Took]) -> Trips:
     """Return trips as columns; those that would have ended before they began are left out."""
     sound = [each for each in trips if not each.ended <= each.since]
     sound.sort(key=lambda each: (each.since, each.route))

@@ -190,12 +190,13 @@ class EasyPost(CarrierTwin):
         self.labels[label.id] = label
         return label
 
-    def pay(self, label: Label, rate: dict[str, Any]) -> None:
+    def pay(self, label: Label, rate: dict[str, Any]) -> Travelling:
         """Take the money for a shipment, and make its parcel."""
         self.balance -= Decimal(rate["rate"])
         label.paid, label.updated_at = rate, self.now()
         self._labelled[self.new_number(len(self.parcels) + 1)] = label
         label.parcel = self.ship(str(label.wish.get("options", {}).get("print_custom_1", "")))
+        return label.parcel
 
     def _label(self, name: str) -> Label | None:
         """Return the label of an id, or of a name; of several of one name, as it pleases."""

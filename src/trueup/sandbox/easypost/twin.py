@@ -13,6 +13,7 @@ from trueup.kernel.money import Money
 from trueup.sandbox.clock import ManualClock
 from trueup.sandbox.easypost import bodies
 from trueup.sandbox.easypost.account import EasyPost
+from trueup.sandbox.journey import Travelling
 from trueup.sandbox.twin import VendorTwin
 
 __all__ = ["open_twin"]
@@ -53,13 +54,16 @@ class EasyPostTwin(VendorTwin[EasyPost]):
 
     def contents(self) -> Mapping[str, CommandContent]:
         """Return a label to be bought, and one that was bought and is taken back."""
-        return self._orders(_THERE, self._bought())
+        parcel = self._bought()
+        parcel.coming.clear()  # nobody hands it over
+        return self._orders(_THERE, bodies.tracker_id(parcel))
 
     def refused(self) -> Mapping[str, CommandContent]:
         """Return a label to where no carrier goes, and one whose parcel was scanned."""
         scanned = self._bought()
         self.vendor.travel(_HOURS)
-        return self._orders(msgspec.structs.replace(_THERE, postcode="00000"), scanned)
+        nowhere = msgspec.structs.replace(_THERE, postcode="00000")
+        return self._orders(nowhere, bodies.tracker_id(scanned))
 
     def done(self, kind: str) -> int:
         """Return how many labels were paid for, or are paid back, by the account's own books."""
@@ -81,15 +85,14 @@ class EasyPostTwin(VendorTwin[EasyPost]):
         )
         return {content.command: content for content in contents}
 
-    def _bought(self) -> str:
-        """Buy a label by hand; returns its parcel's id."""
+    def _bought(self) -> Travelling:
+        """Buy a label by hand; returns its parcel."""
         side = {"street1": "1 Mill Road", "city": "Reno", "zip": "89501", "country": "US"}
         label = self.vendor.new_label(
             {"from_address": side, "to_address": side, "parcel": {"weight": 16}}
         )
-        self.vendor.pay(label, label.rates[0])
         self._ready.add(label.id)
-        return bodies.tracker_id(label.parcel) if label.parcel else ""
+        return self.vendor.pay(label, label.rates[2])
 
 
 def open_twin() -> EasyPostTwin:

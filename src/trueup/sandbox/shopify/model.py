@@ -382,6 +382,18 @@ class ReturnLine:
 
 
 @dataclass(slots=True)
+class BackDelivery:
+    """What brings goods of a return back: a number and a label's file."""
+
+    id: int
+    number: str | None
+    url: str | None
+    label_url: str | None
+    made_at: datetime
+    notified: bool = False
+
+
+@dataclass(slots=True)
 class OrderReturn:
     """A return of an order."""
 
@@ -395,6 +407,7 @@ class OrderReturn:
     refund_ids: list[int] = field(default_factory=list)
     decline: tuple[str, str | None] | None = None  # reason, note
     exchanged: list[tuple[int, int]] = field(default_factory=list)  # id, units sent instead
+    deliveries: list[BackDelivery] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -15,6 +15,8 @@ from trueup.sandbox.shopify import (
     order_writes,
     product_writes,
     return_writes,
+    reverse_deliveries,
+    store_credit,
     subscriptions,
     totals,
 )
@@ -408,6 +410,8 @@ class MutationRoot:
             "returnApproveRequest": lambda: return_writes.approve(self.ask, args["input"]),
             "returnDeclineRequest": lambda: return_writes.decline(self.ask, args["input"]),
             "returnProcess": lambda: return_writes.process(self.ask, args["input"]),
+            "reverseDeliveryCreateWithShipping": lambda: reverse_deliveries.create(self.ask, args),
+            "storeCreditAccountCredit": lambda: store_credit.give(self.ask, args),
             "discountCodeBasicCreate": lambda: discounts.create(
                 self.ask, args["basicCodeDiscount"]
             ),

@@ -27,7 +27,17 @@ from trueup.sandbox.shopify.model import (
 )
 from trueup.sandbox.webhooks import Delivery, Event, Subscription, WebhookDesk
 
-__all__ = ["API_VERSION", "Code", "Hold", "Job", "Shop", "ShopSettings", "StockWitness", "gid"]
+__all__ = [
+    "API_VERSION",
+    "Code",
+    "Credit",
+    "Hold",
+    "Job",
+    "Shop",
+    "ShopSettings",
+    "StockWitness",
+    "gid",
+]
 
 API_VERSION = "2026-07"
 # Five seconds for an answer, eight more tries within four hours, and a subscription is removed
@@ -42,6 +52,8 @@ SCOPES = (
     "read_shopify_payments_accounts", "read_shopify_payments_payouts",
     "read_assigned_fulfillment_orders", "read_merchant_managed_fulfillment_orders",
     "write_merchant_managed_fulfillment_orders", "read_discounts", "write_discounts",
+    "read_store_credit_accounts", "read_store_credit_account_transactions",
+    "write_store_credit_account_transactions",
 )  # fmt: skip
 
 # A plain value keeps bodies of two runs alike; a token is no secret in a sandbox.
@@ -61,6 +73,7 @@ class ShopSettings(msgspec.Struct, frozen=True, kw_only=True):
         refresh_once: a refresh token is forgotten as soon as it was used.
         parts_delay_s: how long after an order its fulfilment orders are made.
         cancel_delay_s: how long the job takes that cancels an order.
+        credit_ends_by_day: store credit ends with its last day, at whatever second it was to.
         utc_offset_minutes: the shop's own time zone as an offset.
     """
 
@@ -89,6 +102,7 @@ class ShopSettings(msgspec.Struct, frozen=True, kw_only=True):
     bulk_delay_s: float = 1.0
     parts_delay_s: float = 0.0
     cancel_delay_s: float = 1.0
+    credit_ends_by_day: bool = False
     seed: int = 1
 
 
@@ -127,6 +141,18 @@ class Code:
     amount: Decimal | None
     uses: int | None
     customers: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class Credit:
+    """Store credit that a customer was given, until an instant."""
+
+    id: int
+    amount: Decimal
+    currency: str
+    given_at: datetime
+    ends_at: datetime | None
+    notified: bool = False
 
 
 class StockWitness(Protocol):
@@ -171,6 +197,7 @@ class Shop:
     jobs: dict[int, Job] = field(default_factory=dict)
     jobs_fail: bool = False  # a fault: jobs end, and nothing is done
     codes: dict[str, Code] = field(default_factory=dict)
+    credits: dict[int, list[Credit]] = field(default_factory=dict)  # by customer
     by_email: dict[str, Customer] = field(default_factory=dict)
     by_ref: dict[str, Order] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)

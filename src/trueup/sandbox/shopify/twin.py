@@ -15,11 +15,13 @@ from trueup.canon.command import (
     CommandContent,
     CreateDiscount,
     FlagListing,
+    GiveCredit,
     HoldOrder,
     PublishListing,
     ReleaseOrder,
     TagOrder,
 )
+from trueup.canon.postage import AttachLabel
 from trueup.canon.return_command import (
     ApproveReturn,
     DeclineReturn,
@@ -36,7 +38,7 @@ from trueup.sandbox.sandbox import Sandbox
 from trueup.sandbox.shopify import commands, holds, payouts
 from trueup.sandbox.shopify.catalogue import SkuSeed
 from trueup.sandbox.shopify.checkout import Cart, CartLine
-from trueup.sandbox.shopify.customers import CustomerSeed
+from trueup.sandbox.shopify.customers import CustomerSeed, find_or_create
 from trueup.sandbox.shopify.model import Order
 from trueup.sandbox.shopify.shop import Hold, ShopSettings, gid
 from trueup.sandbox.twin import HOST, Fault, Heard, Twin
@@ -48,9 +50,10 @@ _SET = "inventorySetQuantities"
 _UNITS_SEEDED = 50
 _CANCEL_S = 30.0
 _CODE = "QUALITY-10"
-_RETURNS = frozenset(
-    each.command for each in (OpenReturn, ApproveReturn, DeclineReturn, RefundReturn)
+_ABOUT_RETURNS: tuple[type[CommandContent], ...] = (
+    *(OpenReturn, ApproveReturn, DeclineReturn, RefundReturn, AttachLabel),
 )
+_RETURNS = frozenset(each.command for each in _ABOUT_RETURNS)
 
 
 class ShopifyTwin(Twin):
@@ -162,10 +165,10 @@ class ShopifyTwin(Twin):
             return int(kept is not None and kept[1] == "true")
         if kind == PublishListing.command:
             return int(self.shop.by_sku[_SKUS[1]].product.status == "draft")
-        if kind == CreateDiscount.command:
-            return len(self.shop.codes)
         if kind not in self._made:
-            return 0
+            given = sum(map(len, self.shop.credits.values()))
+            made = {CreateDiscount.command: len(self.shop.codes), GiveCredit.command: given}
+            return made.get(kind, 0)
         order = self._made[kind]
         if kind in _RETURNS:
             return self._returned(kind, order)
@@ -183,6 +186,8 @@ class ShopifyTwin(Twin):
         """Return how many returns of an order stand as a kind of command wants it."""
         if kind == RefundReturn.command:
             return sum(each.return_id is not None for each in order.refunds)
+        if kind == AttachLabel.command:
+            return sum(len(each.deliveries) for each in order.returns)
         wanted = "declined" if kind == DeclineReturn.command else "open"
         return sum(each.status == wanted for each in order.returns)
 
@@ -200,7 +205,7 @@ class ShopifyTwin(Twin):
             if kind in _RETURNS:
                 self._do(commands.Fulfil(order=sold.order))
             if kind in _RETURNS - {OpenReturn.command}:
-                agreed = kind == RefundReturn.command
+                agreed = kind in {RefundReturn.command, AttachLabel.command}
                 back = commands.OpenReturn(order=sold.order, units={_SKUS[1]: 1}, approved=agreed)
                 self._do(back)
             for part in holds.parts_of(self.shop, order) if kind == ReleaseOrder.command else ():
@@ -227,8 +232,17 @@ class ShopifyTwin(Twin):
                 customer_ref=customer_ref,
             ),
             *self._of_returns(order_ref),
+            GiveCredit(
+                customer_ref=customer_ref or self._buyer(),
+                amount=Money(Decimal("5.00"), self.shop.settings.currency),
+                expires_on=(now + timedelta(days=90)).date(),
+            ),
         )
         return {content.command: content for content in contents}
+
+    def _buyer(self) -> str:
+        seed = CustomerSeed(email="credit@buyers.example")
+        return str(find_or_create(self.shop, seed).id)
 
     def _of_returns(self, order_ref: Callable[[str], str]) -> tuple[CommandContent, ...]:
         """Return one command of each kind about returns, each of an order of its own."""
@@ -241,9 +255,7 @@ class ShopifyTwin(Twin):
             known = self._made[kind].returns if kind in self._made else []
             return str(known[0].id) if refs[kind] != "1" else "1"
 
-        opened, agreed, declined, paid = (
-            each.command for each in (OpenReturn, ApproveReturn, DeclineReturn, RefundReturn)
-        )
+        opened, agreed, declined, paid, labelled = (each.command for each in _ABOUT_RETURNS)
         settled = Settled(line_ref=lines(paid), quantity=1)
         amount = Money(Decimal(5), self.shop.settings.currency)
         return (
@@ -254,6 +266,12 @@ class ShopifyTwin(Twin):
             DeclineReturn(order_ref=refs[declined], return_ref=back(declined), reason="late"),
             RefundReturn(
                 order_ref=refs[paid], return_ref=back(paid), amount=amount, lines=(settled,)
+            ),
+            AttachLabel(
+                order_ref=refs[labelled],
+                return_ref=back(labelled),
+                tracking_number="9400100208303109505657",
+                label_url="https://labels.example/1.pdf",
             ),
         )
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from trueup.sandbox.shopify import refunds, totals
+from trueup.sandbox.shopify import refunds, reverse_deliveries, totals
 from trueup.sandbox.shopify.model import (
     Disposition,
     Fulfillment,
@@ -293,6 +293,9 @@ class ReturnView(_OrderPart):
             "ReverseFulfillmentOrder", id=gid("ReverseFulfillmentOrder", each.id + 1),
             order=lambda: order_view(self.ask, self.owner), status=state,
             line_items=lambda **args: listed(self.ask, each.lines, self._reverse_line, args),
+            reverse_deliveries=lambda **args: listed(
+                self.ask, each.deliveries, reverse_deliveries.shown, args
+            ),
         )  # fmt: skip
 
     def _reverse_line(self, each: ReturnLine) -> Pick:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from trueup.sandbox.shopify import store_credit
 from trueup.sandbox.shopify.model import Customer
 from trueup.sandbox.shopify.view import Pick, View, listed, money
 from trueup.sandbox.shopify.views_orders import OrderView, address_of
@@ -48,6 +49,10 @@ class CustomerView(View[Customer]):
         """Return all addresses as pages."""
         held = [self.it.address] if self.it.address else []
         return listed(self.ask, held, address_of, args)
+
+    def store_credit_accounts(self, **args: Any) -> object:  # noqa: ANN401 - page arguments
+        """Return what credit there is."""
+        return store_credit.accounts(self.ask, self.it.id, args)
 
     @property
     def default_email_address(self) -> Pick | None:
