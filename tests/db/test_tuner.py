@@ -127,6 +127,20 @@ async def test_one_sale_alone_is_no_rate(database_url: str) -> None:
         assert await tuner.tune(spine.conn, ["TEE"]) > 0
 
 
+async def test_a_sale_after_months_without_one_is_taken_in(database_url: str) -> None:
+    """PostgreSQL refuses what is too little to be told from nothing, and the sale was parked."""
+    async with open_spine(database_url, *SHOPS) as spine:
+        await sell(spine, units=10, rates={"north": 2.0, "south": 1e-9})
+        await spine.rows(
+            "UPDATE outbox.intent SET pace = rate, rated_at = now() - interval '9 months' RETURNING 1"
+        )
+        for name in SHOPS:
+            await spine.take(spine.order(1, "TEE", name=name))
+        assert await spine.parked() == []
+        rates = [rate for (rate,) in await spine.rows("SELECT rate FROM outbox.intent")]
+        assert all(0 < rate < 0.1 for rate in rates), "of what was before nothing is left"
+
+
 async def test_history_is_no_rate(database_url: str) -> None:
     async with open_spine(database_url, *SHOPS) as spine:
         await sell(spine, units=10, rates={})
