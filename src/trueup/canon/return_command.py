@@ -40,8 +40,9 @@ class OpenReturn(CommandContent, frozen=True, kw_only=True):
     """A return of units that were sent, agreed to by the merchant.
 
     Attributes:
-        send_to: where the goods are sent to, as the customer is told; None: they keep them. No
-            channel is told: it is what whoever ordered it knows of it later.
+        send_to: where the goods are sent to, in one line as the customer is told; None: nobody
+            said. No channel is told of this and of `kept`: whoever ordered it knows it later.
+        kept: the customer keeps them, and is paid back.
         note: what the team of the shop reads beside each line.
     """
 
@@ -50,6 +51,7 @@ class OpenReturn(CommandContent, frozen=True, kw_only=True):
     order_ref: str
     lines: tuple[WantedBack, ...]
     send_to: str | None = None
+    kept: bool = False
     note: str | None = None
 
     def __post_init__(self) -> None:
@@ -57,13 +59,14 @@ class OpenReturn(CommandContent, frozen=True, kw_only=True):
 
 
 class ApproveReturn(CommandContent, frozen=True, kw_only=True):
-    """A return that a customer asked for is agreed to; `send_to` as in `OpenReturn`."""
+    """A return that a customer asked for is agreed to; `send_to` and `kept` as in `OpenReturn`."""
 
     command: ClassVar[str] = "return.approve"
 
     order_ref: str
     return_ref: str
     send_to: str | None = None
+    kept: bool = False
 
 
 class DeclineReturn(CommandContent, frozen=True, kw_only=True):

@@ -268,3 +268,23 @@ SELECT subject, array_agg(episode ORDER BY decision_id) AS episodes
 FROM decisions.decision
 WHERE rule = %(rule)s AND subject = ANY(%(subjects)s::text[]) AND state = 'done'
 GROUP BY subject;
+
+-- name: ordered_actions
+-- The actions of some kinds that a rule ordered about some subjects, in order.
+-- Parameters: rule, subjects, kinds.
+-- Rows: many: decision_id, subject, position (of the action), kind, content, ordered_at.
+-- Index: decision (rule, subject, episode).
+SELECT d.decision_id, d.subject, (a.place - 1)::int AS position, a.action->>'kind' AS kind,
+  a.action->'content' AS content, d.ordered_at
+FROM decisions.decision d, jsonb_array_elements(d.actions) WITH ORDINALITY AS a (action, place)
+WHERE d.rule = %(rule)s AND d.subject = ANY(%(subjects)s::text[])
+  AND d.state IN ('ordered', 'done') AND a.action->>'kind' = ANY(%(kinds)s::text[])
+ORDER BY d.decision_id, a.place;
+
+-- name: subjects_ordered
+-- About which subjects a rule ordered something since an instant.
+-- Parameters: rule; since.
+-- Rows: many: subject; each once.
+-- Index: decision_of_day.
+SELECT DISTINCT subject FROM decisions.decision
+WHERE rule = %(rule)s AND ordered_at >= %(since)s AND state IN ('ordered', 'done');

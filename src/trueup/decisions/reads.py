@@ -87,3 +87,26 @@ async def decided_about(
     """Return the episodes of a rule that were done about each of some subjects, in order."""
     rows = await fetch_rows(conn, _queries.decided_about, rule=rule, subjects=sorted(subjects))
     return {row["subject"]: tuple(row["episodes"]) for row in rows}
+
+
+async def ordered_actions(
+    conn: Conn, rule: str, subjects: Collection[str], kinds: Collection[str]
+) -> list[Row]:
+    """Return the actions of some kinds that a rule ordered about some subjects, in order.
+
+    Returns:
+        Rows of decision_id, subject, position, kind, content, ordered_at.
+    """
+    return await fetch_rows(
+        conn,
+        _queries.ordered_actions,
+        rule=rule,
+        subjects=sorted(subjects),
+        kinds=sorted(kinds),
+    )
+
+
+async def subjects_ordered(conn: Conn, rule: str, since: datetime) -> list[str]:
+    """Return about which subjects a rule ordered something since an instant."""
+    rows = await fetch_rows(conn, _queries.subjects_ordered, rule=rule, since=since)
+    return sorted(row["subject"] for row in rows)

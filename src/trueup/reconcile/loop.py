@@ -16,8 +16,8 @@ import msgspec
 
 from trueup.canon.order import Order
 from trueup.canon.returns import ReturnState
+from trueup.ledger.cases import CARRIER, Came, Case, Paid, units_of
 from trueup.ledger.money import EXACT
-from trueup.reconcile.loop_units import CARRIER, Came, Case, Paid, units_of
 
 
 class Step(StrEnum):

@@ -8,10 +8,10 @@ import msgspec
 
 from trueup.canon.order import Order
 from trueup.kernel.money import Money
+from trueup.ledger.cases import Case, Entity, cases_of
 from trueup.ledger.kits import NO_KITS, Kits
 from trueup.ledger.money import EXACT
 from trueup.reconcile.loop import Beside, Fact, FactState, Step, facts_of, paid_back
-from trueup.reconcile.loop_units import Case, Entity, cases_of
 from trueup.reconcile.report import Discrepancy
 
 CAUSES: Final = {

@@ -19,12 +19,12 @@ from trueup.canon.returns import Return
 from trueup.canon.shipment import Shipment
 from trueup.db.rows import Row
 from trueup.hub import Hub
+from trueup.ledger.cases import Entity, Known
 from trueup.ledger.kits import Kits
 from trueup.ledger.posted import money_posted
 from trueup.own import learn_connections, learn_kits
 from trueup.reconcile.loop import Beside, Limits
 from trueup.reconcile.loop_causes import Loop, Whose, loops_of
-from trueup.reconcile.loop_units import Entity, Known
 from trueup.reconcile.report import Discrepancy, Report
 from trueup.records.reads import find_records
 from trueup.records.returned import (

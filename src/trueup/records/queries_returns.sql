@@ -101,3 +101,42 @@ SELECT person, connection_id, currency, coalesce(o.orders, 0) AS orders,
   coalesce(b.refunded, 0) AS refunded
 FROM ordered o FULL JOIN back b USING (person, connection_id, currency)
 ORDER BY connection_id, currency, person;
+
+-- name: entities_told_back
+-- Orders of which a return, a refund or a graded return was made since an instant.
+-- Parameters: connection_ids: of shops; since; states: only those with a return in one of these
+-- states, or null for all.
+-- Rows: many: connection_id, entity; each once.
+-- Index: record_recent, version primary key.
+SELECT DISTINCT r.connection_id, r.entity FROM records.record r
+WHERE r.kind IN ('return', 'refund', 'inspection') AND NOT r.deleted
+  AND r.occurred_at >= %(since)s
+  AND r.connection_id = ANY(%(connection_ids)s::int[]) AND starts_with(r.entity, 'order/')
+  AND (%(states)s::text[] IS NULL OR r.kind = 'return' AND EXISTS (
+    SELECT FROM records.version v WHERE v.record_id = r.record_id AND v.event_id = r.event_id
+      AND v.body->>'state' = ANY(%(states)s::text[])));
+
+-- name: sealed_of_entities
+-- What is personal of the records of some entities that are of one kind, sealed.
+-- Parameters: connection_ids, entities: arrays of equal length; kind.
+-- Rows: many: record_id, connection_id, ref, person, personal.
+-- Index: record_entity, version primary key.
+SELECT r.record_id, r.connection_id, r.ref, r.person, v.personal
+FROM unnest(%(connection_ids)s::int[], %(entities)s::text[]) AS w (connection_id, entity)
+JOIN records.record r USING (connection_id, entity)
+JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
+WHERE r.kind = %(kind)s AND NOT r.deleted AND r.person IS NOT NULL;
+
+-- name: returns_of_persons
+-- Returns of some persons' orders that were neither declined nor cancelled, with their orders.
+-- Parameters: persons; connection_ids: of shops; since: when a return was made.
+-- Rows: many: person, record_id (of the return).
+-- Index: record_person, record_entity, version primary key.
+SELECT o.person, r.record_id
+FROM records.record o
+JOIN records.record r ON r.connection_id = o.connection_id AND r.entity = o.entity
+  AND r.kind = 'return' AND NOT r.deleted AND r.occurred_at >= %(since)s
+JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
+WHERE o.kind = 'order' AND NOT o.deleted AND o.person = ANY(%(persons)s::bytea[])
+  AND o.connection_id = ANY(%(connection_ids)s::int[])
+  AND v.body->>'state' NOT IN ('declined', 'cancelled');

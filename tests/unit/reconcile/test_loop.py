@@ -20,10 +20,10 @@ from trueup.canon.refund import Refund, RefundLine, Restock
 from trueup.canon.returns import Return, ReturnLine, ReturnState
 from trueup.canon.shipment import Shipment, ShipmentLine, ShipmentState
 from trueup.kernel.money import Money
+from trueup.ledger.cases import Entity, Known
 from trueup.ledger.kits import Definition, Kits
 from trueup.reconcile.loop import Beside, Fact, FactState, Step
 from trueup.reconcile.loop_causes import Loop, Whose, loops_of
-from trueup.reconcile.loop_units import Entity, Known
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NORTH = Whose(1, "north")

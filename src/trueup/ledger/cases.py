@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from trueup.canon.inspection import Inspection
+from trueup.canon.inspection import Grade, Inspection
 from trueup.canon.order import Order
 from trueup.canon.parcel import Parcel, ParcelStatus
 from trueup.canon.payment import Payment
@@ -55,6 +55,7 @@ class Came(NamedTuple):
     Attributes:
         source: who tells; several tell of the same units, so the one that knows of most counts.
         placed: it also says what became of them.
+        grades: of units that the dock graded, as how many of each SKU and grade.
     """
 
     at: datetime
@@ -62,6 +63,7 @@ class Came(NamedTuple):
     source: str
     placed: bool
     evidence: str
+    grades: Mapping[tuple[str, Grade], int] = {}
 
 
 class Paid(NamedTuple):
@@ -340,21 +342,42 @@ def _add_inspections(entity: Entity, goods: _Goods, cases: list[Case], rest: Cas
     graded = [each for each in entity.known if isinstance(each.record, Inspection)]
     for known in sorted(graded, key=_when):
         inspection = msgspec.convert(known.record, Inspection)
-        units: Units = Counter()
+        units: Counter[tuple[str, Grade]] = Counter()
         for line in inspection.lines:
-            units += goods.of_sku(line.sku, line.quantity)
+            for sku, count in goods.of_sku(line.sku, line.quantity).items():
+                units[sku, line.grade] += count
+        grades = ", ".join(sorted({line.grade.value for line in inspection.lines}))
         for case in (*alive, rest):
-            taken = units if case is rest else units & open_units[case.record_id]
+            taken = units if case is rest else _wanted_of(units, open_units[case.record_id])
             if not taken:
                 continue
-            if case is not rest:
-                open_units[case.record_id].subtract(taken)
             units = units - taken
-            grades = ", ".join(sorted({line.grade.value for line in inspection.lines}))
+            came = _by_sku(taken)
+            if case is not rest:
+                open_units[case.record_id].subtract(came)
             shown = f"{known.evidence} ({grades})"
-            case.came.append(
-                Came(inspection.occurred_at, +taken, DOCK, placed=True, evidence=shown)
-            )
+            at = inspection.occurred_at
+            case.came.append(Came(at, came, DOCK, placed=True, evidence=shown, grades=dict(taken)))
+
+
+def _wanted_of(
+    units: Counter[tuple[str, Grade]], wanted: Mapping[str, int]
+) -> Counter[tuple[str, Grade]]:
+    """Return those of some graded units that are asked for, the sellable ones first."""
+    left, taken = Counter(wanted), Counter[tuple[str, Grade]]()
+    for grade in Grade:
+        for sku, _ in [each for each in units if each[1] is grade]:
+            count = min(units[sku, grade], max(left[sku], 0))
+            taken[sku, grade] += count
+            left[sku] -= count
+    return +taken
+
+
+def _by_sku(graded: Mapping[tuple[str, Grade], int]) -> Units:
+    units: Units = Counter()
+    for (sku, _), count in graded.items():
+        units[sku] += count
+    return units
 
 
 def _number_of(entity: Entity, rest: Case) -> int:
