@@ -27,6 +27,7 @@ HubError
 │   ├── NotSignedIn             access.not_signed_in        401
 │   ├── NotAllowed              access.not_allowed          403: the role has no right to it
 │   ├── FormStale               access.form_stale           403: not a form of ours, or too old
+│   ├── ConfirmFirst            access.confirm_first        403: the password is asked for again
 │   ├── WrongCredentials        access.wrong_credentials    403
 │   ├── GuessedTooOften         access.guessed_too_often    after_s
 │   └── LinkSpent               access.link_spent           410
@@ -255,6 +256,18 @@ class FormStale(AccessError):
     """This form is too old, or not one of ours; open its page again."""
 
     code = "access.form_stale"
+
+
+class ConfirmFirst(AccessError):
+    """Enter your password once more: this matters, and the last time is a while ago."""
+
+    code = "access.confirm_first"
+
+    def __init__(
+        self, message: str = "", /, *, fields: tuple[tuple[str, str], ...] = (), **context: object
+    ) -> None:
+        super().__init__(message, **context)
+        self.fields = fields
 
 
 class WrongCredentials(AccessError):

@@ -164,6 +164,36 @@ async def test_a_session_ends_idle_or_old_or_by_a_button(house: Site, clock: Man
 
 
 @pytest.mark.anyio
+async def test_money_asks_for_the_password_again_and_keeps_what_was_typed(
+    house: Site, clock: ManualClock
+) -> None:
+    with owner_of(house, await first_link(house, clock)) as client:
+        token = fields_of(client.get("/payouts").text)["_csrf_token"]
+        form = {"_csrf_token": token, "do": "match", "lines": ["a", 'b">'], "reason": "so"}
+        path = "/payouts/nobody/po_1"
+        assert client.post(path, data=form).status_code == 404, "it passes: there is no such payout"
+        clock.advance(minutes=16)
+        assert client.get("/payouts").status_code == 200, "looking is free"
+        asked = client.post(path, data=form)
+        assert asked.status_code == 403
+        assert "Your password, once more" in asked.text
+        assert 'name="lines" value="a"' in asked.text
+        assert 'name="lines" value="b&#34;&gt;"' in asked.text
+        program = {"Accept": "application/json"}
+        told = client.post(path, data=form, headers=program).json()
+        assert told["error"]["code"] == "access.confirm_first"
+        for _ in range(6):
+            wrong = client.post(path, data=form | {"_password": "wrong, wrong"})
+            assert (wrong.status_code, "not your password" in wrong.text) == (403, True)
+            assert "wrong, wrong" not in wrong.text
+        slow = client.post(path, data=form | {"_password": PASSWORD})
+        assert "Try again in 1 seconds" in slow.text
+        clock.advance(seconds=1)
+        assert client.post(path, data=form | {"_password": PASSWORD}).status_code == 404
+        assert client.post(path, data=form).status_code == 404, "and is asked for no more"
+
+
+@pytest.mark.anyio
 async def test_cookies_are_our_hosts_alone_and_sessions_are_never_taken_over(
     house: Site, clock: ManualClock
 ) -> None:

@@ -90,6 +90,8 @@ ROUTES = [
     ("POST", "/sign-in", 403),
     ("POST", "/sign-out", 403),
     ("GET", "/first-run/x", 410),
+    ("GET", "/invite/x", 410),
+    ("POST", "/invite/x", 403),
     ("POST", "/first-run/x", 403),
     ("GET", "/oauth/callback", 400),
     ("GET", "/healthz", 200),

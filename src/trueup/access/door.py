@@ -7,11 +7,12 @@ import msgspec
 import psycopg
 
 from trueup.access.guess import count_guess, forgive_guess, subjects_of
-from trueup.access.invite import Purpose, make_invite, take_invite
+from trueup.access.invite import Invite, Purpose, look_at_invite, make_invite, take_invite
 from trueup.access.member import (
     Member,
     add_member,
     find_member,
+    find_member_by_id,
     fold_name,
     has_members,
     keep_password,
@@ -20,8 +21,16 @@ from trueup.access.member import (
 from trueup.access.password import Passwords, judge_password
 from trueup.access.rights import Role
 from trueup.access.secret import new_secret
-from trueup.access.session import Browser, Limits, begin_session, end_old_sessions, end_session
-from trueup.access.trail import Did, note
+from trueup.access.session import (
+    Browser,
+    Limits,
+    begin_session,
+    confirm_session,
+    end_old_sessions,
+    end_session,
+    end_sessions_of,
+)
+from trueup.access.trail import Did, Doer, note, note_deed_of
 from trueup.access.visitor import Visitor
 from trueup.errors import LinkSpent, WrongCredentials
 from trueup.govern.vault import Vault
@@ -29,7 +38,14 @@ from trueup.kernel.clock import Clock, SystemClock
 
 Conn = psycopg.AsyncConnection[Any]
 
-_ON_THIS_MACHINE: Final = "the command line"
+ON_THIS_MACHINE: Final = "the command line"
+"""Who does what is done by command: whoever may start programs as the hub's user."""
+
+_ENTERED: Final = {
+    Purpose.FIRST: Did.BECAME_OWNER,
+    Purpose.JOIN: Did.JOINED,
+    Purpose.RESET: Did.CHOSE_PASSWORD,
+}
 
 
 class Entered(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,30 +133,78 @@ class Door:
             conn,
             Purpose.FIRST,
             role=Role.OWNER,
-            made_by=_ON_THIS_MACHINE,
+            made_by=ON_THIS_MACHINE,
             now=self.clock.now(),
             lasts=self.limits.link,
         )
 
-    async def enter_first(
+    async def enter_by_link(
         self, conn: Conn, secret: str, name: str, password: str, browser: Browser
     ) -> Entered:
-        """Make the first owner, and begin their session.
+        """Let somebody in by a link: the first owner, a new member, or one with a new password.
+
+        Args:
+            conn: in autocommit.
+            secret: of the link, which is used up.
+            name: as it was typed; of no matter where the link is a member's.
+            password: the new one, as it was typed.
+            browser: what they come with; a member's other sessions end.
 
         Raises:
-            LinkSpent: the link is not good any more, or somebody is there already.
+            LinkSpent: the link is not good any more.
             ConfigError: the name or the password can not be taken; the link stays good.
         """
-        tidy = tidy_name(name)
+        looked_at = await look_at_invite(conn, secret, self.clock.now())
+        known = await self._member_of(conn, looked_at)
+        tidy = known.name if known else tidy_name(name)
         judge_password(password, name=tidy)
         hashed = await self.passwords.hash(password)
         now = self.clock.now()
         async with conn.transaction():
             invite = await take_invite(conn, secret, now)
-            if invite.purpose is not Purpose.FIRST or await has_members(conn):
+            if invite.purpose is Purpose.FIRST and await has_members(conn):
                 raise LinkSpent
-            member = await add_member(conn, name=tidy, role=Role.OWNER, password=hashed, now=now)
-            return await self._enter(conn, member, browser, Did.BECAME_OWNER)
+            member = await self._member_of(conn, invite)
+            if member is not None:
+                await keep_password(conn, member.member_id, hashed)
+                await end_sessions_of(conn, member.member_id)
+            else:
+                role = invite.role or Role.VIEWER
+                member = await add_member(conn, name=tidy, role=role, password=hashed, now=now)
+            return await self._enter(conn, member, browser, _ENTERED[invite.purpose])
+
+    async def _member_of(self, conn: Conn, invite: Invite) -> Member | None:
+        """Return whose link it is; None where it is of somebody who is not there yet."""
+        if invite.member_id is None:
+            return None
+        member = await find_member_by_id(conn, invite.member_id)
+        if member is None:
+            raise LinkSpent
+        return member
+
+    async def confirm(self, conn: Conn, visitor: Visitor, password: str, browser: Browser) -> None:
+        """Let who asks show once more who they are.
+
+        Args:
+            conn: in autocommit.
+            visitor: in a session.
+            password: as it was typed.
+            browser: where it comes from.
+
+        Raises:
+            WrongCredentials: it is not theirs.
+            GuessedTooOften: after too many failures in their sessions.
+        """
+        now = self.clock.now()
+        member = await find_member_by_id(conn, visitor.member_id or 0)
+        subjects = subjects_of(self.vault, "", "", f"confirm {visitor.member_id}")
+        await count_guess(conn, subjects, now)
+        if not await self.passwords.matches(member.password if member else None, password):
+            doer = Doer(member_id=visitor.member_id, name=visitor.name, address=browser.address)
+            await note_deed_of(conn, doer, Did.CONFIRM_FAILED, at=now, about="")
+            raise WrongCredentials("That is not your password.")
+        await forgive_guess(conn, subjects)
+        await confirm_session(conn, visitor.session_id or 0, now)
 
     async def leave(self, conn: Conn, visitor: Visitor, browser: Browser) -> None:
         """End the session of who asks."""

@@ -59,6 +59,12 @@ async def find_member(conn: Conn, name: str) -> Member | None:
     return msgspec.convert(rows[0], Member) if rows else None
 
 
+async def find_member_by_id(conn: Conn, member_id: int) -> Member | None:
+    """Return a member who was not removed; None where there is none of this number."""
+    rows = await fetch_rows(conn, _queries.find_member_by_id, member_id=member_id)
+    return msgspec.convert(rows[0], Member) if rows else None
+
+
 async def has_members(conn: Conn) -> bool:
     """Say whether there is anybody."""
     return bool(await fetch_rows(conn, _queries.any_member))

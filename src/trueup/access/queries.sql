@@ -90,6 +90,13 @@ WHERE s.digest = %(digest)s AND m.removed_at IS NULL
 -- Index: session_pkey.
 UPDATE access.session SET seen_at = greatest(seen_at, %(now)s) WHERE session_id = %(session_id)s;
 
+-- name: confirm_session
+-- Writes down that the member of a session showed who they are.
+-- Parameters: session_id, now.
+-- Rows: none.
+-- Index: session_pkey.
+UPDATE access.session SET confirmed_at = %(now)s WHERE session_id = %(session_id)s;
+
 -- name: end_session
 -- Ends one session of a member.
 -- Parameters: session_id, member_id.
@@ -160,3 +167,77 @@ WHERE subject = ANY (%(subjects)s::bytea[]);
 -- Index: none.
 INSERT INTO access.trail (at, member_id, who, did, about, address)
 VALUES (%(at)s, %(member_id)s, %(who)s, %(did)s, %(about)s, %(address)s);
+
+-- name: find_member_by_id
+-- Finds a member who was not removed.
+-- Parameters: member_id.
+-- Rows: none or one: member_id, name, role, password.
+-- Index: member_pkey.
+SELECT member_id, name, role, password FROM access.member
+WHERE member_id = %(member_id)s AND removed_at IS NULL;
+
+-- name: list_members
+-- Lists who is in the team, owners first.
+-- Parameters: none.
+-- Rows: many: name, role, made_at, sessions, seen_at.
+-- Index: none; the table is small.
+SELECT m.name, m.role, m.made_at, count(s.session_id)::int AS sessions, max(s.seen_at) AS seen_at
+FROM access.member m LEFT JOIN access.session s USING (member_id)
+WHERE m.removed_at IS NULL
+GROUP BY m.member_id
+ORDER BY m.role <> 'owner', m.folded;
+
+-- name: list_invites
+-- Lists links that are still good.
+-- Parameters: now.
+-- Rows: many: invite_id, purpose, role, name: whose it is; made_by, made_at, ends_at.
+-- Index: none; the table is small.
+SELECT i.invite_id, i.purpose, i.role, m.name, i.made_by, i.made_at, i.ends_at
+FROM access.invite i LEFT JOIN access.member m USING (member_id)
+WHERE i.ends_at > %(now)s AND m.removed_at IS NULL
+ORDER BY i.invite_id;
+
+-- name: hold_members
+-- Lets nobody else change who is in the team until the transaction ends.
+-- Parameters: none.
+-- Rows: none.
+-- Index: none.
+LOCK TABLE access.member IN SHARE ROW EXCLUSIVE MODE;
+
+-- name: count_owners
+-- Counts the owners.
+-- Parameters: none.
+-- Rows: one: owners.
+-- Index: none; the table is small.
+SELECT count(*)::int AS owners FROM access.member WHERE role = 'owner' AND removed_at IS NULL;
+
+-- name: give_role
+-- Gives a member another role.
+-- Parameters: member_id, role.
+-- Rows: none.
+-- Index: member_pkey.
+UPDATE access.member SET role = %(role)s WHERE member_id = %(member_id)s;
+
+-- name: remove_member
+-- Lets a member in no more, and ends their links.
+-- Parameters: member_id, now.
+-- Rows: none.
+-- Index: member_pkey.
+WITH ended AS (DELETE FROM access.invite WHERE member_id = %(member_id)s)
+UPDATE access.member SET removed_at = %(now)s, password = NULL WHERE member_id = %(member_id)s;
+
+-- name: end_sessions_of
+-- Ends all sessions of a member.
+-- Parameters: member_id.
+-- Rows: none; how many tells.
+-- Index: session_member.
+DELETE FROM access.session WHERE member_id = %(member_id)s;
+
+-- name: list_trail
+-- Lists the newest entries of the trail, or those before one.
+-- Parameters: before: or null; count.
+-- Rows: many: entry_id, at, who, did, about, address.
+-- Index: trail_pkey.
+SELECT entry_id, at, who, did, about, address FROM access.trail
+WHERE %(before)s::bigint IS NULL OR entry_id < %(before)s
+ORDER BY entry_id DESC LIMIT %(count)s;

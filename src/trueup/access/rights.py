@@ -35,6 +35,7 @@ PUBLIC_ROUTES: Final[Mapping[str, str]] = {
     "/oauth/callback": "a vendor sends a browser back; a state that was sent along once lets it in",
     "/sign-in": "where people come in",
     "/first-run": "a one-time link makes the first owner",
+    "/invite": "a one-time link lets a member in, or lets one choose a password anew",
 }
 """Routes without a session, and why. `/hooks/<connection>` is reached before all of these: there a
 signature lets a delivery in."""

@@ -102,12 +102,23 @@ async def find_visitor(conn: Conn, secret: str, now: datetime, limits: Limits) -
     )
 
 
+async def confirm_session(conn: Conn, session_id: int, now: datetime) -> None:
+    """Write down that the member of a session showed who they are."""
+    await conn.execute(_queries.confirm_session, {"session_id": session_id, "now": now})
+
+
 async def end_session(conn: Conn, session_id: int, member_id: int) -> bool:
     """End one session of a member; says whether there was one."""
     cursor = await conn.execute(
         _queries.end_session, {"session_id": session_id, "member_id": member_id}
     )
     return cursor.rowcount == 1
+
+
+async def end_sessions_of(conn: Conn, member_id: int) -> int:
+    """End all sessions of a member; returns how many there were."""
+    cursor = await conn.execute(_queries.end_sessions_of, {"member_id": member_id})
+    return cursor.rowcount
 
 
 async def end_old_sessions(conn: Conn, now: datetime, limits: Limits) -> None:

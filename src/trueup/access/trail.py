@@ -4,10 +4,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+import msgspec
 import psycopg
 
-from trueup.access.visitor import Visitor
 from trueup.db.queries import load_queries
+from trueup.db.rows import Row, fetch_rows
 
 _queries = load_queries("trueup.access")
 
@@ -17,13 +18,35 @@ ABOUT_CHARS_MAX: Final = 300
 ADDRESS_CHARS_MAX: Final = 64
 
 
+class Doer(msgspec.Struct, frozen=True, kw_only=True):
+    """Who does something, and from where.
+
+    Attributes:
+        member_id: None: whoever is at the command line.
+        name: kept beside what is done.
+        address: of the network; empty: on this machine.
+    """
+
+    member_id: int | None
+    name: str
+    address: str = ""
+
+
 class Did(StrEnum):
     """What is written down."""
 
     SIGNED_IN = "signed in"
     SIGN_IN_FAILED = "failed to sign in"
+    CONFIRM_FAILED = "failed to confirm"
     SIGNED_OUT = "signed out"
     BECAME_OWNER = "became the first owner"
+    INVITED = "made an invite"
+    JOINED = "joined"
+    GAVE_ROLE = "gave a role"
+    REMOVED = "removed a member"
+    RESET = "made a link for a new password"
+    CHOSE_PASSWORD = "chose a new password"  # noqa: S105 - what was done
+    ENDED_SESSIONS = "ended sessions"
     REVEALED = "looked at personal data"
 
 
@@ -61,16 +84,19 @@ async def note(
     )
 
 
-async def note_deed_of(
-    conn: Conn, visitor: Visitor, did: Did, *, at: datetime, about: str, address: str
-) -> None:
-    """Write what a visitor did."""
+async def note_deed_of(conn: Conn, doer: Doer, did: Did, *, at: datetime, about: str) -> None:
+    """Write what somebody did who is known."""
     await note(
         conn,
         did,
         at=at,
-        member_id=visitor.member_id,
-        who=visitor.name,
+        member_id=doer.member_id,
+        who=doer.name,
         about=about,
-        address=address,
+        address=doer.address,
     )
+
+
+async def list_trail(conn: Conn, *, before: int | None = None, count: int = 100) -> list[Row]:
+    """Return the newest entries, or those before one."""
+    return await fetch_rows(conn, _queries.list_trail, before=before, count=count)

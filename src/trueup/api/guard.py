@@ -18,16 +18,26 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from trueup.access.door import Door
 from trueup.access.rights import PUBLIC, Role
 from trueup.access.session import Browser, find_visitor
+from trueup.access.trail import Doer
 from trueup.access.visitor import Visitor
 from trueup.api.reading import write_session
 from trueup.api.token import same_token
-from trueup.errors import FormStale, InvariantBroken, NotAllowed, NotSignedIn
+from trueup.errors import (
+    ConfirmFirst,
+    FormStale,
+    GuessedTooOften,
+    InvariantBroken,
+    NotAllowed,
+    NotSignedIn,
+    WrongCredentials,
+)
 
 SESSION_COOKIE: Final = "__Host-trueup_session"
 BEFORE_COOKIE: Final = "__Host-trueup_before"
 """Ties the forms of strangers to their browser, as the session does afterwards."""
 
 FORM_FIELD: Final = "_csrf_token"
+PASSWORD_FIELD: Final = "_password"  # noqa: S105 - the name of a field
 
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _API: Final = "/api/"
@@ -48,6 +58,7 @@ class Guard(ASGIMiddleware):
             NotSignedIn: nobody is signed in who might be let in.
             NotAllowed: whoever asks has no right to it.
             FormStale: a form that no page of ours sent for this session.
+            ConfirmFirst: the password is asked for once more before this.
         """
         request: Req = scope["litestar_app"].request_class(scope=scope, receive=receive)
         right = scope["route_handler"].opt.get("right")
@@ -61,6 +72,8 @@ class Guard(ASGIMiddleware):
         scope["state"]["form_token"] = token
         if request.method not in _SAFE and not request.url.path.startswith(_API):
             await _check_form(request, token)
+            if visitor is not None:
+                await _check_confirmed(request, visitor, str(right))
         await next_app(scope, receive, send)
 
 
@@ -100,6 +113,13 @@ def browser_of(request: Req) -> Browser:
     return Browser(
         address=client.host if client else "", name=request.headers.get("user-agent", "")
     )
+
+
+def doer_of(request: Req) -> Doer:
+    """Return who does something, as the trail keeps it."""
+    visitor = visitor_of(request)
+    address = browser_of(request).address
+    return Doer(member_id=visitor.member_id, name=visitor.name, address=address)
 
 
 async def still_there(request: Req) -> bool:
@@ -161,3 +181,27 @@ async def _check_form(request: Req, token: str) -> None:
         given = str((await request.form()).get(FORM_FIELD, ""))
     if not token or not hmac.compare_digest(given.encode("utf-8", "replace"), token.encode()):
         raise FormStale
+
+
+async def _check_confirmed(request: Req, visitor: Visitor, right: str) -> None:
+    """Let what matters most pass where its sender showed lately who they are.
+
+    What a form held comes back with the question, so that nothing has to be typed again.
+    """
+    door = door_of(request.app.state)
+    if not visitor.must_confirm(right, door.clock.now(), door.limits.confirmed):
+        return
+    form = await request.form()
+    fields = tuple((name, str(value)) for name, value in form.multi_items())
+    kept = tuple(each for each in fields if each[0] != PASSWORD_FIELD)
+    password = form.get(PASSWORD_FIELD)
+    if password is None:
+        raise ConfirmFirst(fields=kept)
+    try:
+        async with write_session(request.app.state) as conn:
+            await door.confirm(conn, visitor, str(password), browser_of(request))
+    except WrongCredentials as error:
+        raise ConfirmFirst(error.message, fields=kept) from error
+    except GuessedTooOften as error:
+        said = f"{error.message} Try again in {error.after_s} seconds."
+        raise ConfirmFirst(said, fields=kept) from error

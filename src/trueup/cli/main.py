@@ -29,6 +29,7 @@ _COMMANDS = {
     "scheduler": _Command("run", "scheduler", _RUN),
     "demo": _Command("demo", "demo", _RUN),
     "bench": _Command("bench", "bench", _RUN),
+    "people": _Command("people", "people", _RUN),
     "connect": _Command("connecting", "connect", _CONNECT),
     "connections": _Command("connections", "connections", _CONNECT),
     "pause": _Command("connecting", "pause", _CONNECT),

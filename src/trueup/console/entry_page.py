@@ -12,7 +12,7 @@ from litestar.response import Redirect
 
 from trueup.access.door import Entered
 from trueup.access.invite import look_at_invite
-from trueup.access.member import NAME_CHARS_MAX, has_members
+from trueup.access.member import NAME_CHARS_MAX, find_member_by_id, has_members
 from trueup.access.password import CHARS_ADVISED, CHARS_MAX, CHARS_MIN
 from trueup.access.rights import PUBLIC, Role
 from trueup.access.secret import new_secret
@@ -30,6 +30,7 @@ from trueup.console.forms import read_form
 from trueup.console.render import html
 from trueup.errors import (
     ConfigError,
+    ConfirmFirst,
     FormStale,
     GuessedTooOften,
     LinkSpent,
@@ -47,10 +48,11 @@ class EntryPage(msgspec.Struct, frozen=True, kw_only=True):
     """A page where somebody comes in.
 
     Attributes:
-        asks: what it asks for: `sign-in`, `first-run`, or `nothing`.
+        asks: what it asks for: `sign-in`, what a link is for, or `nothing`.
         action: where its form goes.
         next: where they wanted to.
-        name: as it was typed.
+        name: as it was typed, or whose link it is.
+        fixed: the name is known and is not asked for.
         role: what they will be here for.
         said: what was wrong with what was typed.
     """
@@ -59,6 +61,7 @@ class EntryPage(msgspec.Struct, frozen=True, kw_only=True):
     action: str = ""
     next: str = "/"
     name: str = ""
+    fixed: bool = False
     role: Role | None = None
     said: str = ""
     chars_min: int = CHARS_MIN
@@ -114,38 +117,58 @@ async def sign_out(request: Req) -> Response[Any]:
     return response
 
 
-@get("/first-run/{secret:str}", right=PUBLIC)
-async def show_first_run(request: Req, secret: FromPath[str]) -> Response[Any]:
-    """Ask the first owner for a name and a password; looking uses nothing up."""
-    now = door_of(request.app.state).clock.now()
+@get(["/first-run/{secret:str}", "/invite/{secret:str}"], right=PUBLIC)
+async def show_link(request: Req, secret: FromPath[str]) -> Response[Any]:
+    """Ask whoever has a link for a name and a password; looking uses nothing up."""
     try:
-        async with write_session(request.app.state) as conn:
-            invite = await look_at_invite(conn, secret, now)
+        page = await _page_of_link(request, secret)
     except LinkSpent as error:
         return _ask(request, EntryPage(asks="nothing", said=error.message), status=error.status)
-    page = EntryPage(asks="first-run", action=f"/first-run/{secret}", role=invite.role)
     return _ask(request, page)
 
 
-@post("/first-run/{secret:str}", status_code=303, right=PUBLIC)
-async def first_run(
+@post(
+    ["/first-run/{secret:str}", "/invite/{secret:str}"],
+    status_code=303,
+    right=PUBLIC,
+)
+async def enter_by_link(
     request: Req, secret: FromPath[str], data: URLEncodedBody[dict[str, Any]]
 ) -> Response[Any]:
-    """Make the first owner."""
+    """Make the first owner or a member, or keep a member's new password."""
     form = read_form(data, _LONGEST)
     name, password = form.get("name", ""), form.get("password", "")
-    page = EntryPage(asks="first-run", action=f"/first-run/{secret}", role=Role.OWNER, name=name)
     try:
-        check_twice(form)
-        async with write_session(request.app.state) as conn:
-            entered = await door_of(request.app.state).enter_first(
-                conn, secret, name, password, browser_of(request)
-            )
-    except ConfigError as error:
-        return _ask(request, msgspec.structs.replace(page, said=error.message), status=400)
+        page = await _page_of_link(request, secret, name)
+        try:
+            check_twice(form)
+            async with write_session(request.app.state) as conn:
+                entered = await door_of(request.app.state).enter_by_link(
+                    conn, secret, name, password, browser_of(request)
+                )
+        except ConfigError as error:
+            return _ask(request, msgspec.structs.replace(page, said=error.message), status=400)
     except LinkSpent as error:
         return _ask(request, EntryPage(asks="nothing", said=error.message), status=error.status)
     return _let_in(entered, "/")
+
+
+async def _page_of_link(request: Req, secret: str, name: str = "") -> EntryPage:
+    """Return what a link asks for.
+
+    Raises:
+        LinkSpent: nothing any more.
+    """
+    async with write_session(request.app.state) as conn:
+        invite = await look_at_invite(conn, secret, door_of(request.app.state).clock.now())
+        whose = invite.member_id and await find_member_by_id(conn, invite.member_id)
+    return EntryPage(
+        asks=invite.purpose.value,
+        action=request.url.path,
+        role=invite.role,
+        name=whose.name if whose else name,
+        fixed=bool(whose),
+    )
 
 
 def check_twice(form: dict[str, str]) -> None:
@@ -186,6 +209,12 @@ def stale_entry(request: Req, error: FormStale) -> Response[Any]:
     return _ask(request, EntryPage(asks="sign-in", said=said), status=error.status)
 
 
+def ask_again(request: Req, error: ConfirmFirst) -> Response[Any]:
+    """Ask for the password once more; what the form held goes along, and then on its way."""
+    page = EntryPage(asks="again", action=request.url.path, said=error.message)
+    return html(request, "confirm.html", status=error.status, page=page, fields=error.fields)
+
+
 def _let_in(entered: Entered, wanted: str) -> Response[Any]:
     response: Response[Any] = Redirect(wanted, status_code=303)
     response.set_cookie(_cookie(SESSION_COOKIE, entered.session))
@@ -211,4 +240,4 @@ def _cookie(key: str, value: str, *, age_s: int | None = None) -> Cookie:
 
 def entry_handlers() -> list[HTTPRouteHandler]:
     """Return the pages where people come in, and the way out."""
-    return [show_sign_in, sign_in, sign_out, show_first_run, first_run]
+    return [show_sign_in, sign_in, sign_out, show_link, enter_by_link]

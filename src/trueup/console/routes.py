@@ -19,14 +19,14 @@ from litestar.types import ControllerRouterHandler
 
 from trueup.access.rights import PUBLIC
 from trueup.access.trail import Did, note_deed_of
-from trueup.api.guard import browser_of, still_there, visitor_of
+from trueup.api.guard import doer_of, still_there
 from trueup.api.problem import CHALLENGE
 from trueup.api.reading import write_session
 from trueup.config import JournalsConfig
 from trueup.console.decisions_page import decision_handlers
 from trueup.console.dock import dock_handlers
 from trueup.console.draw import draw_page, draw_png, draw_svg, draw_trade_page
-from trueup.console.entry_page import entry_handlers, stale_entry, to_sign_in
+from trueup.console.entry_page import ask_again, entry_handlers, stale_entry, to_sign_in
 from trueup.console.event_page import read_event
 from trueup.console.exceptions_page import exception_handlers
 from trueup.console.fact import Chance, Chart
@@ -47,7 +47,7 @@ from trueup.console.series import read_chart
 from trueup.console.steps import Step, draw_steps
 from trueup.console.supply import chances_of, read_low
 from trueup.console.today import TodayDesk
-from trueup.errors import AccessError, DatabaseUnavailable, FormStale, NotSignedIn
+from trueup.errors import AccessError, ConfirmFirst, DatabaseUnavailable, FormStale, NotSignedIn
 from trueup.intake.park import requeue_parked
 from trueup.ledger.brakes import discard_brake, release_brake
 
@@ -259,14 +259,8 @@ async def reveal_event(
     """Show one event whole; that it was shown stands in the trail before it is."""
     _log.warning("body_revealed", event_id=number[:20])
     async with write_session(request.app.state) as conn:
-        await note_deed_of(
-            conn,
-            visitor_of(request),
-            Did.REVEALED,
-            at=datetime.now(UTC),
-            about=f"event/{number[:20]}",
-            address=browser_of(request).address,
-        )
+        about, doer = f"event/{number[:20]}", doer_of(request)
+        await note_deed_of(conn, doer, Did.REVEALED, at=datetime.now(UTC), about=about)
     return await _event(request, session, number, reveal=True)
 
 
@@ -361,6 +355,8 @@ def _refused(request: Req, error: AccessError) -> Response[Any]:
         return to_sign_in(request)
     if isinstance(error, FormStale) and request.url.path == "/sign-in":
         return stale_entry(request, error)
+    if isinstance(error, ConfirmFirst) and page:
+        return ask_again(request, error)
     headers = {"WWW-Authenticate": CHALLENGE} if isinstance(error, NotSignedIn) else {}
     return _problem(request, error.status, error.code, error.message, headers)
 
