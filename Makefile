@@ -20,7 +20,8 @@ PYTEST := $(BIN)/pytest
 # What the machine holds of its own does not leak into the project's environment.
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
-unexport VIRTUAL_ENV PYTHONPATH
+# Compiled modules are kept: the tests start hundreds of processes, and each would compile again.
+unexport VIRTUAL_ENV PYTHONPATH PYTHONDONTWRITEBYTECODE
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -55,14 +56,15 @@ $(UV):
 	  exit 1; \
 	fi
 
-# Every step runs, so that one look shows all that is wrong; any that fails, fails the whole.
+# Every step runs, so that one look shows all that is wrong; any that fails, fails the whole. What
+# reads the code goes beside what runs it: the tests leave a core idle now and then.
 test: setup chromium ## Run everything: rules, layers, types, every test (under 15 minutes)
-	@failed=; \
-	for step in lint layers type; do \
-	  $(MAKE) --silent --no-print-directory $$step || failed="$$failed $$step"; \
-	done; \
-	$(PYTEST) -n $(JOBS) || failed="$$failed tests"; \
-	if [ -n "$$failed" ]; then echo "failed:$$failed" >&2; exit 1; fi
+	@for step in lint layers type; do \
+	  $(MAKE) --silent --no-print-directory $$step || echo "$$step" >&3; \
+	done >.make/checks 2>&1 3>.make/failed & \
+	$(PYTEST) -n $(JOBS) && failed= || failed=tests; \
+	wait; cat .make/checks; failed="$$(tr '\n' ' ' <.make/failed)$$failed"; \
+	if [ -n "$$failed" ]; then echo "failed: $$failed" >&2; exit 1; fi
 
 sentences: setup ## Install the weights of the sentence model, 83.5 MB, by their hash: tickets are read better
 	@$(UV) sync --locked --all-extras --group sentences --python "$(PYTHON)"

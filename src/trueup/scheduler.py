@@ -39,7 +39,7 @@ from trueup.pull.access import Access, Sleep, open_access, what_lacks
 from trueup.pull.backfill import backfill
 from trueup.pull.follow import FOLLOW_INTERVAL_S, follow
 from trueup.pull.poll import poll
-from trueup.pull.subscriptions import hook_url, tend_hooks
+from trueup.pull.subscriptions import HOOKS_INTERVAL_S, hook_url, tend_hooks
 from trueup.pull.sweep import sweep
 from trueup.reconcile.parity import PARITY_INTERVAL_S, compares, round_of_parity
 from trueup.reconcile.suspects import (
@@ -56,7 +56,6 @@ from trueup.warehouse.shelves import look_at_shelves
 
 _log = structlog.get_logger("trueup.scheduler")
 
-HOOKS_INTERVAL_S = 3600.0
 PROOF_INTERVAL_S = 24 * 3600.0
 PROOF_HOUR = 3
 EXPIRY_INTERVAL_S = 2.0

@@ -30,8 +30,12 @@ from trueup.pull.draft import (
     store_draft,
     try_draft,
 )
-from trueup.pull.subscriptions import HooksState, remove_hooks, tend_hooks
-from trueup.scheduler import HOOKS_INTERVAL_S
+from trueup.pull.subscriptions import (
+    HOOKS_INTERVAL_S,
+    HooksState,
+    remove_hooks,
+    tend_hooks,
+)
 from trueup.session import Session
 
 NameArgument = Annotated[str, typer.Argument(help="Name of the connection.")]

@@ -17,6 +17,7 @@ from trueup.pull.poll import poll
 
 _log = structlog.get_logger("trueup.pull")
 
+HOOKS_INTERVAL_S = 3600.0
 MISSING = "hooks.missing"
 REFUSED = "hooks.refused"
 _PAGES_MAX = 100

@@ -7,19 +7,12 @@ from itertools import islice
 from typing import Any, Final
 
 import msgspec
-import numpy as np
 import psycopg
 
 from trueup.db.queries import load_queries
 from trueup.db.rows import fetch_rows, snapshot
 from trueup.decisions.patrons.history import Habit, History, Patron, Told
 from trueup.hub import Hub
-from trueup.models.artifact import unpack
-from trueup.models.model import Look
-from trueup.models.reads import may_use
-from trueup.models.value import learn
-from trueup.models.value.buys import Purchases, see
-from trueup.models.value.regularity import GAPS_MIN, MIDDLE, gaps_of, quantiles
 from trueup.records.bought import first_of_persons, orders_bought
 
 _queries = load_queries("trueup.decisions")
@@ -48,16 +41,20 @@ async def refresh_patrons(conn: Conn, hub: Hub, now: datetime) -> int | None:
     today = now.astimezone(UTC).date()
     if await fetch_rows(conn, _queries.patrons_worked_out, day=today):
         return None
+    # SciPy takes a second to load, which only the one turn of a day pays that needs it.
+    from trueup.decisions.patrons.learned import read_learned  # noqa: PLC0415
+
     async with snapshot(conn):
         # Whole histories are read.
         await conn.execute(f"SET LOCAL statement_timeout = '{READ_TIMEOUT_S}s'".encode())
-        learned = await _learned(conn, hub, now)
+        learned = await read_learned(conn, hub, now)
         spaces = {space.value for space in hub.keys.spaces}
         history = History(await first_of_persons(conn, spaces))
         async for order in orders_bought(conn, hub.sellers(), now - HISTORY, now):
             history.add(order)
     # What takes long is thought outside of any transaction, and beside whatever else goes on.
-    patrons, habits = await asyncio.to_thread(_work_out, history, learned, today)
+    told = {} if learned is None else await asyncio.to_thread(learned.told)
+    patrons, habits = await asyncio.to_thread(_work_out, history, told, today)
     async with conn.transaction():
         if not await fetch_rows(conn, _queries.take_patrons_day, day=today, now=now):
             return None
@@ -69,45 +66,9 @@ async def refresh_patrons(conn: Conn, hub: Hub, now: datetime) -> int | None:
 
 
 def _work_out(
-    history: History, learned: tuple[learn.Value, Purchases] | None, today: date
+    history: History, told: Mapping[bytes, Told], today: date
 ) -> tuple[list[Patron], list[Habit]]:
-    told = {} if learned is None else _told(*learned)
     return history.patrons(today, told), list(history.habits(told))
-
-
-async def _learned(conn: Conn, hub: Hub, now: datetime) -> tuple[learn.Value, Purchases] | None:
-    """Return the model of customers with what it reads, where it beats the rule below it."""
-    kept = await may_use(conn, learn.MODEL)
-    if kept is None:
-        return None
-    purchases = await learn.read(Look(conn=conn, hub=hub, now=now))
-    return unpack(kept.artifact, learn.Value), purchases
-
-
-def _told(value: learn.Value, purchases: Purchases) -> Mapping[bytes, Told]:
-    """Return what the model tells of each customer."""
-    seen = see(purchases)
-    gaps = gaps_of(seen)
-    fresh = gaps._replace(since=np.zeros(len(gaps.since)))  # as of the day of a purchase
-    days = quantiles(value.regularity, fresh, learn.HORIZON_DAYS, MIDDLE)
-    columns = zip(
-        seen.customers.tolist(),
-        learn.alive(value, seen).tolist(),
-        learn.orders_expected(value, seen, learn.YEAR_WEEKS).tolist(),
-        learn.spend_expected(value, seen, purchases.names).tolist(),
-        days.tolist(),
-        gaps.counts.tolist(),
-        strict=True,
-    )
-    return {
-        purchases.persons[customer]: Told(
-            alive=alive,
-            orders=orders,
-            spend=spend,
-            interval_days=round(interval) if count >= GAPS_MIN else None,
-        )
-        for customer, alive, orders, spend, interval, count in columns
-    }
 
 
 async def _note_patrons(conn: Conn, patrons: Sequence[Patron], today: date) -> None:
