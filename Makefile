@@ -16,6 +16,8 @@ BIN := .venv/bin
 LOCKED := .venv/.locked
 UV := .make/uv
 PYTEST := $(BIN)/pytest
+# Tests of one file stay together, so that what they share is made once, until a worker has none left.
+PARALLEL := -n $(JOBS) --dist worksteal
 
 # What the machine holds of its own does not leak into the project's environment.
 export UV_PROJECT_ENVIRONMENT := .venv
@@ -62,7 +64,7 @@ test: setup chromium ## Run everything: rules, layers, types, every test (under 
 	@for step in lint layers type; do \
 	  $(MAKE) --silent --no-print-directory $$step || echo "$$step" >&3; \
 	done >.make/checks 2>&1 3>.make/failed & \
-	$(PYTEST) -n $(JOBS) && failed= || failed=tests; \
+	$(PYTEST) $(PARALLEL) && failed= || failed=tests; \
 	wait; cat .make/checks; failed="$$(tr '\n' ' ' <.make/failed)$$failed"; \
 	if [ -n "$$failed" ]; then echo "failed: $$failed" >&2; exit 1; fi
 
@@ -73,13 +75,13 @@ unit: setup ## Run the tests without I/O (seconds)
 	@$(PYTEST) tests/unit
 
 db: setup ## Run the tests of each write and query on a real PostgreSQL
-	@$(PYTEST) -n $(JOBS) tests/db
+	@$(PYTEST) $(PARALLEL) tests/db
 
 contract: setup ## Hold every connector to the contract and to its vendor's schema
-	@$(PYTEST) -n $(JOBS) tests/contract
+	@$(PYTEST) $(PARALLEL) tests/contract
 
 flow: setup ## Run the stories: bytes in, request out
-	@$(PYTEST) -n $(JOBS) tests/flow
+	@$(PYTEST) $(PARALLEL) tests/flow
 
 tidy: setup lint layers ## Check the house rules, and that the papers equal the code
 	@$(PYTEST) tests/tidy
