@@ -424,7 +424,7 @@ def bare_difference(told: dict[str, Any]) -> dict[str, Any]:
 # -- where much goes wrong ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", [1, 5, 8, 32])
+@pytest.mark.parametrize("seed", [5, 32])
 async def test_the_end_is_the_same_whatever_is_lost_repeated_or_late(
     database_url: str, tmp_path: Path, calm: End, seed: int
 ) -> None:

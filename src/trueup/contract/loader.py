@@ -8,6 +8,7 @@ must not: the manifest never promises what the code lacks, nor hides what it doe
 import importlib
 import inspect
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import cast
@@ -132,19 +133,28 @@ class ConnectorFolder(msgspec.Struct, frozen=True, kw_only=True):
 
 def find_connectors(
     root: Path | None = None, package: str = "trueup.connectors"
-) -> dict[str, ConnectorFolder]:
+) -> Mapping[str, ConnectorFolder]:
     """Load every connector, by id in alphabetical order.
 
     Args:
-        root: the folder that holds the connectors' folders; the product's own by default.
+        root: the folder that holds the connectors' folders; by default the product's own, which a
+            process reads once.
         package: the package that `root` is imported as.
 
     Raises:
         ConfigError: `config.invalid`: a manifest, a file set or a module is wrong.
     """
-    root = root or Path(connectors.__file__).parent
+    return _own_connectors() if root is None else _load_all(root, package)
+
+
+@cache
+def _own_connectors() -> Mapping[str, ConnectorFolder]:
+    return _load_all(Path(connectors.__file__).parent, connectors.__name__)
+
+
+def _load_all(root: Path, package: str) -> Mapping[str, ConnectorFolder]:
     folders = sorted(path.parent for path in root.glob("*/manifest.toml"))
-    return {folder.name: load_connector(folder, package) for folder in folders}
+    return MappingProxyType({each.name: load_connector(each, package) for each in folders})
 
 
 def load_connector(folder: Path, package: str = "trueup.connectors") -> ConnectorFolder:

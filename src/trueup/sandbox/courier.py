@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import cache
 from typing import Protocol
 
 import httpx
@@ -28,6 +30,12 @@ class Sender(Protocol):
         ...
 
 
+@cache
+def _trust() -> ssl.SSLContext:
+    """Read whom to trust once a process: that takes longer than most stories of a vendor."""
+    return httpx.create_ssl_context()
+
+
 class Courier:
     """Delivers the webhooks of all accounts through one client.
 
@@ -50,6 +58,7 @@ class Courier:
         self._tidy = tidy
         self._client = httpx.AsyncClient(
             transport=transport,
+            verify=_trust(),
             timeout=httpx.Timeout(_TOTAL_S_MAX, connect=_CONNECT_S_MAX),
             limits=httpx.Limits(max_connections=_AT_ONCE_MAX),
             headers={"User-Agent": user_agent},
