@@ -11,9 +11,9 @@ import msgspec
 
 from trueup.canon.command import SendMessage
 from trueup.connectors.whatsapp.api import fault_code
-from trueup.connectors.whatsapp.phone import e164
 from trueup.connectors.whatsapp.words import words_of
 from trueup.contract.connector import Command, Receipt, ReceiptState, Reply, Request
+from trueup.contract.phone import e164
 from trueup.errors import ContractBroken, Refused
 
 WINDOW = "window_open_until"

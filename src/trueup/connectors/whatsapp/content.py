@@ -1,27 +1,13 @@
 """What a customer said: the words of every kind of message, and whether they want no more."""
 
-import unicodedata
-
 import msgspec
 
 from trueup.connectors.whatsapp.shape import Inner, Media
-
-STOP_WORDS = frozenset(
-    (
-        *("stop", "stopall", "stop all", "unsubscribe", "opt out", "optout", "end", "quit"),
-        *("stopp", "abmelden", "abbestellen", "keine nachrichten"),
-        *("arret", "desabonner", "desinscrire"),
-        *("baja", "cancelar suscripcion", "parar", "pare", "sair", "descadastrar"),
-        *("disiscrivi", "basta", "afmelden", "uitschrijven"),
-        *("वापस", "रोकें", "बंद करें", "בטל", "הסר", "توقف", "إلغاء"),
-    )
-)
-"""Whole messages that ask for no more; compared without case, accents and signs at the end."""
+from trueup.contract.stopping import is_stop
 
 STOP_PAYLOADS = frozenset(("stop", "opt_out", "optout", "unsubscribe"))
 """Payloads of buttons that ask for no more; a template's author chooses them."""
 
-_STOP_CHARS_MAX = 40
 _WITHOUT_WORDS = frozenset(("unsupported",))
 
 
@@ -48,22 +34,6 @@ def said(inner: Inner) -> Said:
     if inner.interactive is not None:
         return _chosen(inner)
     return _rest(inner)
-
-
-def is_stop(text: str) -> bool:
-    """Tell whether a message is nothing but the wish to hear no more."""
-    if len(text) > _STOP_CHARS_MAX:
-        return False
-    return _bare(text) in _STOPS
-
-
-def _bare(text: str) -> str:
-    plain = unicodedata.normalize("NFKD", text.strip().strip(".!?…").casefold())
-    kept = "".join(char for char in plain if not unicodedata.combining(char))
-    return " ".join(kept.split())
-
-
-_STOPS = frozenset(_bare(word) for word in STOP_WORDS)
 
 
 def _medium(inner: Inner) -> Media | None:

@@ -1,26 +1,6 @@
-"""Phone numbers as everybody writes them: E.164, by the field's library."""
+"""Phone numbers as WhatsApp writes them: without the +."""
 
-import phonenumbers
-
-_CHARS_MAX = 40
-
-
-def e164(text: str | None, region: str | None = None) -> str | None:
-    """Return the number as +491701234567; None where it can not be one.
-
-    Args:
-        text: as somebody wrote it; WhatsApp itself leaves the + out.
-        region: the country of a number that names none, such as "DE".
-    """
-    if not text or len(text) > _CHARS_MAX:
-        return None
-    try:
-        number = phonenumbers.parse(text, region)
-    except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_possible_number(number):
-        return None
-    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+from trueup.contract.phone import e164
 
 
 def of_whatsapp(wa_id: str | None) -> str | None:

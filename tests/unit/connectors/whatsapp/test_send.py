@@ -8,8 +8,9 @@ import pytest
 from tests.unit.connectors.whatsapp.texts import OPEN, command, text
 from trueup.canon.command import ReplyToTicket
 from trueup.connectors.whatsapp import api, commands
-from trueup.connectors.whatsapp.phone import e164, of_whatsapp
+from trueup.connectors.whatsapp.phone import of_whatsapp
 from trueup.contract.connector import Command, ReceiptState, Reply
+from trueup.contract.phone import e164
 from trueup.errors import (
     AuthExpired,
     ContractBroken,

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from trueup.canon.message import Message, MessageState
 from trueup.connectors.whatsapp import mapping, webhook
-from trueup.connectors.whatsapp.content import is_stop
 from trueup.contract.connector import Mapped, Piece, Source
+from trueup.contract.stopping import is_stop
 
 SAMPLES = Path(mapping.__file__).parent / "samples"
 AT = datetime(2026, 3, 3, tzinfo=UTC)

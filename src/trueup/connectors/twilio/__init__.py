@@ -1,0 +1,1 @@
+"""Twilio: SMS of one account."""
