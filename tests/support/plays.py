@@ -174,6 +174,11 @@ def _fresh(contents: Contents, number: int, order_ref: str) -> Contents:
     }
 
 
+def _say(twin: Any, number: int) -> Contents:
+    ((kind, said),) = twin.contents().items()
+    return {kind: msgspec.structs.replace(said, text=f"Your order {1_000 + number} is late.")}
+
+
 def _order_at_shopify(twin: Any, number: int) -> Contents:
     sold = twin._do(shopify.Checkout(cart=Cart(lines=[CartLine(sku="MUG")])))
     return _fresh(twin.contents(), number, str(sold.order_id))
@@ -242,6 +247,7 @@ _PLAYS: Mapping[str, Play] = MappingProxyType(
         ),
         "slack": Play(happen=_talk),
         "stripe": Play(happen=_pay, order=_refund, done=_refunded),
+        "twilio": Play(order=_say),
         "whatsapp": Play(happen=_write),
         "woocommerce": Play(order=_order_at_woocommerce, done=_done_at_woocommerce),
         "xero": Play(secrets=_let_in),
