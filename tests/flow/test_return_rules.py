@@ -69,6 +69,11 @@ async def test_from_the_wish_to_the_money(database_url: str) -> None:
         await world.next_day()
         assert (len(world.sent()), paid(order)) == (2, [Decimal("21.65")])
 
+        told = await world.played()
+        assert told["return_request"]["agreed"] == told["return_request"]["returns"] == 1
+        assert told["return_refund"]["proposals"] == told["return_refund"]["paid"] == 1
+        assert told["return_update"] == {"proposals": 2, "arrived": 1, "refunded": 1}
+        assert await world.measured() == {"return_request": 0, "return_refund": 0}
         assert await world.loops() == [("dddddd", [])]
         assert (await prove_ledger(world.brand.conn)).holds
         kept = await world.brand.rows(
@@ -114,6 +119,7 @@ async def test_a_person_who_pays_meanwhile_pays_alone(database_url: str) -> None
         assert (len(whole.refunds), paid(whole)) == (1, [WORTH])
         # Of two units one was paid beside the return: ours is refused, and thought of anew.
         assert paid(beside) == [WORTH, Decimal("10.82")]
+        assert (await world.played())["return_refund"]["unpaid"] == 0
         assert [state for _, state in await world.told_of("return_refund")] == [
             *("done", "failed", "done"),
         ]
@@ -146,6 +152,9 @@ async def test_who_is_late_keeps_it_and_who_bought_little_too(database_url: str)
         subjects = [subject for to, subject in world.sent() if to == "little@home.example"]
         assert subjects[-1] == f"Your money for order {little.name} is on its way"
         assert world.on_shelf() == await world.available() == 999 - 3
+        figures = (await world.played())["return_request"]
+        assert (figures["agreed"], figures["kept"], figures["declined"]) == (1, 1, 1)
+        assert (figures["people_agreed"], figures["people_declined"]) == (0, 0)
         assert await world.loops() == [("dndndd", []), ("nnnnnn", [])]
 
 

@@ -2,12 +2,15 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from tests.support.brand import Brand, open_brand
 from tests.support.contact import HOME, MIA, Post
 from tests.support.parity import hand_in
 from trueup.canon.inspection import Grade, InspectionLine
+from trueup.decisions.rule import Look, Waited
 from trueup.decisions.rules import find_rules
 from trueup.decisions.settings import read_settings
 from trueup.intake.connections import create_connection, load_accounts
@@ -122,6 +125,29 @@ class Returning(Post):
         """Go on until the next noon, and carry on."""
         self.until(12)
         await self.carry()
+
+    async def played(self) -> dict[str, dict[str, float]]:
+        """Return what each rule would have done in the last two months."""
+        found = {}
+        for name, rule in self.rules.items():
+            assert rule.play is not None
+            until = self.brand.clock.now().date()
+            look = Look(conn=self.brand.conn, hub=self.brand.hub, now=self.brand.clock.now())
+            replay = await rule.play(look, self.settings[name], until - timedelta(days=60), until)
+            found[name] = replay.figures
+        return found
+
+    async def measured(self) -> dict[str, Decimal | None]:
+        """Return what came of the first decision of each rule that measures it."""
+        now, found = self.brand.clock.now(), {}
+        look = Look(conn=self.brand.conn, hub=self.brand.hub, now=now)
+        for name, rule in self.rules.items():
+            if rule.measure is not None:
+                [subject] = await self.brand.rows(
+                    "SELECT subject FROM decisions.decision WHERE rule = %s LIMIT 1", name
+                )
+                [found[name]] = await rule.measure(look, [Waited(subject[0], now, now)])
+        return found
 
     # -- what stands -------------------------------------------------------------------------------
 
