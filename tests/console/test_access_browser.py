@@ -66,6 +66,10 @@ def test_the_first_owner_comes_in_goes_and_comes_back(
         expect(page.get_by_role("button", name="Sign out")).to_be_visible()
         cookies = {each["name"]: each for each in context.cookies()}
         assert cookies["__Host-trueup_session"]["secure"], "kept at http://127.0.0.1 all the same"
+        for name in ("people", "audit"):
+            page.goto(f"{site.url}/{name}")
+            assert violations(page) == [], name
+            looked_at(page, name, width=320)
         page.get_by_role("button", name="Sign out").click()
         expect(page).to_have_url(f"{site.url}/sign-in")
     sizes = {"width": 1280, "height": 800}
@@ -82,4 +86,8 @@ def test_the_first_owner_comes_in_goes_and_comes_back(
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Sign in").click()
         expect(page).to_have_url(f"{site.url}/low-stock")
-        looked_at(page, "low-stock-dark", width=1280)
+        page.goto(f"{site.url}/people")
+        page.get_by_role("button", name="Make a link").click()
+        expect(page.get_by_role("status")).to_contain_text("/invite/")
+        page.get_by_text(f"Change {OWNER}").click()
+        looked_at(page, "people-dark", width=1280)

@@ -68,6 +68,9 @@ models.read                .      x        x          x        .         x      
 decisions.read             .      x        x          x        x         x         x
 decisions.decide           .      x        x          .        x         x         .
 rules.decide               .      x        x          .        .         .         .
+people.read                .      x        .          .        .         .         .
+people.decide            again    x        .          .        .         .         .
+audit.read                 .      x        .          .        .         .         .
 """
 
 

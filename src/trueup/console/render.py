@@ -33,6 +33,7 @@ PAGES: Final = (
     ("/returns", "Returns", "returns.read"),
     ("/margin", "Margin", "costs.read"),
     ("/low-stock", "Low stock", "stock.read"),
+    ("/people", "People", "people.read"),
 )
 """The pages of the menu, with the right that each needs."""
 

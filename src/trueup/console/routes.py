@@ -38,6 +38,7 @@ from trueup.console.margin_page import margin_handlers
 from trueup.console.pages import read_order, read_parked, read_sku
 from trueup.console.parity_page import read_parity
 from trueup.console.payouts_page import payout_handlers
+from trueup.console.people_page import people_handlers
 from trueup.console.phantoms import phantom_handlers
 from trueup.console.readings import Readings, Session
 from trueup.console.render import FOLDER, answer, html, wants_json
@@ -134,6 +135,7 @@ def console_routes(journals: JournalsConfig | None = None) -> list[ControllerRou
             *margin_handlers(),
             *serial_handlers(),
             *entry_handlers(),
+            *people_handlers(),
         ],
         dependencies={
             "desk": Provide(give_desk),

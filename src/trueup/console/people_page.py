@@ -1,0 +1,181 @@
+"""The team: who is in it and as what, links that let others in, and the trail of who did what."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+import msgspec
+from litestar import Response, get, post
+from litestar.params import QueryParameter, URLEncodedBody
+from litestar.response import Redirect
+from litestar.types import ControllerRouterHandler
+
+from trueup.access.people import (
+    end_sessions,
+    give_role,
+    invite_member,
+    list_invites,
+    list_members,
+    remove_member,
+    reset_member,
+)
+from trueup.access.rights import Role
+from trueup.access.trail import list_trail
+from trueup.api.guard import Req, doer_of, door_of
+from trueup.api.reading import write_session
+from trueup.console.forms import read_form
+from trueup.console.readings import Session
+from trueup.console.render import answer
+from trueup.errors import ConfigError
+
+ROWS_MAX: Final = 100
+_NUMBER_MAX: Final = 2**63 - 1
+
+_DONE: Final = {
+    "role": "Their role is another one now; they sign in again.",
+    "remove": "They are let in no more.",
+    "revoke": "Wherever they were signed in, they are signed out.",
+}
+
+
+class MemberRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A member, and how many sessions they have."""
+
+    name: str
+    role: Role
+    made_at: datetime
+    sessions: int
+    seen_at: datetime | None
+
+
+class InviteRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A link that is still good; `name` is whose it is, `role` what it makes of somebody new."""
+
+    purpose: str
+    role: Role | None
+    name: str | None
+    made_by: str
+    ends_at: datetime
+
+
+class PeoplePage(msgspec.Struct, frozen=True, kw_only=True):
+    """The team.
+
+    Attributes:
+        link: made just now; shown once.
+    """
+
+    members: tuple[MemberRow, ...]
+    invites: tuple[InviteRow, ...]
+    link: str = ""
+    told: str = ""
+    refused: str = ""
+
+
+class EntryRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of the trail."""
+
+    entry_id: int
+    at: datetime
+    who: str
+    did: str
+    about: str
+    address: str
+
+
+class TrailPage(msgspec.Struct, frozen=True, kw_only=True):
+    """The trail, newest first; `next_before` leads to what is older."""
+
+    rows: tuple[EntryRow, ...]
+    next_before: int | None
+
+
+@get(["/people", "/people.json"], right="people.read")
+async def show_people(
+    request: Req, done: Annotated[str, QueryParameter(max_length=20, required=False)] = ""
+) -> Response[Any]:
+    """Show who is in the team, and which links are still good."""
+    async with write_session(request.app.state) as session:
+        page = await _read(request, session)
+    return _answer(request, msgspec.structs.replace(page, told=_DONE.get(done, "")))
+
+
+@post("/people", status_code=303, right="people.decide")
+async def change_people(request: Req, data: URLEncodedBody[dict[str, Any]]) -> Response[Any]:
+    """Make a link, give a role, remove somebody, or end their sessions."""
+    form = read_form(data)
+    async with write_session(request.app.state) as session:
+        try:
+            secret = await _do(request, session, form)
+        except ConfigError as error:
+            page = await _read(request, session)
+            refused = msgspec.structs.replace(page, refused=error.message)
+            return _answer(request, refused, status=409)
+        if secret is None:
+            return Redirect(f"/people?done={form['do']}", status_code=303)
+        page = await _read(request, session)
+    # Not by a redirect: the link would stand in an address.
+    link = f"{str(request.base_url).rstrip('/')}/invite/{secret}"
+    return _answer(request, msgspec.structs.replace(page, link=link))
+
+
+@get(["/audit", "/audit.json"], right="audit.read")
+async def show_trail(
+    request: Req,
+    before: Annotated[int | None, QueryParameter(ge=1, le=_NUMBER_MAX, required=False)] = None,
+) -> Response[Any]:
+    """Show who did what, newest first."""
+    async with write_session(request.app.state) as session:
+        found = await list_trail(session, before=before, count=ROWS_MAX + 1)
+    rows = tuple(msgspec.convert(row, EntryRow) for row in found[:ROWS_MAX])
+    more = rows[-1].entry_id if len(found) > ROWS_MAX else None
+    return answer(request, "audit.html", TrailPage(rows=rows, next_before=more))
+
+
+def people_handlers() -> list[ControllerRouterHandler]:
+    """Return the handlers of the pages about the team."""
+    return [show_people, change_people, show_trail]
+
+
+async def _do(request: Req, session: Session, form: Mapping[str, str]) -> str | None:
+    """Do what a form asks for; returns the secret of a link where it made one.
+
+    Raises:
+        ConfigError: it does not say what, or it can not be done.
+    """
+    door, doer, name = door_of(request.app.state), doer_of(request), form.get("name", "")
+    now = door.clock.now()
+    match form.get("do"):
+        case "invite":
+            return await invite_member(session, _role(form), doer, now, door.limits)
+        case "reset":
+            return await reset_member(session, name, doer, now, door.limits)
+        case "role":
+            await give_role(session, name, _role(form), doer, now)
+        case "remove":
+            await remove_member(session, name, doer, now)
+        case "revoke":
+            await end_sessions(session, name, doer, now)
+        case _:
+            raise ConfigError("Say what shall be done.", field="do")
+    return None
+
+
+def _role(form: Mapping[str, str]) -> Role:
+    try:
+        return Role(form.get("role", ""))
+    except ValueError as error:
+        raise ConfigError("Say which role.", field="role") from error
+
+
+async def _read(request: Req, session: Session) -> PeoplePage:
+    now = door_of(request.app.state).clock.now()
+    return PeoplePage(
+        members=tuple(msgspec.convert(row, MemberRow) for row in await list_members(session)),
+        invites=tuple(msgspec.convert(row, InviteRow) for row in await list_invites(session, now)),
+    )
+
+
+def _answer(request: Req, page: PeoplePage, *, status: int = 200) -> Response[Any]:
+    roles = [each.value for each in Role]
+    return answer(request, "people.html", page, status=status, roles=roles)
