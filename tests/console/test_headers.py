@@ -80,6 +80,8 @@ ROUTES = [
     ("GET", "/margin.json", 200),
     ("GET", "/margin?by=nothing", 400),
     ("GET", "/margin?first=yesterday", 400),
+    ("GET", "/find", 200),
+    ("GET", "/find.json", 200),
     ("GET", "/low-stock", 200),
     ("GET", "/low-stock.json", 200),
     ("GET", "/events/1", 404),

@@ -44,6 +44,7 @@ _TABLE: Final = """
 right                    again  owner  operations  finance  support  marketing  viewer
 own.decide                 .      x        x          x        x         x         x
 today.read                 .      x        x          x        x         x         x
+find.read                  .      x        x          x        x         x         x
 orders.read                .      x        x          x        x         x         x
 stock.read                 .      x        x          x        x         x         x
 stock.book                 .      x        x          .        .         .         .

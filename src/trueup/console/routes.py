@@ -30,6 +30,7 @@ from trueup.console.entry_page import ask_again, entry_handlers, stale_entry, to
 from trueup.console.event_page import read_event
 from trueup.console.exceptions_page import exception_handlers
 from trueup.console.fact import Chance, Chart
+from trueup.console.find_page import find_handlers
 from trueup.console.forms import whole
 from trueup.console.journals_page import JournalDesk, journal_handlers
 from trueup.console.live import Live, live_values
@@ -134,6 +135,7 @@ def console_routes(journals: JournalsConfig | None = None) -> list[ControllerRou
             *return_handlers(),
             *margin_handlers(),
             *serial_handlers(),
+            *find_handlers(),
             *entry_handlers(),
             *people_handlers(),
         ],

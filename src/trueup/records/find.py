@@ -1,0 +1,109 @@
+"""Things found by whatever somebody types: an id, a number, a code on a label, an address.
+
+A name counts whole: what begins alike is not found, because names of people are kept as digests.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+from enum import IntEnum
+from typing import Any, Final
+
+import msgspec
+import psycopg
+
+from trueup.canon.link import SPACES_OF_PEOPLE, LinkSpace, normal_value
+from trueup.db.queries import load_queries
+from trueup.db.rows import fetch_rows
+from trueup.hub import Hub
+from trueup.records.barcodes import skus_of_label
+from trueup.records.customers import digests_of_person
+from trueup.records.label import read_label
+from trueup.records.links import Digests, digests_of
+
+_queries = load_queries("trueup.records")
+
+Conn = psycopg.AsyncConnection[Any]
+
+TEXT_CHARS_MAX: Final = 255
+
+
+class By(IntEnum):
+    """What was typed of a record; the nearest first."""
+
+    ID = 1
+    NUMBER = 2
+    NAME = 3
+
+
+class Hit(msgspec.Struct, frozen=True, kw_only=True):
+    """A record that has what was typed.
+
+    Attributes:
+        ref: the vendor's id.
+        number: as people call it.
+        event_id: told it last.
+        order_ref: of the order that it is, or belongs to, where that was told.
+    """
+
+    connection_id: int
+    kind: str
+    ref: str
+    number: str | None
+    occurred_at: datetime
+    event_id: int
+    deleted: bool
+    by: By
+    order_ref: str | None
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """What has what was typed.
+
+    Attributes:
+        skus: by their code, or by a barcode.
+        more: there are more records than were asked for.
+    """
+
+    skus: tuple[str, ...]
+    hits: tuple[Hit, ...]
+    more: bool
+
+
+async def find_things(
+    conn: Conn, hub: Hub, text: str, *, kinds: Collection[str], people: bool, count: int
+) -> Found:
+    """Return what is called so, in every system.
+
+    Args:
+        conn: any session.
+        hub: with the connections as they are now.
+        text: as it was typed.
+        kinds: of records that are looked for; SKUs are with "product".
+        people: whether it may be a person's address, phone or number, too.
+        count: of records at most.
+    """
+    bare = text.strip()[:TEXT_CHARS_MAX]
+    if not bare or "\x00" in bare:
+        return Found(skus=(), hits=(), more=False)
+    names = _digests(hub, bare, people=people)
+    rows = await fetch_rows(
+        conn,
+        _queries.find_by_any_name,
+        text=bare,
+        connection_ids=list(hub.names()),
+        kinds=list(kinds),
+        namespaces=[namespace for namespace, _ in names],
+        digests=[digest for _, digest in names],
+        count=count + 1,
+    )
+    skus = await skus_of_label(conn, read_label(bare)) if "product" in kinds else []
+    hits = tuple(msgspec.convert(row, Hit) for row in rows[:count])
+    return Found(skus=tuple(skus), hits=hits, more=len(rows) > count)
+
+
+def _digests(hub: Hub, text: str, *, people: bool) -> Digests:
+    """Return by which digests a name is kept, whatever kind of name it is."""
+    spaces = [space for space in LinkSpace if space not in SPACES_OF_PEOPLE]
+    normal = [(space.value, normal_value(space, text)) for space in spaces]
+    found = digests_of(hub.vault, [pair for pair in normal if pair[1]])
+    return [*found, *digests_of_person(hub.vault, hub.keys, text)] if people else found
