@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.spine import Spine, open_spine
 from trueup.canon.record import kinds
-from trueup.records.find import By, Found, find_things
+from trueup.records.find import By, Found, Scope, find_things
 
 pytestmark = pytest.mark.anyio
 
@@ -18,7 +18,11 @@ STAMP = "2026-03-02T08:00:00-05:00"
 
 async def find(spine: Spine, text: str, *of: str, people: bool = True, count: int = 50) -> Found:
     wanted = of or tuple(kinds())
-    return await find_things(spine.conn, spine.hub, text, kinds=wanted, people=people, count=count)
+    hub = spine.hub
+    scope = Scope(
+        vault=hub.vault, keys=hub.keys, connection_ids=hub.names(), kinds=wanted, people=people
+    )
+    return await find_things(spine.conn, scope, text, count=count)
 
 
 def kinds_of(found: Found) -> list[str]:

@@ -15,6 +15,9 @@ from trueup.decisions.contact.texts import read_texts
 from trueup.decisions.rules import find_rules
 from trueup.errors import ConfigError
 
+EXAMPLES = {"spend_per_day", "worth_min", "credit", "connection", "lists"}
+"""Settings of rules that nobody but their owner knows: what is shown is an example."""
+
 
 def _write(folder: Path, text: str) -> Path:
     path = folder / "trueup.toml"
@@ -201,7 +204,7 @@ def test_rendered_default_is_the_default_and_names_every_field(tmp_path: Path) -
     # Nor may a rule spend anything by itself until somebody says how much.
     for rule, table in shown.pop("decisions").items():
         usual = find_rules()[rule].settings
-        own = {"spend_per_day", "worth_min", "credit"} & set(usual.__struct_fields__)
+        own = EXAMPLES & set(usual.__struct_fields__)
         amounts = {name: table.pop(name) for name in own}
         assert amounts["spend_per_day"] == {"EUR": "5000"}
         assert read_section(usual, amounts, rule) != usual()

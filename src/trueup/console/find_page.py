@@ -17,7 +17,7 @@ from litestar.types import ControllerRouterHandler
 from trueup.api.guard import visitor_of
 from trueup.console.readings import Session
 from trueup.console.render import answer, link_order, link_payout, link_sku, wants_json
-from trueup.records.find import TEXT_CHARS_MAX, By, Hit, find_things
+from trueup.records.find import TEXT_CHARS_MAX, By, Hit, Scope, find_things
 
 Req = Request[Any, Any, Any]
 
@@ -112,9 +112,9 @@ async def show_found(
 async def _find(request: Req, session: Session, text: str) -> FindPage:
     visitor, hub = visitor_of(request), request.app.state.hub
     kinds = [kind for kind, known in _KINDS.items() if visitor.may(known.right)]
-    people = visitor.may(PEOPLE)
-    found = await find_things(session, hub, text, kinds=kinds, people=people, count=ROWS_MAX)
-    names = hub.names()
+    names, people = hub.names(), visitor.may(PEOPLE)
+    scope = Scope(vault=hub.vault, keys=hub.keys, connection_ids=names, kinds=kinds, people=people)
+    found = await find_things(session, scope, text, count=ROWS_MAX)
     skus = [_sku(sku) for sku in found.skus]
     events = visitor.may("events.read")
     hits = [_thing(hit, names[hit.connection_id], events=events) for hit in found.hits]
