@@ -41,13 +41,14 @@ class Returning(Post):
 
     def __init__(self, brand: Brand, **settings: dict[str, Any]) -> None:
         super().__init__(brand)
-        self.rules = {name: find_rules()[name] for name in RULES}
+        self.rules = {name: find_rules()[name] for name in dict.fromkeys((*RULES, *settings))}
         own: dict[str, Any] = {
             "return_request": {"places": [BERLIN_DOCK]},
             "return_refund": {"spend_per_day": SPEND},
             "return_update": {},
         }
-        tables = {name: table | settings.get(name, {}) for name, table in own.items()}
+        tables = {name: own.get(name, {}) | settings.get(name, {}) for name in self.rules}
+        brand.hub.rule_tables = tables
         self.settings = read_settings(self.rules, tables)
         self.graded = 0
 

@@ -5,6 +5,7 @@ the command that sent it, whose key names the thing.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ import psycopg
 
 from trueup.canon.command import BuyLabel, SendMessage
 from trueup.canon.message import Message
-from trueup.canon.parcel import Parcel, ParcelPerson
+from trueup.canon.parcel import Parcel, ParcelPerson, ParcelStatus
 from trueup.canon.record import decode
 from trueup.db.rows import Row
 from trueup.errors import invariant
@@ -31,6 +32,8 @@ class BoughtLabel(msgspec.Struct, frozen=True, kw_only=True):
         connection_id: of the carrier's connection.
         parcel_ref: by which it is taken back.
         price: what was paid.
+        status: where the parcel is; `shipped_at`: when the carrier first had it.
+        person: whose the parcel is.
         tracking_number, tracking_url, label_url: personal; None once its person was erased.
     """
 
@@ -39,6 +42,9 @@ class BoughtLabel(msgspec.Struct, frozen=True, kw_only=True):
     carrier: str | None = None
     service: str | None = None
     price: Money | None = None
+    status: ParcelStatus = ParcelStatus.UNKNOWN
+    shipped_at: datetime | None = None
+    person: bytes | None = None
     tracking_number: str | None = None
     tracking_url: str | None = None
     label_url: str | None = None
@@ -99,6 +105,9 @@ async def _label_of(conn: psycopg.AsyncConnection[Any], vault: Vault, row: Row) 
         carrier=parcel.carrier,
         service=parcel.service,
         price=parcel.postage,
+        status=parcel.status,
+        shipped_at=parcel.shipped_at,
+        person=None if row["person"] is None else bytes(row["person"]),
         tracking_number=told.tracking_number,
         tracking_url=told.tracking_url,
         label_url=told.label_url,

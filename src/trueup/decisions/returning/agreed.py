@@ -38,6 +38,11 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the customer keeps the goods."""
         return not isinstance(self.content, DeclineReturn) and self.content.kept
 
+    @property
+    def send_to(self) -> str | None:
+        """Where the customer was told to send the goods; None: nowhere."""
+        return None if isinstance(self.content, DeclineReturn) else self.content.send_to
+
 
 async def answers_to(look: Look, returns: Iterable[ReturnSeen]) -> dict[tuple[int, str], Answered]:
     """Return what was answered about some returns, by connection and return.

@@ -12,6 +12,7 @@ from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
 
+from trueup.canon.customer import Address
 from trueup.canon.return_command import ReturnReason
 from trueup.config import Amounts
 from trueup.decisions.model import Alternative
@@ -57,6 +58,30 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     regions: tuple[str, ...] = ()
     skus: tuple[str, ...] = ()
     worth_min: Amounts = Amounts()
+
+    @property
+    def address(self) -> Address:
+        """The address, as a label has it."""
+        return Address(
+            name=self.name if not self.company else None,
+            company=self.company or None,
+            lines=self.street,
+            city=self.city or None,
+            province=self.region or None,
+            postcode=self.postcode or None,
+            country=self.country or None,
+            phone=self.phone or None,
+        )
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether a label can be made out to it."""
+        return bool(self.street and self.city and self.country)
+
+    @property
+    def told(self) -> str:
+        """What a customer is told of where it is."""
+        return self.line or self.name
 
     @property
     def line(self) -> str:
@@ -247,6 +272,11 @@ def _routed(wish: Wish, settings: PolicySettings) -> Verdict:
         return Verdict("person", "no place takes all of it", alternatives=tuple(others))
     others.append(Alternative(what="decline it", why_not=_allowed(wish)))
     return Verdict("agree", _allowed(wish), place=chosen, alternatives=tuple(others))
+
+
+def place_for(wish: Wish, places: Sequence[Place]) -> Place | None:
+    """Return the first place that takes all goods of a wish; None: none does."""
+    return next((place for place in places if _why_not(place, wish) is None), None)
 
 
 def _why_not(place: Place, wish: Wish) -> str | None:

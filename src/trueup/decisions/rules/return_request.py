@@ -217,7 +217,7 @@ def _answer(known: RequestValues, verdict: Verdict) -> list[Action]:
     if verdict.answer == "person":
         return []
     place = verdict.place
-    send_to = None if place is None else place.line or place.name
+    send_to = None if place is None else place.told
     goes = (
         "the customer keeps it" if verdict.kept else f"it goes to {send_to or 'nobody said where'}"
     )

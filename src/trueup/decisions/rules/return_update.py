@@ -129,15 +129,10 @@ def _values(seen: ReturnSeen, answer: Answered | None) -> UpdateValues | None:
         name=seen.name,
         return_ref=seen.return_ref,
         since=since,
-        send_to=_send_to(answer),
+        send_to=None if answer is None else answer.send_to,
         why=_WHY.get(content.reason) if isinstance(content, DeclineReturn) else None,
         paid=seen.paid_last,
     )
-
-
-def _send_to(answer: Answered | None) -> str | None:
-    content = None if answer is None else answer.content
-    return None if content is None or isinstance(content, DeclineReturn) else content.send_to
 
 
 def _facts(seen: ReturnSeen, values: UpdateValues) -> Facts[UpdateValues]:
