@@ -28,6 +28,7 @@ from trueup.decisions.carry import approve, left_to_a_person, refuse
 from trueup.decisions.explain import explain, in_words
 from trueup.decisions.model import State
 from trueup.decisions.reads import list_decisions, seek_decision
+from trueup.decisions.rules import find_rules
 from trueup.decisions.standing import RuleStanding, rule_standings
 from trueup.decisions.written.store import RuleBook, read_rulebook
 from trueup.errors import ConfigError
@@ -178,6 +179,7 @@ async def answer_decision(
 
 def decision_handlers() -> list[ControllerRouterHandler]:
     """Return the handlers of the pages of decisions."""
+    find_rules()  # read before anybody asks: a first request would hold its session meanwhile
     return [show_decisions, show_decision, answer_decision]
 
 
