@@ -148,7 +148,7 @@ def test_the_keyboard_reaches_everything_in_order(browser: Browser, site: Site) 
     with opened(browser, site) as (page, _):
         expect(page.locator("[data-live-words]")).to_have_text("Live")
         reached = []
-        for _ in range(24):
+        for _ in range(30):
             page.keyboard.press("Tab")
             reached.append(
                 page.evaluate(
@@ -159,10 +159,26 @@ def test_the_keyboard_reaches_everything_in_order(browser: Browser, site: Site) 
             assert ring == "solid", reached
         assert reached[:4] == ["Skip to the content", "Trueup", "Today", "Dock"]
         assert "Orders" in reached
+        assert "find-anything" in reached
         assert "Show" in reached
         page.locator(".skip").focus()
         page.keyboard.press("Enter")
         assert page.evaluate("document.activeElement.id") == "main"
+
+
+def test_the_slash_key_leads_to_the_field_that_finds(browser: Browser, site: Site) -> None:
+    with opened(browser, site) as (page, wrong):
+        sku = _plenty(page)
+        page.keyboard.press("/")
+        assert page.evaluate("document.activeElement.id") == "find-anything"
+        page.keyboard.type(f"{sku}/")
+        assert page.get_by_label("Find anything").input_value() == f"{sku}/", "it is only a letter"
+        page.keyboard.press("Backspace")
+        page.keyboard.press("Enter")
+        expect(page.locator("h1")).to_contain_text(sku)
+        page.goto(f"{site.url}/find")
+        assert not violations(page)
+        assert not wrong
 
 
 def test_the_chart_says_the_value_under_the_pointer(browser: Browser, site: Site) -> None:

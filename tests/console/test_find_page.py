@@ -26,8 +26,9 @@ def order(site: Site) -> dict:
 
 def test_every_page_has_the_field_and_one_thing_is_opened(site: Site, order: dict) -> None:
     with site.reader() as person:
-        assert '<form method="get" action="/find" class="find" role="search">' in (
-            person.get("/low-stock").text
+        assert (
+            '<form method="get" action="/find" class="find" role="search" aria-label="Everywhere">'
+            in (person.get("/low-stock").text)
         )
         empty = person.get("/find").text
         assert "What can be typed" in empty

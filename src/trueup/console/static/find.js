@@ -4,7 +4,7 @@
   document.addEventListener("keydown", (press) => {
     const busy = press.target.closest("input, textarea, select, [contenteditable]");
     if (press.key !== "/" || press.ctrlKey || press.metaKey || press.altKey || busy) return;
-    const field = document.getElementById("find");
+    const field = document.getElementById("find-anything");
     if (!field) return;
     press.preventDefault();
     field.focus();
