@@ -306,6 +306,19 @@ def _whatsapp() -> list[tuple[str, object, list[str]]]:
     ]
 
 
+def _twilio() -> list[tuple[str, object, list[str]]]:
+    message = sample("twilio", "message_received.json")
+    page = {"messages": [message, message | {"sid": "SM" + "7" * 32}], "next_page_uri": None}
+    return [
+        ("message", message, ["message"]),
+        ("x", message, ["message"]),
+        ("messages", page, ["message", "message"]),
+        ("x", sample("twilio", "received.json"), ["fetch"]),
+        ("status", sample("twilio", "status_sent.json"), ["ignored"]),
+        ("x", {"code": 20404, "message": "not found"}, ["ingest.topic_unknown"]),
+    ]
+
+
 def _smtp() -> list[tuple[str, object, list[str]]]:
     return [
         ("dsn", sample("smtp", "bounce.eml"), ["message"]),
@@ -377,6 +390,7 @@ _MAKERS: dict[str, Callable[[], list[tuple[str, object, list[str]]]]] = {
     "slack": _slack,
     "smtp": _smtp,
     "stripe": _stripe,
+    "twilio": _twilio,
     "whatsapp": _whatsapp,
     "woocommerce": _woocommerce,
     "zendesk": _zendesk,

@@ -45,6 +45,7 @@ class Play(msgspec.Struct, frozen=True, kw_only=True):
             *("ticket.change", "profile.change", "listing.flag"),
             *("order.hold", "order.release", "order.tag", "listing.publish"),
             *("return.open", "return.approve", "return.decline", "return.refund", "return.label"),
+            "list.change",
         )
     )
     levels: Callable[[Any], Mapping[str, int]] = lambda _: {}

@@ -24,7 +24,7 @@ from trueup.sandbox.shopify.commands import (
     OpenReturn,
     Refund,
 )
-from trueup.sandbox.shopify.model import Order, OrderReturn
+from trueup.sandbox.shopify.model import Disposition, Order, OrderReturn
 
 CENT = Decimal("0.01")
 KINDS = ("order", "payment", "balance_entry", "payout", "customer", "return")
@@ -190,6 +190,7 @@ def return_unpaid(year: Year) -> Planted:
     order, made = _asked_back(year)
     for each in made.lines:
         each.processed = each.quantity
+        each.dispositions = [Disposition("restocked", each.quantity, each.line.location_id)]
         stock.give_back(year.shop, order, each.line, each.quantity, committed=False, restock=True)
     made.status, made.closed_at = "closed", year.clock.now()
     refs = _named(order.id, made.id)
