@@ -50,7 +50,8 @@ async def let_in(
         _send(folder, pending.address, pending.redirect_uri, browser=browser)
         with _countdown(folder.manifest.name) as tick:
             answer = await await_answer(conn, session.hub, pending, tick=tick)
-    return await grant_by_code(session.hub, draft, pending, answer)
+        # Whoever loads the page again meanwhile is still told what became of it.
+        return await grant_by_code(session.hub, draft, pending, answer)
 
 
 @asynccontextmanager
