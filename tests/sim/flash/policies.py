@@ -1,8 +1,7 @@
 """What a brand may do about it: batches, absolute numbers at once, or Trueup's own outbox."""
 
 from collections.abc import Sequence
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 from tests.sim.flash.sale import INWARD_S, OUTWARD_S, STOCK, WEIGHTS, Sending, Told
 from tests.sim.stock.database import Conn, set_time
@@ -111,6 +110,7 @@ class Trueup:
                 Wanted(
                     connection_id=n + 1,
                     sku=self._sku,
+                    key=self._sku,
                     target={"sku": self._sku},
                     available=STOCK,
                     sequence=1,
@@ -134,12 +134,13 @@ class Trueup:
             before = self._left
             self._left -= sum(units for _, _, units in sold)
             self._sequence += 1
-            own: dict[int, tuple[int, int]] = {}
-            own_at: dict[int, Any] = {}
+            own: dict[tuple[int, str], tuple[int, int]] = {}
+            own_at: dict[tuple[int, str], datetime] = {}
             for n, sold_at, units in sold:
-                own[n + 1] = (own.get(n + 1, (0, 0))[0] + units, 0)
+                whose = (n + 1, self._sku)
+                own[whose] = (own.get(whose, (0, 0))[0] + units, 0)
                 when = BEGINNING + timedelta(seconds=sold_at)
-                own_at[n + 1] = min(own_at.get(n + 1, when), when)
+                own_at[whose] = min(own_at.get(whose, when), when)
             change = StockChange(
                 sku=self._sku,
                 available=self._left,
@@ -147,7 +148,7 @@ class Trueup:
                 counted=True,
                 before=before,
                 own=own,
-                own_live={number: down for number, (down, _) in own.items()},
+                own_live={whose: down for whose, (down, _) in own.items()},
                 own_at=own_at,
                 seen_at=at,
             )
