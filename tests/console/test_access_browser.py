@@ -66,7 +66,7 @@ def test_the_first_owner_comes_in_goes_and_comes_back(
         expect(page.get_by_role("button", name="Sign out")).to_be_visible()
         cookies = {each["name"]: each for each in context.cookies()}
         assert cookies["__Host-trueup_session"]["secure"], "kept at http://127.0.0.1 all the same"
-        for name in ("people", "audit"):
+        for name in ("people", "audit", "me"):
             page.goto(f"{site.url}/{name}")
             assert violations(page) == [], name
             looked_at(page, name, width=320)
@@ -91,3 +91,10 @@ def test_the_first_owner_comes_in_goes_and_comes_back(
         expect(page.get_by_role("status")).to_contain_text("/invite/")
         page.get_by_text(f"Change {OWNER}").click()
         looked_at(page, "people-dark", width=1280)
+        page.goto(f"{site.url}/me")
+        page.get_by_label("Numbers and amounts").select_option("12,34,567.89")
+        page.get_by_label("Time zone").select_option("Asia/Kolkata")
+        page.get_by_role("button", name="Read it so").click()
+        expect(page.get_by_role("status")).to_contain_text("From now on")
+        expect(page.locator("time").first).to_contain_text("IST")
+        looked_at(page, "me-dark", width=1280)

@@ -7,7 +7,14 @@ import msgspec
 import psycopg
 
 from trueup.access.guess import count_guess, forgive_guess, subjects_of
-from trueup.access.invite import Invite, Purpose, look_at_invite, make_invite, take_invite
+from trueup.access.invite import (
+    Invite,
+    Purpose,
+    end_invites_of,
+    look_at_invite,
+    make_invite,
+    take_invite,
+)
 from trueup.access.member import (
     Member,
     add_member,
@@ -18,6 +25,7 @@ from trueup.access.member import (
     keep_password,
     tidy_name,
 )
+from trueup.access.own import end_other_sessions
 from trueup.access.password import Passwords, judge_password
 from trueup.access.rights import Role
 from trueup.access.secret import new_secret
@@ -182,7 +190,7 @@ class Door:
             raise LinkSpent
         return member
 
-    async def confirm(self, conn: Conn, visitor: Visitor, password: str, browser: Browser) -> None:
+    async def confirm(self, conn: Conn, visitor: Visitor, password: str, browser: Browser) -> str:
         """Let who asks show once more who they are.
 
         Args:
@@ -190,6 +198,9 @@ class Door:
             visitor: in a session.
             password: as it was typed.
             browser: where it comes from.
+
+        Returns:
+            The new secret of their session; the old one is good no more.
 
         Raises:
             WrongCredentials: it is not theirs.
@@ -204,7 +215,39 @@ class Door:
             await note_deed_of(conn, doer, Did.CONFIRM_FAILED, at=now, about="")
             raise WrongCredentials("That is not your password.")
         await forgive_guess(conn, subjects)
-        await confirm_session(conn, visitor.session_id or 0, now)
+        return await confirm_session(conn, visitor.session_id or 0, now)
+
+    async def change_password(
+        self, conn: Conn, visitor: Visitor, old: str, password: str, browser: Browser
+    ) -> str:
+        """Keep a member's new password, which ends their other sessions and links.
+
+        Args:
+            conn: in autocommit.
+            visitor: in a session.
+            old: the password until now, as it was typed.
+            password: the new one, as it was typed.
+            browser: where it comes from.
+
+        Returns:
+            The new secret of their session; the old one is good no more.
+
+        Raises:
+            ConfigError: the new one can not be taken; the old one was not looked at.
+            WrongCredentials: the old one is not theirs.
+            GuessedTooOften: after too many failures in their sessions.
+        """
+        judge_password(password, name=visitor.name)
+        member_id, now = visitor.member_id or 0, self.clock.now()
+        session = await self.confirm(conn, visitor, old, browser)
+        hashed = await self.passwords.hash(password)
+        doer = Doer(member_id=member_id, name=visitor.name, address=browser.address)
+        async with conn.transaction():
+            await keep_password(conn, member_id, hashed)
+            await end_invites_of(conn, member_id)
+            await note_deed_of(conn, doer, Did.CHANGED_PASSWORD, at=now, about="")
+            await end_other_sessions(conn, visitor.session_id or 0, member_id, doer, now)
+        return session
 
     async def leave(self, conn: Conn, visitor: Visitor, browser: Browser) -> None:
         """End the session of who asks."""

@@ -77,6 +77,11 @@ async def make_invite(
     return secret
 
 
+async def end_invites_of(conn: Conn, member_id: int) -> None:
+    """Let no link of a member be good any more, in the caller's transaction."""
+    await conn.execute(_queries.end_invites_of, {"member_id": member_id})
+
+
 async def look_at_invite(conn: Conn, secret: str, now: datetime) -> Invite:
     """Return what a link is for, and leave it good.
 

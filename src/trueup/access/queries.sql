@@ -48,6 +48,13 @@ WHERE ends_at <= %(now)s
   OR (purpose = %(purpose)s AND purpose = 'first')
   OR member_id = %(member_id)s;
 
+-- name: end_invites_of
+-- Removes the links of one member.
+-- Parameters: member_id.
+-- Rows: none.
+-- Index: none; the table is small.
+DELETE FROM access.invite WHERE member_id = %(member_id)s;
+
 -- name: find_invite
 -- Finds a link that is still good.
 -- Parameters: digest, now.
@@ -76,9 +83,9 @@ VALUES (%(digest)s, %(member_id)s, %(now)s, %(now)s, %(now)s, %(address)s, %(bro
 -- name: find_session
 -- Finds the session of a secret, with its member as they are now.
 -- Parameters: digest; idle_from, whole_from: instants before which one is too old.
--- Rows: none or one: session_id, member_id, name, role, seen_at, confirmed_at.
+-- Rows: none or one: session_id, member_id, name, role, numbers, zone, seen_at, confirmed_at.
 -- Index: session_digest_key, member_pkey.
-SELECT s.session_id, s.member_id, m.name, m.role, s.seen_at, s.confirmed_at
+SELECT s.session_id, s.member_id, m.name, m.role, m.numbers, m.zone, s.seen_at, s.confirmed_at
 FROM access.session s JOIN access.member m USING (member_id)
 WHERE s.digest = %(digest)s AND m.removed_at IS NULL
   AND s.seen_at > %(idle_from)s AND s.made_at > %(whole_from)s;
@@ -91,11 +98,12 @@ WHERE s.digest = %(digest)s AND m.removed_at IS NULL
 UPDATE access.session SET seen_at = greatest(seen_at, %(now)s) WHERE session_id = %(session_id)s;
 
 -- name: confirm_session
--- Writes down that the member of a session showed who they are.
--- Parameters: session_id, now.
+-- Writes down that the member of a session showed who they are, and takes another secret for it.
+-- Parameters: session_id, digest, now.
 -- Rows: none.
 -- Index: session_pkey.
-UPDATE access.session SET confirmed_at = %(now)s WHERE session_id = %(session_id)s;
+UPDATE access.session SET confirmed_at = %(now)s, digest = %(digest)s
+WHERE session_id = %(session_id)s;
 
 -- name: end_session
 -- Ends one session of a member.
@@ -241,3 +249,34 @@ DELETE FROM access.session WHERE member_id = %(member_id)s;
 SELECT entry_id, at, who, did, about, address FROM access.trail
 WHERE %(before)s::bigint IS NULL OR entry_id < %(before)s
 ORDER BY entry_id DESC LIMIT %(count)s;
+
+-- name: list_sessions_of
+-- Lists a member's sessions that are still good, the one used last first.
+-- Parameters: member_id; idle_from, whole_from: instants before which one is too old.
+-- Rows: many: session_id, made_at, seen_at, address, browser.
+-- Index: session_member.
+SELECT session_id, made_at, seen_at, address, browser FROM access.session
+WHERE member_id = %(member_id)s AND seen_at > %(idle_from)s AND made_at > %(whole_from)s
+ORDER BY seen_at DESC, session_id;
+
+-- name: end_other_sessions
+-- Ends all sessions of a member but one.
+-- Parameters: member_id, session_id: of the one that stays.
+-- Rows: none; how many tells.
+-- Index: session_member.
+DELETE FROM access.session WHERE member_id = %(member_id)s AND session_id <> %(session_id)s;
+
+-- name: list_trail_of
+-- Lists the newest entries of one member.
+-- Parameters: member_id, count.
+-- Rows: many: entry_id, at, did, about, address.
+-- Index: trail_member.
+SELECT entry_id, at, did, about, address FROM access.trail
+WHERE member_id = %(member_id)s ORDER BY entry_id DESC LIMIT %(count)s;
+
+-- name: keep_manner
+-- Keeps how a member reads numbers and instants.
+-- Parameters: member_id, numbers, zone.
+-- Rows: none.
+-- Index: member_pkey.
+UPDATE access.member SET numbers = %(numbers)s, zone = %(zone)s WHERE member_id = %(member_id)s;

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 import psycopg
 
+from trueup.access.manner import Manner, Numbers
 from trueup.access.rights import Role
 from trueup.access.secret import digest_of, new_secret
 from trueup.access.visitor import Visitor
@@ -97,14 +98,21 @@ async def find_visitor(conn: Conn, secret: str, now: datetime, limits: Limits) -
         member_id=row["member_id"],
         name=row["name"],
         role=Role(row["role"]),
+        manner=Manner(numbers=Numbers(row["numbers"]), zone=row["zone"]),
         session_id=row["session_id"],
         confirmed_at=row["confirmed_at"],
     )
 
 
-async def confirm_session(conn: Conn, session_id: int, now: datetime) -> None:
-    """Write down that the member of a session showed who they are."""
-    await conn.execute(_queries.confirm_session, {"session_id": session_id, "now": now})
+async def confirm_session(conn: Conn, session_id: int, now: datetime) -> str:
+    """Write down that the member of a session showed who they are; returns its new secret.
+
+    The old secret opens nothing from here on, whoever else may have seen it.
+    """
+    secret = new_secret()
+    given = {"session_id": session_id, "digest": digest_of(secret), "now": now}
+    await conn.execute(_queries.confirm_session, given)
+    return secret
 
 
 async def end_session(conn: Conn, session_id: int, member_id: int) -> bool:

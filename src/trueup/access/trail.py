@@ -46,6 +46,7 @@ class Did(StrEnum):
     REMOVED = "removed a member"
     RESET = "made a link for a new password"
     CHOSE_PASSWORD = "chose a new password"  # noqa: S105 - what was done
+    CHANGED_PASSWORD = "changed their password"  # noqa: S105 - as above
     ENDED_SESSIONS = "ended sessions"
     REVEALED = "looked at personal data"
 

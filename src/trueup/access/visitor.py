@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from trueup.access.manner import Manner
 from trueup.access.rights import ASKED_AGAIN, Role, may
 
 
@@ -14,6 +15,7 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
         member_id: of whoever it is; None: a program of nobody's.
         name: kept beside what is done.
         role: of the member, as it is now.
+        manner: how they read.
         session_id: of the browser's session; None: a program.
         confirmed_at: when the member last showed who they are; None: a program.
     """
@@ -21,6 +23,7 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
     member_id: int | None
     name: str
     role: Role
+    manner: Manner = Manner()
     session_id: int | None = None
     confirmed_at: datetime | None = None
 

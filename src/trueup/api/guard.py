@@ -10,12 +10,13 @@ import hmac
 from typing import Any, Final
 
 from litestar import Request
-from litestar.datastructures import State
+from litestar.datastructures import Cookie, State
 from litestar.enums import RequestEncodingType, ScopeType
 from litestar.middleware import ASGIMiddleware
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from trueup.access.door import Door
+from trueup.access.manner import Manner, read_as
 from trueup.access.rights import PUBLIC, Role
 from trueup.access.session import Browser, find_visitor
 from trueup.access.trail import Doer
@@ -73,8 +74,10 @@ class Guard(ASGIMiddleware):
         if request.method not in _SAFE and not request.url.path.startswith(_API):
             await _check_form(request, token)
             if visitor is not None:
-                await _check_confirmed(request, visitor, str(right))
-        await next_app(scope, receive, send)
+                fresh = await _check_confirmed(request, visitor, str(right))
+                send = _with_session(send, fresh) if fresh else send
+        with read_as(visitor.manner if visitor else Manner()):
+            await next_app(scope, receive, send)
 
 
 def visitor_of(request: Req) -> Visitor:
@@ -122,6 +125,13 @@ def doer_of(request: Req) -> Doer:
     return Doer(member_id=visitor.member_id, name=visitor.name, address=address)
 
 
+def host_cookie(key: str, value: str, *, age_s: int | None = None) -> Cookie:
+    """Return a cookie that no other host can set and no script can read."""
+    return Cookie(
+        key=key, value=value, max_age=age_s, path="/", secure=True, httponly=True, samesite="lax"
+    )
+
+
 async def still_there(request: Req) -> bool:
     """Say whether who began a long answer may still have it."""
     try:
@@ -129,6 +139,18 @@ async def still_there(request: Req) -> bool:
     except NotSignedIn:
         return False
     return visitor.may(str(request.scope["route_handler"].opt.get("right")))
+
+
+def _with_session(send: Send, secret: str) -> Send:
+    """Return what sends an answer along with the session's new secret."""
+    cookie = host_cookie(SESSION_COOKIE, secret).to_header(header="").strip()
+
+    async def send_with(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], (b"set-cookie", cookie.encode("latin-1"))]
+        await send(message)
+
+    return send_with
 
 
 async def _find_visitor(request: Req) -> Visitor:
@@ -183,14 +205,15 @@ async def _check_form(request: Req, token: str) -> None:
         raise FormStale
 
 
-async def _check_confirmed(request: Req, visitor: Visitor, right: str) -> None:
+async def _check_confirmed(request: Req, visitor: Visitor, right: str) -> str | None:
     """Let what matters most pass where its sender showed lately who they are.
 
-    What a form held comes back with the question, so that nothing has to be typed again.
+    What a form held comes back with the question, so that nothing has to be typed again. Returns
+    the session's new secret where its member showed it now.
     """
     door = door_of(request.app.state)
     if not visitor.must_confirm(right, door.clock.now(), door.limits.confirmed):
-        return
+        return None
     form = await request.form()
     fields = tuple((name, str(value)) for name, value in form.multi_items())
     kept = tuple(each for each in fields if each[0] != PASSWORD_FIELD)
@@ -199,7 +222,7 @@ async def _check_confirmed(request: Req, visitor: Visitor, right: str) -> None:
         raise ConfirmFirst(fields=kept)
     try:
         async with write_session(request.app.state) as conn:
-            await door.confirm(conn, visitor, str(password), browser_of(request))
+            return await door.confirm(conn, visitor, str(password), browser_of(request))
     except WrongCredentials as error:
         raise ConfirmFirst(error.message, fields=kept) from error
     except GuessedTooOften as error:

@@ -1,11 +1,11 @@
 """Where people come in: by name and password, or for the first time by a one-time link."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 import msgspec
 from litestar import Response, get, post
-from litestar.datastructures import Cookie
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter, URLEncodedBody
 from litestar.response import Redirect
@@ -22,6 +22,7 @@ from trueup.api.guard import (
     Req,
     browser_of,
     door_of,
+    host_cookie,
     token_of_stranger,
     visitor_of,
 )
@@ -113,7 +114,7 @@ async def sign_out(request: Req) -> Response[Any]:
     async with write_session(request.app.state) as conn:
         await door_of(request.app.state).leave(conn, visitor_of(request), browser_of(request))
     response: Response[Any] = Redirect("/sign-in", status_code=303)
-    response.set_cookie(_cookie(SESSION_COOKIE, "", age_s=0))
+    response.set_cookie(host_cookie(SESSION_COOKIE, "", age_s=0))
     return response
 
 
@@ -171,7 +172,7 @@ async def _page_of_link(request: Req, secret: str, name: str = "") -> EntryPage:
     )
 
 
-def check_twice(form: dict[str, str]) -> None:
+def check_twice(form: Mapping[str, str]) -> None:
     """Let a new password pass that was typed twice alike.
 
     Raises:
@@ -217,9 +218,9 @@ def ask_again(request: Req, error: ConfirmFirst) -> Response[Any]:
 
 def _let_in(entered: Entered, wanted: str) -> Response[Any]:
     response: Response[Any] = Redirect(wanted, status_code=303)
-    response.set_cookie(_cookie(SESSION_COOKIE, entered.session))
-    response.set_cookie(_cookie(KNOWN_COOKIE, entered.known, age_s=_YEAR_S))
-    response.set_cookie(_cookie(BEFORE_COOKIE, "", age_s=0))
+    response.set_cookie(host_cookie(SESSION_COOKIE, entered.session))
+    response.set_cookie(host_cookie(KNOWN_COOKIE, entered.known, age_s=_YEAR_S))
+    response.set_cookie(host_cookie(BEFORE_COOKIE, "", age_s=0))
     return response
 
 
@@ -227,15 +228,8 @@ def _ask(request: Req, page: EntryPage, *, status: int = 200) -> Response[Any]:
     before = request.cookies.get(BEFORE_COOKIE, "") or new_secret()
     token = token_of_stranger(door_of(request.app.state), before)
     response = html(request, "entry.html", status=status, page=page, csrf=token)
-    response.set_cookie(_cookie(BEFORE_COOKIE, before))
+    response.set_cookie(host_cookie(BEFORE_COOKIE, before))
     return response
-
-
-def _cookie(key: str, value: str, *, age_s: int | None = None) -> Cookie:
-    """Return a cookie that no other host can set and no script can read."""
-    return Cookie(
-        key=key, value=value, max_age=age_s, path="/", secure=True, httponly=True, samesite="lax"
-    )
 
 
 def entry_handlers() -> list[HTTPRouteHandler]:

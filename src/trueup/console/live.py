@@ -41,8 +41,7 @@ class Live:
         self._readers = 0
         self._task: asyncio.Task[None] | None = None
         self._changed = asyncio.Condition()
-        self._values: Values = {}
-        self._rows: Rows = {}
+        self._today: Today | None = None
         self._away = ""
         self._turn = 0
 
@@ -71,7 +70,6 @@ class Live:
                     continue
                 told = self._turn
                 yield self._message(sent)
-                sent = dict(self._values)
         finally:
             self._readers -= 1
 
@@ -80,17 +78,21 @@ class Live:
             await self._changed.wait_for(lambda: self._turn != told and self._turn > 0)
 
     def _message(self, sent: Values) -> str:
-        if self._away:
+        """Return what changed, in the manner of its reader; `sent` is brought up to date."""
+        if self._away or self._today is None:
             return _event("away", {"message": self._away})
-        values = {key: text for key, text in self._values.items() if sent.get(key) != text}
-        return _event("now", {"values": values, "rows": self._rows})
+        now = live_values(self._today)
+        values = {key: text for key, text in now.items() if sent.get(key) != text}
+        sent.clear()
+        sent.update(now)
+        return _event("now", {"values": values, "rows": live_rows(self._today)})
 
     async def _poll(self, pool: AsyncConnectionPool[Any]) -> None:
         while self._readers > 0:
             try:
                 with translate_errors():
                     async with pool.connection() as conn:
-                        today = await self._desk.read(conn)
+                        self._today = await self._desk.read(conn)
             except DatabaseUnavailable:
                 self._away = "The database does not answer. What you see may be old."
             except Exception:  # noqa: BLE001 - logged; readers are told, the next turn tries again
@@ -98,7 +100,6 @@ class Live:
                 self._away = "The page can not be brought up to date. What you see may be old."
             else:
                 self._away = ""
-                self._values, self._rows = live_values(today), live_rows(today)
             async with self._changed:
                 self._turn += 1
                 self._changed.notify_all()

@@ -13,6 +13,7 @@ from litestar import MediaType, Request, Response
 from markupsafe import Markup, escape
 
 from trueup import __version__
+from trueup.access.manner import manner_in_force, set_apart
 from trueup.api.guard import form_token, visitor_if_any
 from trueup.console.fact import Money
 from trueup.kernel.money import Money as ExactMoney
@@ -85,6 +86,7 @@ def html(
         "version": __version__,
         "now": datetime.now(UTC),
         "visitor": visitor,
+        "zone": manner_in_force().zone,
         "pages": [
             (path, label)
             for path, label, right in PAGES
@@ -99,12 +101,12 @@ def number(value: float | None) -> str:
     """Return a number with thousands apart and a true minus; an em dash for none."""
     if value is None:
         return "—"
-    return f"{value:,}".replace("-", "−")  # noqa: RUF001 - a minus is not a hyphen
+    return _apart(f"{value:,}")
 
 
 def signed(value: int) -> str:
     """Return a number with its sign."""
-    return f"+{value:,}" if value > 0 else number(value)
+    return f"+{number(value)}" if value > 0 else number(value)
 
 
 def money(value: Money | ExactMoney) -> str:
@@ -114,7 +116,12 @@ def money(value: Money | ExactMoney) -> str:
 
 def number_of(value: Decimal) -> str:
     """Return a decimal with all its digits."""
-    return f"{value:,f}".replace("-", "−")  # noqa: RUF001 - as above
+    return _apart(f"{value:,f}")
+
+
+def _apart(text: str) -> str:
+    """Return a number as whoever asks reads it, with a true minus."""
+    return set_apart(text.replace("-", "−"), manner_in_force().numbers)  # noqa: RUF001 - no hyphen
 
 
 def sentence(text: str) -> str:
@@ -127,16 +134,16 @@ def span(value: float | None) -> str:
     if value is None:
         return "—"
     if value < 1000:
-        return f"{value:,.0f}\u00a0ms"
+        return f"{_apart(f'{value:,.0f}')}\u00a0ms"
     if value < 60_000:
-        return f"{value / 1000:,.1f}\u00a0s"
-    return f"{value / 60_000:,.0f}\u00a0min"
+        return f"{_apart(f'{value / 1000:,.1f}')}\u00a0s"
+    return f"{_apart(f'{value / 60_000:,.0f}')}\u00a0min"
 
 
 def stamp(value: datetime) -> Markup:
-    """Return an instant as a `time` element; the browser shows it in its reader's zone."""
+    """Return an instant as a `time` element, in its reader's zone; without one the browser's."""
     iso = value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    seen = value.astimezone(UTC).strftime("%d %b %H:%M:%S UTC")
+    seen = value.astimezone(manner_in_force().place()).strftime("%d %b %H:%M:%S %Z")
     return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(iso, seen)
 
 

@@ -36,6 +36,7 @@ from trueup.console.journals_page import JournalDesk, journal_handlers
 from trueup.console.live import Live, live_values
 from trueup.console.loops import return_handlers
 from trueup.console.margin_page import margin_handlers
+from trueup.console.me_page import me_handlers
 from trueup.console.pages import read_order, read_parked, read_sku
 from trueup.console.parity_page import read_parity
 from trueup.console.payouts_page import payout_handlers
@@ -138,6 +139,7 @@ def console_routes(journals: JournalsConfig | None = None) -> list[ControllerRou
             *find_handlers(),
             *entry_handlers(),
             *people_handlers(),
+            *me_handlers(),
         ],
         dependencies={
             "desk": Provide(give_desk),

@@ -1,8 +1,10 @@
-// Shows instants in the reader's own zone; the exact instant stays in the title.
+// Shows instants in the zone that their reader chose, else the browser's; the exact instant stays in the title.
 "use strict";
 (() => {
-  const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
-  const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+  const timeZone = document.documentElement.dataset.zone || undefined;
+  const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", timeZone });
+  const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium", timeZone });
+  const date = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeZone });
 
   const ago = (instant) => {
     const age = Math.max(0, Math.round((Date.now() - instant) / 1000));
@@ -17,7 +19,7 @@
     const instant = new Date(element.dateTime);
     if (Number.isNaN(instant.getTime())) return element.textContent;
     if ("ago" in element.dataset) return ago(instant);
-    const today = instant.toDateString() === new Date().toDateString();
+    const today = date.format(instant) === date.format(new Date());
     return today ? clock.format(instant) : `${day.format(instant)}, ${clock.format(instant)}`;
   };
 
