@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -58,6 +59,23 @@ async def test_all_migrations_apply_in_order_and_once(empty_database_url: str) -
         "SELECT name, code_version, applied_at <= now() FROM trueup_meta.migration ORDER BY number",
     )
     assert found == [(name, migrate_module.__version__, True) for name in names]
+
+
+async def test_a_start_with_nothing_to_apply_asks_as_much_as_for_one_migration(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every command of the command line starts so; it took a transaction for each migration."""
+    asked: list[object] = []
+    async with await connect(database_url, application_name="test") as conn:
+        execute = conn.execute
+
+        async def count(query: Any, *given: Any) -> Any:
+            asked.append(query)
+            return await execute(query, *given)
+
+        monkeypatch.setattr(conn, "execute", count)
+        assert await migrate(conn) == []
+    assert len(asked) == 5, asked
 
 
 async def test_roles_without_a_login_exist(database_url: str) -> None:

@@ -76,6 +76,7 @@ class Brand:
         self.budgets = Budgets(url, now=self.clock, sleep=self.clock.sleep)
         self.vendors: dict[str, Any] = {}
         self.transport: httpx.AsyncBaseTransport | None = None
+        self._lines: dict[str, psycopg.AsyncConnection[Any]] = {}
 
     # -- vendors -------------------------------------------------------------------------------
 
@@ -168,11 +169,23 @@ class Brand:
         folder = self.hub.connectors[account.connection.connector]
         tokens = open_tokens(self.url, self.hub.vault, folder, account, clock=self.clock)
         limiter = self.budgets.of(account.connection.connection_id, folder.manifest)
-        async with (
-            await connect(self.url, application_name="test-line") as conn,
-            Caller(folder, account, clock=self.clock, tokens=tokens, limiter=limiter) as caller,
-        ):
-            yield Dispatcher(conn, self.hub.vault, caller, clock=self.clock)
+        async with Caller(
+            folder, account, clock=self.clock, tokens=tokens, limiter=limiter
+        ) as caller:
+            conn = await self._line(name)
+            try:
+                yield Dispatcher(conn, self.hub.vault, caller, clock=self.clock)
+            except BaseException:  # a process that died has no session any more
+                await self._lines.pop(name).close()
+                raise
+
+    async def _line(self, name: str) -> psycopg.AsyncConnection[Any]:
+        """Return the session of a connection's line, which stays open from one look to the next."""
+        conn = self._lines.get(name)
+        if conn is None or conn.closed:
+            conn = await connect(self.url, application_name="test-line")
+            self._lines[name] = await self.stack.enter_async_context(conn)
+        return self._lines[name]
 
     @asynccontextmanager
     async def commander(self, name: str) -> AsyncIterator[Commander]:

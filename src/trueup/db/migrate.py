@@ -8,6 +8,7 @@ migration. An applied `up.sql` never changes again; what is wrong in it is put r
 import hashlib
 import re
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,13 @@ class Migration(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def sha256(self) -> str:
         """Hash of `up.sql` in hexadecimal."""
-        return hashlib.sha256(self.up.encode()).hexdigest()
+        return _sha256_of(self.up)
+
+
+@cache
+def _sha256_of(text: str) -> str:
+    """Return the hash of a text; each migration is compared with every one that is applied."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_migrations(folder: Path = MIGRATIONS) -> tuple[Migration, ...]:
@@ -111,17 +118,23 @@ async def migrate(
         async with conn.transaction():
             await _take_turn(conn)
             await conn.execute(_META)
-        for migration in wanted:
+            missing = await _missing(conn, wanted)
+        for migration in missing:
             async with conn.transaction():
                 await _take_turn(conn)
-                applied = await _read_applied(conn)
-                _refuse_strangers(applied, wanted)
-                if migration.number not in applied:
+                # Another process may have had its turn in between.
+                if migration in await _missing(conn, wanted):
                     await _apply(conn, migration)
                     done.append(migration.name)
-        if not wanted:
-            _refuse_strangers(await _read_applied(conn), wanted)
     return done
+
+
+async def _missing(
+    conn: psycopg.AsyncConnection[Any], wanted: Sequence[Migration]
+) -> list[Migration]:
+    applied = await _read_applied(conn)
+    _refuse_strangers(applied, wanted)
+    return [migration for migration in wanted if migration.number not in applied]
 
 
 async def check_schema(

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import time, timedelta
+from functools import cache
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -103,7 +104,7 @@ def read_contact(table: object, texts: Collection[str]) -> ContactSettings:
         ConfigError: names the field, what was found, what is expected and how to put it right.
     """
     settings = read_section(ContactSettings, table, "[contact]")
-    if settings.zone not in available_timezones():
+    if settings.zone not in _zones():
         raise ConfigError(
             f"[contact]: zone {settings.zone!r} is none of the IANA time zones; write one such as "
             "Europe/Berlin.",
@@ -122,6 +123,12 @@ def read_contact(table: object, texts: Collection[str]) -> ContactSettings:
             field="contact.team_to",
         )
     return settings
+
+
+@cache
+def _zones() -> frozenset[str]:
+    """Return the names of all time zones; this machine's files are walked for them once."""
+    return frozenset(available_timezones())
 
 
 def zone_of_brand(settings: ContactSettings) -> ZoneInfo:

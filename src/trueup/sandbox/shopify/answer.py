@@ -58,23 +58,28 @@ def root_fields(document: DocumentNode) -> frozenset[str]:
     )
 
 
+@lru_cache(maxsize=_DOCUMENTS_MAX)
+def read_document(query: str) -> DocumentNode | list[GraphQLError]:
+    """Return a parsed document that fits the schema, or what is wrong with it."""
+    try:
+        document = parse(query)
+    except GraphQLError as error:
+        return [error]
+    return validate(load_schema(), document) or document
+
+
 class Answerer:
     """Answers requests against the schema; holds no shop's state."""
 
     def __init__(self) -> None:
         self.schema = load_schema()
-        self._checked = lru_cache(maxsize=_DOCUMENTS_MAX)(self._check)
-
-    def document(self, query: str) -> DocumentNode | list[GraphQLError]:
-        """Return the parsed document, or what is wrong with it."""
-        return self._checked(query)
 
     def answer(
         self, ask: Ask, budget: Budget, query: str, variables: dict[str, Any],
         operation_name: str | None = None,
     ) -> dict[str, Any]:  # fmt: skip
         """Return the whole reply body: data, errors, and what it cost."""
-        document = self._checked(query)
+        document = read_document(query)
         if isinstance(document, list):
             return {"errors": [_error_body(each) for each in document]}
         operation = get_operation_ast(document, operation_name)
@@ -119,13 +124,6 @@ class Answerer:
         if result.errors:
             raise result.errors[0]
         return result.data or {}
-
-    def _check(self, query: str) -> DocumentNode | list[GraphQLError]:
-        try:
-            document = parse(query)
-        except GraphQLError as error:
-            return [error]
-        return validate(self.schema, document) or document
 
     def _meter(
         self, document: DocumentNode, operation: OperationDefinitionNode,

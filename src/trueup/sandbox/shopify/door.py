@@ -10,7 +10,7 @@ from graphql import DocumentNode
 from trueup.sandbox.faults import ApiFault, Hangup
 from trueup.sandbox.line import Reply
 from trueup.sandbox.shopify import bulk, order_writes
-from trueup.sandbox.shopify.answer import Answerer, root_fields, throttled
+from trueup.sandbox.shopify.answer import Answerer, read_document, root_fields, throttled
 from trueup.sandbox.shopify.budget import Budget
 from trueup.sandbox.shopify.oauth import Consents
 from trueup.sandbox.shopify.shop import API_VERSION, Shop
@@ -71,7 +71,7 @@ class Door:
         except (msgspec.DecodeError, msgspec.ValidationError):
             return _json(400, {"errors": "Body is not valid JSON."})
         query, variables = str(asked.get("query", "")), asked.get("variables") or {}
-        document = self._answerer.document(query)
+        document = read_document(query)
         names = root_fields(document) if isinstance(document, DocumentNode) else frozenset()
         keys = [str(variables[it]) for it in ("key", "idempotencyKey") if it in variables]
         fault = self.shop.faults.pick(names)
