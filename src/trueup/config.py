@@ -166,12 +166,15 @@ class ModelsConfig(_Section, frozen=True, kw_only=True):
 
 
 class AccessConfig(_Section, frozen=True, kw_only=True):
-    """How long people stay signed in; see `trueup.access`."""
+    """How long people stay signed in, and who shows a second factor; see `trueup.access`."""
 
     idle_minutes: Annotated[int, msgspec.Meta(ge=5, le=7 * 24 * 60)] = 480
     session_hours: Annotated[int, msgspec.Meta(ge=1, le=90 * 24)] = 168
     confirm_minutes: Annotated[int, msgspec.Meta(ge=1, le=24 * 60)] = 15
     link_hours: Annotated[int, msgspec.Meta(ge=1, le=14 * 24)] = 24
+    second_factor: tuple[
+        Literal["owner", "operations", "finance", "support", "marketing", "viewer"], ...
+    ] = ()
 
 
 class LogConfig(_Section, frozen=True, kw_only=True):

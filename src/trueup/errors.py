@@ -28,6 +28,7 @@ HubError
 │   ├── NotAllowed              access.not_allowed          403: the role has no right to it
 │   ├── FormStale               access.form_stale           403: not a form of ours, or too old
 │   ├── ConfirmFirst            access.confirm_first        403: the password is asked for again
+│   ├── SecondFactorFirst       access.second_factor        403: a code of the app is owed
 │   ├── WrongCredentials        access.wrong_credentials    403
 │   ├── GuessedTooOften         access.guessed_too_often    after_s
 │   └── LinkSpent               access.link_spent           410
@@ -268,6 +269,12 @@ class ConfirmFirst(AccessError):
     ) -> None:
         super().__init__(message, **context)
         self.fields = fields
+
+
+class SecondFactorFirst(AccessError):
+    """Show your second factor first: a code of your app."""
+
+    code = "access.second_factor"
 
 
 class WrongCredentials(AccessError):

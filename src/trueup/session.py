@@ -9,6 +9,7 @@ import msgspec
 import psycopg
 
 from trueup.access.door import Door
+from trueup.access.rights import Role
 from trueup.access.session import Limits
 from trueup.canon.link import LinkSpace
 from trueup.config import Config, ReconcileConfig
@@ -45,7 +46,9 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
             confirmed=timedelta(minutes=access.confirm_minutes),
             link=timedelta(hours=access.link_hours),
         )
-        return Door(self.hub.vault, limits=limits)
+        return Door(
+            self.hub.vault, limits=limits, factor_roles=frozenset(map(Role, access.second_factor))
+        )
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:

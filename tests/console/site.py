@@ -116,11 +116,14 @@ def serving(
     clock: Clock | None = None,
     key: bytes = MASTER_KEY,
     journals: JournalsConfig | None = None,
+    factor_roles: frozenset[Role] = frozenset(),
 ) -> Iterator[Site]:
     """Serve the web application while inside, from a thread of its own."""
     server: list[uvicorn.Server] = []
     thread = threading.Thread(
-        target=lambda: asyncio.run(_serve(dsn, world, token, server, key, journals, clock))
+        target=lambda: asyncio.run(
+            _serve(dsn, world, token, server, key, journals, clock, factor_roles)
+        )
     )
     thread.start()
     try:
@@ -145,11 +148,13 @@ async def _serve(
     key: bytes,
     journals: JournalsConfig | None,
     clock: Clock | None,
+    factor_roles: frozenset[Role],
 ) -> None:
     hub = Hub(Vault(key), {} if world is None else world.hub.connectors)
     async with await connect(dsn, application_name="site") as conn:
         await refresh_connections(conn, hub)
-    door = Door(hub.vault, passwords=Passwords(memory_kib=8, passes=1), clock=clock)
+    passwords = Passwords(memory_kib=8, passes=1)
+    door = Door(hub.vault, passwords=passwords, clock=clock, factor_roles=factor_roles)
     routes = [*console_routes(journals), let_in]
     app = TrueupApp(dsn, hub, body_bytes_max=1_000_000, token=token, door=door, routes=routes)
     config = uvicorn.Config(

@@ -198,6 +198,9 @@ def test_rendered_default_is_the_default_and_names_every_field(tmp_path: Path) -
     assert set(tolerances) == set(config.reconcile.tolerances.__struct_fields__)
     assert tolerances["orders"] == {"EUR": "0.02", "JPY": "1"}
     assert reconcile == {"ship_days": 5, "carry_days": 2, "book_matches": False}
+    access = shown.pop("access")
+    assert set(access) == set(config.access.__struct_fields__)
+    assert msgspec.convert(access, type(config.access)) == config.access
     models = shown.pop("models")
     assert set(models) == set(config.models.__struct_fields__)
     assert msgspec.convert(models, type(config.models)) == config.models

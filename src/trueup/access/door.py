@@ -37,9 +37,10 @@ from trueup.access.session import (
     end_old_sessions,
     end_session,
     end_sessions_of,
+    find_visitor,
 )
 from trueup.access.trail import Did, Doer, note, note_deed_of
-from trueup.access.visitor import Visitor
+from trueup.access.visitor import Visitor, owed_by
 from trueup.errors import LinkSpent, WrongCredentials
 from trueup.govern.vault import Vault
 from trueup.kernel.clock import Clock, SystemClock
@@ -77,6 +78,7 @@ class Door:
         limits: how long things last.
         passwords: hashes and compares.
         clock: tells the time.
+        factor_roles: whose members have to have a second factor.
     """
 
     def __init__(
@@ -84,13 +86,22 @@ class Door:
         vault: Vault,
         *,
         limits: Limits | None = None,
+        factor_roles: frozenset[Role] = frozenset(),
         passwords: Passwords | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.vault = vault
         self.limits = limits or Limits()
+        self.factor_roles = factor_roles
         self.passwords = passwords or Passwords()
         self.clock = clock or SystemClock()
+
+    async def find_visitor(self, conn: Conn, secret: str) -> Visitor | None:
+        """Return who a session's secret belongs to, and what they owe; None where nobody."""
+        visitor = await find_visitor(conn, secret, self.clock.now(), self.limits)
+        if visitor is None:
+            return None
+        return msgspec.structs.replace(visitor, owes=owed_by(visitor, self.factor_roles))
 
     async def sign_in(
         self, conn: Conn, name: str, password: str, browser: Browser, known: str = ""
@@ -268,14 +279,10 @@ class Door:
         now = self.clock.now()
         await end_old_sessions(conn, now, self.limits)
         session = await begin_session(conn, member.member_id, browser, now)
-        await note(
-            conn,
-            did,
-            at=now,
-            member_id=member.member_id,
-            who=member.name,
-            address=browser.address,
-        )
+        begun = await find_visitor(conn, session, now, self.limits)
+        half = did is Did.SIGNED_IN and begun is not None and begun.factor
+        doer = Doer(member_id=member.member_id, name=member.name, address=browser.address)
+        await note_deed_of(conn, doer, Did.KNEW_PASSWORD if half else did, at=now, about="")
         return Entered(member=member, session=session, known=self._known(member.member_id))
 
     def _known(self, member_id: int) -> str:

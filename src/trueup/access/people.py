@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 
+from trueup.access.factor import drop_factor
 from trueup.access.invite import Purpose, make_invite
 from trueup.access.member import Member, find_member
 from trueup.access.rights import Role
@@ -91,6 +92,7 @@ async def remove_member(conn: Conn, name: str, doer: Doer, now: datetime) -> Non
         await _keep_an_owner(conn, member)
         await conn.execute(_queries.remove_member, {"member_id": member.member_id, "now": now})
         await end_sessions_of(conn, member.member_id)
+        await drop_factor(conn, member.member_id)
         await note_deed_of(conn, doer, Did.REMOVED, at=now, about=member.name)
 
 
@@ -106,6 +108,20 @@ async def end_sessions(conn: Conn, name: str, doer: Doer, now: datetime) -> int:
         about = f"{member.name}: {ended}"
         await note_deed_of(conn, doer, Did.ENDED_SESSIONS, at=now, about=about)
         return ended
+
+
+async def take_factor(conn: Conn, name: str, doer: Doer, now: datetime) -> None:
+    """Forget a member's second factor, which ends their sessions: they lost what they had.
+
+    Raises:
+        ConfigError: there is no such member, or they have none.
+    """
+    async with conn.transaction():
+        member = await _found(conn, name)
+        if not await drop_factor(conn, member.member_id):
+            raise ConfigError(f"{member.name} has no second factor.", field="name")
+        await end_sessions_of(conn, member.member_id)
+        await note_deed_of(conn, doer, Did.TOOK_FACTOR, at=now, about=member.name)
 
 
 async def _found(conn: Conn, name: str) -> Member:

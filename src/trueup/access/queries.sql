@@ -83,10 +83,13 @@ VALUES (%(digest)s, %(member_id)s, %(now)s, %(now)s, %(now)s, %(address)s, %(bro
 -- name: find_session
 -- Finds the session of a secret, with its member as they are now.
 -- Parameters: digest; idle_from, whole_from: instants before which one is too old.
--- Rows: none or one: session_id, member_id, name, role, numbers, zone, seen_at, confirmed_at.
--- Index: session_digest_key, member_pkey.
-SELECT s.session_id, s.member_id, m.name, m.role, m.numbers, m.zone, s.seen_at, s.confirmed_at
+-- Rows: none or one: session_id, member_id, name, role, numbers, zone, seen_at, confirmed_at;
+-- factor: whether they have a second one; passed: whether it was shown here.
+-- Index: session_digest_key, member_pkey, factor_pkey.
+SELECT s.session_id, s.member_id, m.name, m.role, m.numbers, m.zone, s.seen_at, s.confirmed_at,
+  f.member_id IS NOT NULL AS factor, s.passed_at IS NOT NULL AS passed
 FROM access.session s JOIN access.member m USING (member_id)
+LEFT JOIN access.factor f ON f.member_id = m.member_id AND f.on_at IS NOT NULL
 WHERE s.digest = %(digest)s AND m.removed_at IS NULL
   AND s.seen_at > %(idle_from)s AND s.made_at > %(whole_from)s;
 
@@ -187,9 +190,11 @@ WHERE member_id = %(member_id)s AND removed_at IS NULL;
 -- name: list_members
 -- Lists who is in the team, owners first.
 -- Parameters: none.
--- Rows: many: name, role, made_at, sessions, seen_at.
+-- Rows: many: name, role, made_at, sessions, seen_at; factor: whether they have a second one.
 -- Index: none; the table is small.
-SELECT m.name, m.role, m.made_at, count(s.session_id)::int AS sessions, max(s.seen_at) AS seen_at
+SELECT m.name, m.role, m.made_at, count(s.session_id)::int AS sessions, max(s.seen_at) AS seen_at,
+  EXISTS (SELECT FROM access.factor f WHERE f.member_id = m.member_id AND f.on_at IS NOT NULL)
+    AS factor
 FROM access.member m LEFT JOIN access.session s USING (member_id)
 WHERE m.removed_at IS NULL
 GROUP BY m.member_id
@@ -280,3 +285,74 @@ WHERE member_id = %(member_id)s ORDER BY entry_id DESC LIMIT %(count)s;
 -- Rows: none.
 -- Index: member_pkey.
 UPDATE access.member SET numbers = %(numbers)s, zone = %(zone)s WHERE member_id = %(member_id)s;
+
+-- name: find_factor
+-- Finds what a member has of a second factor.
+-- Parameters: member_id.
+-- Rows: none or one: sealed, on_at: or null; spares: how many are left.
+-- Index: factor_pkey, spare_pkey.
+SELECT f.sealed, f.on_at,
+  (SELECT count(*)::int FROM access.spare s WHERE s.member_id = f.member_id) AS spares
+FROM access.factor f WHERE f.member_id = %(member_id)s;
+
+-- name: begin_factor
+-- Keeps the secret of a member's app, unless one is in use.
+-- Parameters: member_id, sealed, now.
+-- Rows: none; how many tells.
+-- Index: factor_pkey.
+INSERT INTO access.factor AS f (member_id, sealed, begun_at)
+VALUES (%(member_id)s, %(sealed)s, %(now)s)
+ON CONFLICT (member_id) DO UPDATE
+SET sealed = excluded.sealed, begun_at = excluded.begun_at, step = 0
+WHERE f.on_at IS NULL;
+
+-- name: turn_factor_on
+-- Asks for a member's codes from here on.
+-- Parameters: member_id, now.
+-- Rows: none.
+-- Index: factor_pkey.
+UPDATE access.factor SET on_at = %(now)s WHERE member_id = %(member_id)s;
+
+-- name: use_step
+-- Uses the code of a time step up, unless it or a later one was used.
+-- Parameters: member_id, step.
+-- Rows: none; how many tells.
+-- Index: factor_pkey.
+UPDATE access.factor SET step = %(step)s WHERE member_id = %(member_id)s AND step < %(step)s;
+
+-- name: drop_factor
+-- Forgets a member's second factor.
+-- Parameters: member_id.
+-- Rows: none or one: on_at.
+-- Index: factor_pkey.
+DELETE FROM access.factor WHERE member_id = %(member_id)s RETURNING on_at;
+
+-- name: add_spares
+-- Keeps the digests of spare codes.
+-- Parameters: member_id, digests.
+-- Rows: none.
+-- Index: none.
+INSERT INTO access.spare (member_id, digest)
+SELECT %(member_id)s, digest FROM unnest(%(digests)s::bytea[]) s(digest);
+
+-- name: use_spare
+-- Uses a spare code up; of two at once one gets it.
+-- Parameters: member_id, digest.
+-- Rows: none; how many tells.
+-- Index: spare_pkey.
+DELETE FROM access.spare WHERE member_id = %(member_id)s AND digest = %(digest)s;
+
+-- name: drop_spares
+-- Forgets a member's spare codes.
+-- Parameters: member_id.
+-- Rows: none.
+-- Index: spare_pkey.
+DELETE FROM access.spare WHERE member_id = %(member_id)s;
+
+-- name: pass_session
+-- Writes down that the member of a session showed their second factor, and takes another secret.
+-- Parameters: session_id, digest, now.
+-- Rows: none.
+-- Index: session_pkey.
+UPDATE access.session SET passed_at = %(now)s, digest = %(digest)s
+WHERE session_id = %(session_id)s;

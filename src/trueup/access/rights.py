@@ -43,6 +43,8 @@ signature lets a delivery in."""
 _TABLE: Final = """
 right                    again  owner  operations  finance  support  marketing  viewer
 own.read                   .      x        x          x        x         x         x
+own.enter                  .      x        x          x        x         x         x
+own.secure               again    x        x          x        x         x         x
 own.decide                 .      x        x          x        x         x         x
 today.read                 .      x        x          x        x         x         x
 find.read                  .      x        x          x        x         x         x

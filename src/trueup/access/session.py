@@ -101,6 +101,8 @@ async def find_visitor(conn: Conn, secret: str, now: datetime, limits: Limits) -
         manner=Manner(numbers=Numbers(row["numbers"]), zone=row["zone"]),
         session_id=row["session_id"],
         confirmed_at=row["confirmed_at"],
+        factor=row["factor"],
+        passed=row["passed"],
     )
 
 
@@ -112,6 +114,17 @@ async def confirm_session(conn: Conn, session_id: int, now: datetime) -> str:
     secret = new_secret()
     given = {"session_id": session_id, "digest": digest_of(secret), "now": now}
     await conn.execute(_queries.confirm_session, given)
+    return secret
+
+
+async def pass_session(conn: Conn, session_id: int, now: datetime) -> str:
+    """Write down that the member of a session showed their second factor; returns its new secret.
+
+    The caller's transaction holds what else is written about it.
+    """
+    secret = new_secret()
+    given = {"session_id": session_id, "digest": digest_of(secret), "now": now}
+    await conn.execute(_queries.pass_session, given)
     return secret
 
 

@@ -48,6 +48,12 @@ class Did(StrEnum):
     CHOSE_PASSWORD = "chose a new password"  # noqa: S105 - what was done
     CHANGED_PASSWORD = "changed their password"  # noqa: S105 - as above
     ENDED_SESSIONS = "ended sessions"
+    KNEW_PASSWORD = "gave the right password"  # noqa: S105 - as above
+    FACTOR_FAILED = "failed to show the second factor"
+    TURNED_FACTOR_ON = "turned the second factor on"
+    TURNED_FACTOR_OFF = "turned the second factor off"
+    TOOK_FACTOR = "took a member's second factor away"
+    MADE_SPARES = "made spare codes"
     REVEALED = "looked at personal data"
 
 

@@ -17,8 +17,8 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from trueup.access.door import Door
 from trueup.access.manner import Manner, read_as
-from trueup.access.rights import PUBLIC, Role
-from trueup.access.session import Browser, find_visitor
+from trueup.access.rights import PUBLIC, Role, may
+from trueup.access.session import Browser
 from trueup.access.trail import Doer
 from trueup.access.visitor import Visitor
 from trueup.api.reading import write_session
@@ -30,6 +30,7 @@ from trueup.errors import (
     InvariantBroken,
     NotAllowed,
     NotSignedIn,
+    SecondFactorFirst,
     WrongCredentials,
 )
 
@@ -59,6 +60,7 @@ class Guard(ASGIMiddleware):
             NotSignedIn: nobody is signed in who might be let in.
             NotAllowed: whoever asks has no right to it.
             FormStale: a form that no page of ours sent for this session.
+            SecondFactorFirst: who signed in by a password owes a code of their app.
             ConfirmFirst: the password is asked for once more before this.
         """
         request: Req = scope["litestar_app"].request_class(scope=scope, receive=receive)
@@ -66,8 +68,10 @@ class Guard(ASGIMiddleware):
         visitor = None
         if right != PUBLIC:
             visitor = await _find_visitor(request)
-            if right is None or not visitor.may(right):
+            if right is None or not may(visitor.role, right):
                 raise NotAllowed
+            if visitor.must_show(right):
+                raise SecondFactorFirst
             scope["state"]["visitor"] = visitor
         token = _form_token(request, visitor)
         scope["state"]["form_token"] = token
@@ -164,7 +168,7 @@ async def _find_visitor(request: Req) -> Visitor:
         raise NotSignedIn
     door = door_of(request.app.state)
     async with write_session(request.app.state) as conn:
-        visitor = await find_visitor(conn, secret, door.clock.now(), door.limits)
+        visitor = await door.find_visitor(conn, secret)
     if visitor is None:
         raise NotSignedIn
     return visitor

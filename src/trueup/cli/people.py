@@ -15,6 +15,7 @@ from trueup.access.people import (
     list_members,
     remove_member,
     reset_member,
+    take_factor,
 )
 from trueup.access.rights import Role
 from trueup.access.trail import Doer, list_trail
@@ -57,11 +58,12 @@ def list_(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         return
     if not members:
         out.print("Nobody yet: trueup serve prints the link that makes the first owner.")
-    table = Table("name", "role", "since", "sessions", "seen last")
+    table = Table("name", "role", "second factor", "since", "sessions", "seen last")
     for row in members:
         seen = f"{row['seen_at']:%Y-%m-%d %H:%M}" if row["seen_at"] else ""
         since = f"{row['made_at']:%Y-%m-%d}"
-        table.add_row(escape(row["name"]), row["role"], since, str(row["sessions"]), seen)
+        factor = "on" if row["factor"] else ""
+        table.add_row(escape(row["name"]), row["role"], factor, since, str(row["sessions"]), seen)
     if members:
         out.print(table)
     for row in invites:
@@ -129,6 +131,20 @@ def remove(
 
     run(work, config_path=config, as_json=as_json)
     _print_done({"name": name, "removed": True}, "Done.", as_json=as_json)
+
+
+@people.command("take-factor")
+def take_factor_(
+    name: _NameArgument, as_json: JsonOption = False, config: ConfigOption = None
+) -> None:
+    """Forget a member's second factor, where they lost it: they sign in by their password."""
+
+    async def work(session: Session) -> None:
+        async with session.connection() as conn:
+            await take_factor(conn, name, _DOER, SystemClock().now())
+
+    run(work, config_path=config, as_json=as_json)
+    _print_done({"name": name, "second_factor": False}, "Done.", as_json=as_json)
 
 
 @people.command()

@@ -108,7 +108,7 @@ async def sign_in(request: Req, data: URLEncodedBody[dict[str, Any]]) -> Respons
     return _let_in(entered, wanted)
 
 
-@post("/sign-out", status_code=303, right="own.decide")
+@post("/sign-out", status_code=303, right="own.enter")
 async def sign_out(request: Req) -> Response[Any]:
     """End the session of this browser."""
     async with write_session(request.app.state) as conn:

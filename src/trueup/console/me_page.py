@@ -85,11 +85,12 @@ class DeedRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MePage(msgspec.Struct, frozen=True, kw_only=True):
-    """What is one's own."""
+    """What is one's own; `factor` says whether a second factor is asked for."""
 
     name: str
     role: Role
     rights: tuple[str, ...]
+    factor: bool
     numbers: Numbers
     zone: str
     sessions: tuple[SessionRow, ...]
@@ -119,7 +120,7 @@ async def change_me(request: Req, data: URLEncodedBody[dict[str, Any]]) -> Respo
         except (ConfigError, WrongCredentials, GuessedTooOften) as error:
             page = await _read(request, session, visitor)
             status = error.status if isinstance(error, AccessError) else 409
-            refused = msgspec.structs.replace(page, refused=_said(error))
+            refused = msgspec.structs.replace(page, refused=said_of(error))
             return _answer(request, refused, status=status)
     response: Response[Any] = Redirect(f"/me?done={form['do']}", status_code=303)
     if secret:
@@ -144,6 +145,13 @@ def name_browser(told: str) -> str:
     browser = next((name for mark, name in _BROWSERS if mark in told), "")
     system = next((name for mark, name in _SYSTEMS if mark in told), "")
     return " on ".join(filter(None, (browser, system))) or told[:60] or "a browser"
+
+
+def said_of(error: ConfigError | AccessError) -> str:
+    """Return what is told of a refusal."""
+    if isinstance(error, GuessedTooOften):
+        return f"{error.message} Try again in {error.after_s} seconds."
+    return error.message
 
 
 def me_handlers() -> list[ControllerRouterHandler]:
@@ -180,12 +188,6 @@ async def _do(
     return None
 
 
-def _said(error: ConfigError | AccessError) -> str:
-    if isinstance(error, GuessedTooOften):
-        return f"{error.message} Try again in {error.after_s} seconds."
-    return error.message
-
-
 async def _read(request: Req, session: Session, visitor: Visitor) -> MePage:
     door, member_id = door_of(request.app.state), visitor.member_id or 0
     now = door.clock.now()
@@ -195,6 +197,7 @@ async def _read(request: Req, session: Session, visitor: Visitor) -> MePage:
         name=visitor.name,
         role=visitor.role,
         rights=rights_of(visitor.role),
+        factor=visitor.factor,
         numbers=visitor.manner.numbers,
         zone=visitor.manner.zone,
         sessions=tuple(

@@ -18,6 +18,7 @@ from trueup.access.people import (
     list_members,
     remove_member,
     reset_member,
+    take_factor,
 )
 from trueup.access.rights import Role
 from trueup.access.trail import list_trail
@@ -34,17 +35,19 @@ _NUMBER_MAX: Final = 2**63 - 1
 _DONE: Final = {
     "role": "Their role is another one now; they sign in again.",
     "remove": "They are let in no more.",
+    "factor": "They sign in by their password alone, until they turn the second factor on again.",
     "revoke": "Wherever they were signed in, they are signed out.",
 }
 
 
 class MemberRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A member, and how many sessions they have."""
+    """A member, how many sessions they have, and whether they show a second factor."""
 
     name: str
     role: Role
     made_at: datetime
     sessions: int
+    factor: bool
     seen_at: datetime | None
 
 
@@ -102,7 +105,7 @@ async def show_people(
 
 @post("/people", status_code=303, right="people.decide")
 async def change_people(request: Req, data: URLEncodedBody[dict[str, Any]]) -> Response[Any]:
-    """Make a link, give a role, remove somebody, or end their sessions."""
+    """Make a link, give a role, remove somebody, take a second factor, or end sessions."""
     form = read_form(data)
     async with write_session(request.app.state) as session:
         try:
@@ -154,6 +157,8 @@ async def _do(request: Req, session: Session, form: Mapping[str, str]) -> str | 
             await give_role(session, name, _role(form), doer, now)
         case "remove":
             await remove_member(session, name, doer, now)
+        case "factor":
+            await take_factor(session, name, doer, now)
         case "revoke":
             await end_sessions(session, name, doer, now)
         case _:

@@ -30,6 +30,7 @@ from trueup.console.entry_page import ask_again, entry_handlers, stale_entry, to
 from trueup.console.event_page import read_event
 from trueup.console.exceptions_page import exception_handlers
 from trueup.console.fact import Chance, Chart
+from trueup.console.factor_page import factor_handlers, to_second_factor
 from trueup.console.find_page import find_handlers
 from trueup.console.forms import whole
 from trueup.console.journals_page import JournalDesk, journal_handlers
@@ -50,7 +51,14 @@ from trueup.console.series import read_chart
 from trueup.console.steps import Step, draw_steps
 from trueup.console.supply import chances_of, read_low
 from trueup.console.today import TodayDesk
-from trueup.errors import AccessError, ConfirmFirst, DatabaseUnavailable, FormStale, NotSignedIn
+from trueup.errors import (
+    AccessError,
+    ConfirmFirst,
+    DatabaseUnavailable,
+    FormStale,
+    NotSignedIn,
+    SecondFactorFirst,
+)
 from trueup.intake.park import requeue_parked
 from trueup.ledger.brakes import discard_brake, release_brake
 
@@ -140,6 +148,7 @@ def console_routes(journals: JournalsConfig | None = None) -> list[ControllerRou
             *entry_handlers(),
             *people_handlers(),
             *me_handlers(),
+            *factor_handlers(),
         ],
         dependencies={
             "desk": Provide(give_desk),
@@ -359,6 +368,8 @@ def _refused(request: Req, error: AccessError) -> Response[Any]:
     page = "text/html" in request.headers.get("accept", "")
     if isinstance(error, NotSignedIn) and page:
         return to_sign_in(request)
+    if isinstance(error, SecondFactorFirst) and page:
+        return to_second_factor(request)
     if isinstance(error, FormStale) and request.url.path == "/sign-in":
         return stale_entry(request, error)
     if isinstance(error, ConfirmFirst) and page:
