@@ -240,6 +240,7 @@ def test_rendered_default_is_the_default_and_names_every_field(tmp_path: Path) -
         "contact",
         "texts",
         "models",
+        "access",
     } == set(Config.__struct_fields__)
 
 
