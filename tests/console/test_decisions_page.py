@@ -64,7 +64,7 @@ def test_the_list_is_asked_for_by_state_and_rule(site: Site) -> None:
     with site.reader() as client:
         answer(client, 3, do="refuse")
         rows = client.get("/decisions.json", params={"state": "refused"}).json()["rows"]
-        assert [row["subject"] for row in rows] == ["sku/TEE"]
+        assert [row["subject"] for row in rows] == ["supplier/3/TEE"]
         assert len(client.get("/decisions.json", params={"rule": "reorder"}).json()["rows"]) == 3
         assert "No decision is like this" in client.get("/decisions?state=done").text
         assert client.get("/decisions/99").status_code == 404

@@ -27,7 +27,7 @@ async def play(dsn: str) -> None:
         for sku in ("CAP", "HAT", "TEE"):
             known = facts(sku=sku)
             told = type(known)(
-                subject=f"sku/{sku}",
+                subject=f"supplier/3/{sku}",
                 episode=known.episode,
                 values=known.values,
                 evidence=(f"sku/{sku}",),
@@ -57,7 +57,7 @@ def test_decisions_are_listed_page_by_page_newest_first(client: httpx.Client) ->
         cursor = page["next_cursor"]
         if cursor is None:
             break
-    assert subjects == ["sku/TEE", "sku/HAT", "sku/CAP"]
+    assert subjects == ["supplier/3/TEE", "supplier/3/HAT", "supplier/3/CAP"]
     assert client.get("/api/v1/decisions", params={"in_state": "done"}).json()["items"] == []
     wrong = client.get("/api/v1/decisions", params={"in_state": "soon"})
     assert (wrong.status_code, wrong.json()["error"]["fields"][0]["name"]) == (400, "in_state")
@@ -66,11 +66,11 @@ def test_decisions_are_listed_page_by_page_newest_first(client: httpx.Client) ->
 def test_one_is_shown_with_what_was_known_and_as_a_sentence(client: httpx.Client) -> None:
     told = client.get("/api/v1/decisions/1").json()
     assert (told["subject"], told["state"], told["evidence"]) == (
-        "sku/CAP",
+        "supplier/3/CAP",
         "proposed",
         ["sku/CAP"],
     )
-    assert told["facts"]["available"] == 10
+    assert told["facts"]["items"][0]["available"] == 10
     assert told["effect"]["without"] == "1.00"
     assert told["actions"][0]["kind"] == "purchase.draft"
     assert told["actions"][0]["amount"]["currency"] == "EUR"

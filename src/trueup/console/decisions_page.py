@@ -16,6 +16,7 @@ from litestar.types import ControllerRouterHandler
 
 from trueup.api.guard import visitor_of
 from trueup.api.reading import write_session
+from trueup.canon.command import DraftPurchase
 from trueup.console.forms import (
     COMMENT_CHARS_MAX,
     comment_of,
@@ -33,6 +34,7 @@ from trueup.decisions.standing import RuleStanding, rule_standings
 from trueup.decisions.written.store import RuleBook, read_rulebook
 from trueup.errors import ConfigError
 from trueup.kernel.clock import SystemClock
+from trueup.kernel.money import Money
 
 _log = structlog.get_logger("trueup.console")
 
@@ -91,10 +93,34 @@ class StepRow(msgspec.Struct, frozen=True, kw_only=True):
     why: str
 
 
+class OrderLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a purchase order that is drafted, with what was known of its SKU.
+
+    Attributes:
+        cost, money: of one unit and of the line; None where nobody told.
+        known: what was known: names and figures as people read them.
+    """
+
+    sku: str
+    units: int
+    cost: Money | None
+    money: Money | None
+    known: tuple[tuple[str, str], ...]
+
+
+class PurchaseOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """A purchase order that is drafted, line by line."""
+
+    number: str
+    lines: tuple[OrderLine, ...]
+    money: Money | None
+
+
 class DecisionPage(msgspec.Struct, frozen=True, kw_only=True):
     """One decision: what was known, why, what is expected, and what came of it.
 
     Attributes:
+        orders: purchase orders that it drafts.
         sentence: all that follows its reason, as a person would tell it.
         known: what was known, name by name.
         told: what came of the reader's last wish; `refused` why nothing did.
@@ -106,6 +132,7 @@ class DecisionPage(msgspec.Struct, frozen=True, kw_only=True):
     effect: dict[str, Any] | None
     outcome: Decimal | None
     known: tuple[tuple[str, str], ...]
+    orders: tuple[PurchaseOrder, ...]
     evidence: list[str]
     alternatives: list[dict[str, str]]
     steps: tuple[StepRow, ...]
@@ -226,19 +253,62 @@ async def _find(
     now = SystemClock().now()
     book = await _book(request, session)
     waits = await left_to_a_person(session, row, book.settings, now)
+    orders = tuple(_orders(row))
     return DecisionPage(
         row=_row(row),
         version=row["version"],
         sentence=explain(row, steps, waits=waits).removeprefix(row["reason"]).strip(),
         effect=row["effect"],
         outcome=row["outcome"],
-        known=tuple(_named("", row["facts"])),
+        known=tuple(_named("", _apart(row["facts"]) if orders else row["facts"])),
+        orders=orders,
         evidence=row["evidence"],
         alternatives=row["alternatives"],
         steps=tuple(msgspec.convert(step, StepRow) for step in steps),
         lapses_at=row["lapses_at"],
         told=told,
         refused=refused,
+    )
+
+
+def _apart(facts: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what was known without what the lines of an order tell."""
+    return {name: value for name, value in facts.items() if name != "items"}
+
+
+def _orders(row: Mapping[str, Any]) -> Iterator[PurchaseOrder]:
+    """Give the purchase orders of a decision, each line with what was known of its SKU."""
+    drafts = [each for each in row["actions"] if each["kind"] == DraftPurchase.command]
+    items = {each["sku"]: each for each in row["facts"].get("items", ())} if drafts else {}
+    for action in drafts:
+        content = msgspec.convert(action["content"], DraftPurchase, strict=False)
+        yield PurchaseOrder(
+            number=content.number,
+            lines=tuple(
+                OrderLine(
+                    sku=sku,
+                    units=units,
+                    cost=cost,
+                    money=None if cost is None else Money(cost.amount * units, cost.currency),
+                    known=_of_item(items.get(sku, {})),
+                )
+                for sku, units, cost in content.lines
+            ),
+            money=msgspec.convert(action["amount"], Money | None, strict=False),
+        )
+
+
+def _of_item(item: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return what was known of one SKU: what is there, how fast it is sold, when it is gone."""
+    if not item:
+        return ()
+    coming = sum(units for _, units in item["arrivals"])
+    return (
+        ("Left", str(item["available"])),
+        ("On the way", str(coming)),
+        ("Sold a day", f"{item['demand']['per_day']:.2g}"),
+        ("Sold out", item["sold_out_on"] or "later"),
+        ("More takes", f"{item['lead_days']} days"),
     )
 
 

@@ -32,7 +32,9 @@ async def measure_outcomes(
         rows = await fetch_rows(conn, _queries.due_outcomes, rule=name, now=now, count=COUNT_MAX)
         if not rows:
             continue
-        waited = [Waited(row["subject"], row["proposed_at"], row["until"]) for row in rows]
+        waited = [
+            Waited(row["subject"], row["proposed_at"], row["until"], row["actions"]) for row in rows
+        ]
         async with snapshot(conn):
             found = await rule.measure(Look(conn=conn, hub=hub, now=now), waited)
         await conn.execute(

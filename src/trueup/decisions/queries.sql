@@ -220,9 +220,9 @@ FROM decisions.replay ORDER BY rule, replay_id DESC;
 -- name: due_outcomes
 -- Decisions of a rule of which it can be known by now what came.
 -- Parameters: rule, now: instant, count.
--- Rows: many, the oldest first: decision_id, subject, proposed_at, until.
+-- Rows: many, the oldest first: decision_id, subject, proposed_at, until, actions.
 -- Index: decision_unmeasured.
-SELECT decision_id, subject, proposed_at, (effect ->> 'measured_at')::timestamptz AS until
+SELECT decision_id, subject, proposed_at, actions, (effect ->> 'measured_at')::timestamptz AS until
 FROM decisions.decision
 WHERE rule = %(rule)s AND measured_at IS NULL AND effect IS NOT NULL
   AND (effect ->> 'measured_at')::timestamptz <= %(now)s
@@ -288,3 +288,27 @@ ORDER BY d.decision_id, a.place;
 -- Index: decision_of_day.
 SELECT DISTINCT subject FROM decisions.decision
 WHERE rule = %(rule)s AND ordered_at >= %(since)s AND state IN ('ordered', 'done');
+
+-- name: lines_said
+-- What a rule said about some subjects since an instant, but for what was withdrawn; with the SKUs
+-- of its facts and which time of each it was.
+-- Parameters: rule, subjects; since: instant.
+-- Rows: many, in order: decision_id, subject, episode, state, actions, skus, sinces (JSON lists).
+-- Index: decision (rule, subject, episode).
+SELECT decision_id, subject, episode, state, actions,
+  jsonb_path_query_array(facts, '$.items[*].sku') AS skus,
+  jsonb_path_query_array(facts, '$.items[*].since') AS sinces
+FROM decisions.decision
+WHERE rule = %(rule)s AND subject = ANY(%(subjects)s::text[]) AND state <> 'withdrawn'
+  AND proposed_at >= %(since)s
+ORDER BY decision_id;
+
+-- name: lines_committed
+-- What a rule proposed since an instant and somebody may still agree to, or did.
+-- Parameters: rule; since: instant.
+-- Rows: many, in order: decision_id, subject, episode, state, proposed_at, actions.
+-- Index: decision_newest.
+SELECT decision_id, subject, episode, state, proposed_at, actions FROM decisions.decision
+WHERE rule = %(rule)s AND proposed_at >= %(since)s
+  AND state IN ('proposed', 'approved', 'ordered', 'done')
+ORDER BY decision_id;

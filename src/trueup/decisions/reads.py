@@ -110,3 +110,25 @@ async def subjects_ordered(conn: Conn, rule: str, since: datetime) -> list[str]:
     """Return about which subjects a rule ordered something since an instant."""
     rows = await fetch_rows(conn, _queries.subjects_ordered, rule=rule, since=since)
     return sorted(row["subject"] for row in rows)
+
+
+async def lines_said(
+    conn: Conn, rule: str, subjects: Collection[str], since: datetime
+) -> list[Row]:
+    """Return what a rule said about some subjects since an instant, but for what was withdrawn.
+
+    Returns:
+        Rows of decision_id, subject, episode, state, actions; skus and sinces: of its facts' items.
+    """
+    return await fetch_rows(
+        conn, _queries.lines_said, rule=rule, subjects=sorted(subjects), since=since
+    )
+
+
+async def lines_committed(conn: Conn, rule: str, since: datetime) -> list[Row]:
+    """Return what a rule proposed since an instant and is agreed to, or may still be.
+
+    Returns:
+        Rows of decision_id, subject, episode, state, proposed_at, actions.
+    """
+    return await fetch_rows(conn, _queries.lines_committed, rule=rule, since=since)

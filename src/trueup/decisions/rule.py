@@ -1,6 +1,6 @@
 """What a rule is: one file under `rules/` that ends in a `RULE`."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, NamedTuple
@@ -80,11 +80,16 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Waited(NamedTuple):
-    """A proposal of which it can be known by now what came."""
+    """A proposal of which it can be known by now what came.
+
+    Attributes:
+        actions: as they are kept, where what came is about them.
+    """
 
     subject: str
     since: datetime
     until: datetime
+    actions: Sequence[Mapping[str, Any]] = ()
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):

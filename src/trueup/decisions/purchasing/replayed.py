@@ -2,7 +2,8 @@
 
 Each way sees only what it would have known: its own stock, its own sales, and days without stock as
 days that say nothing. What was wanted on a day on which there really was nothing to sell is not
-known; it counts as what was usual on the days before.
+known; it counts as what was usual on the days before. SKUs of one supplier are played beside each
+other, because an order is of all of them.
 
 What the rule is held against is the policy that most entrants of the VN2 inventory competition
 (2025) did not beat: once a week, what the mean of the newest 13 weeks sells until the next order
@@ -12,14 +13,19 @@ then says which is better.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Final
 
 import msgspec
 
-from trueup.decisions.purchasing.quantity import Terms, quantity_of
-from trueup.ledger.demand import FIRST_DAYS, STEADY_DAYS, Arrival, Day, steady_demand
+from trueup.decisions.purchasing.basket import Stock, basket_of, spent_on, urgent_of, within
+from trueup.decisions.purchasing.budget import Budget, least
+from trueup.decisions.purchasing.quantity import Terms, coming_by, levels_of
+from trueup.kernel.money import Money
+from trueup.ledger.demand import FIRST_DAYS, STEADY_DAYS, Arrival, Day, Demand, steady_demand
 
 _WEEK: Final = 7
 _DEVIATIONS: Final = 8
@@ -28,20 +34,45 @@ _DEVIATIONS: Final = 8
 _MORE_DAYS_MAX: Final = 128
 _USUAL: Final = 0.1
 
-Policy = Callable[[Sequence[Day], int, Sequence[Arrival], date, Terms], int]
-"""What is ordered in the morning of a day: by the days before, what is there and on its way."""
-
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
     """A SKU to be played.
 
     Attributes:
+        supplier: who sends it: what is ordered there on one day is one order.
         past: its days, oldest first; those before the play begins are known to every way.
         terms: of its supplier.
+        cost: of one unit; None where nobody told.
     """
 
+    sku: str
+    supplier: str
     past: Sequence[Day]
     terms: Terms
+    cost: Money | None = None
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """A SKU in the morning of a day, as a way to reorder sees it.
+
+    Attributes:
+        seen: the days before, as this way saw them.
+        available: units that are there.
+        arrivals: what is on its way.
+    """
+
+    item: Item
+    seen: Sequence[Day]
+    available: int
+    arrivals: Sequence[Arrival]
+
+    def there_by(self, day: date) -> int:
+        """Return what is there and arrives by a day."""
+        return self.available + coming_by(self.arrivals, day)
+
+
+Policy = Callable[[date, Sequence[Standing]], Sequence[int]]
+"""How many units of each SKU are ordered in the morning of a day."""
 
 
 class Came(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +84,6 @@ class Came(msgspec.Struct, frozen=True, kw_only=True):
         wanted, missed: units; what was missed was wanted and not there.
         held: unit-days in stock, by the evenings.
         excess: of these, beyond what was wanted until the order after the next could have come.
-        orders: how many.
     """
 
     days: int = 0
@@ -62,7 +92,6 @@ class Came(msgspec.Struct, frozen=True, kw_only=True):
     missed: int = 0
     held: int = 0
     excess: int = 0
-    orders: int = 0
 
     def __add__(self, other: "Came") -> "Came":
         """Return both together."""
@@ -70,93 +99,199 @@ class Came(msgspec.Struct, frozen=True, kw_only=True):
         return Came(**{name: getattr(self, name) + getattr(other, name) for name in names})
 
 
-def reorder(
-    past: Sequence[Day], available: int, arrivals: Sequence[Arrival], today: date, terms: Terms
-) -> int:
-    """Order as the rule does: on any day, once stock may not last until more could come."""
-    demand = steady_demand(past)
-    days = terms.lead_days + 1
-    spread = math.sqrt(demand.per_day * days * demand.dispersion * (1 + days * demand.doubt))
-    there = available + sum(each.units for each in arrivals)
-    if there > demand.per_day * days + _DEVIATIONS * spread + 1:
-        return 0
-    found = quantity_of(demand, available, arrivals, today, terms)
-    return 0 if found is None else found.units
+class Played(msgspec.Struct, frozen=True, kw_only=True):
+    """What a way came to, SKU by SKU, and with how many orders at suppliers."""
+
+    came: Mapping[str, Came]
+    orders: int
+
+    @property
+    def total(self) -> Came:
+        """All SKUs together."""
+        return sum(self.came.values(), Came())
+
+
+class _Rule:
+    """The rule: on any day, once stock may not last until more could come, within a budget."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._spent: list[tuple[date, str, Mapping[str, Decimal]]] = []
+
+    def __call__(self, today: date, standings: Sequence[Standing]) -> list[int]:
+        groups: dict[str, list[Standing]] = defaultdict(list)
+        for each in standings:
+            groups[each.item.supplier].append(each)
+        units: dict[str, int] = {}
+        for supplier, group in sorted(groups.items()):
+            units |= self._ordered(today, supplier, group)
+        return [units.get(each.item.sku, 0) for each in standings]
+
+    def _ordered(self, today: date, supplier: str, group: Sequence[Standing]) -> dict[str, int]:
+        demands = {each.item.sku: steady_demand(each.seen[-STEADY_DAYS:]) for each in group}
+        near = _stocks(group, demands, today, 0)
+        if not urgent_of(near, today):
+            return {}
+        days = max(each.item.terms.review_days for each in group)
+        lines = basket_of(_stocks(group, demands, today, days), today)
+        lines = within(lines, self._left(today, supplier), today)
+        self._spent.append((today, supplier, spent_on(lines)))
+        return {line.stock.sku: line.units for line in lines}
+
+    def _left(self, today: date, supplier: str) -> dict[str, Decimal]:
+        """Return what may be spent today, by currency."""
+        budget = self._budget
+        reviewed = today - timedelta(days=budget.review_days)
+        week = today - timedelta(days=_WEEK)
+        of_order, of_week = dict(budget.per_order), dict(budget.per_week)
+        for on, at, spent in self._spent:
+            for currency, amount in spent.items():
+                if at == supplier and on > reviewed and currency in of_order:
+                    of_order[currency] -= amount
+                if on > week and currency in of_week:
+                    of_week[currency] -= amount
+        return least(of_order, of_week)
+
+
+def reorder(budget: Budget | None = None) -> Policy:
+    """Return the rule's own way, at its beginning: it knows what it spent."""
+    return _Rule(budget or Budget())
+
+
+def _stocks(
+    group: Sequence[Standing], demands: Mapping[str, Demand], today: date, more_days: int
+) -> list[Stock]:
+    """Return what may need an order within some days; the rest is far from it."""
+    found = []
+    for each in group:
+        item, demand = each.item, demands[each.item.sku]
+        days = item.terms.lead_days + 1 + more_days
+        spread = math.sqrt(demand.per_day * days * demand.dispersion * (1 + days * demand.doubt))
+        far = demand.per_day * days + _DEVIATIONS * spread + 1
+        if each.there_by(today + timedelta(days=days)) > far:
+            continue
+        found.append(
+            Stock(
+                sku=item.sku,
+                available=each.available,
+                arrivals=tuple(each.arrivals),
+                demand=demand,
+                levels=levels_of(demand, item.terms),
+                terms=item.terms,
+                cost=item.cost,
+            )
+        )
+    return found
 
 
 def thirteen_weeks(more_days: int = 0) -> Policy:
     """Return the policy of the competition, with some days of sales more in stock."""
 
-    def order(
-        past: Sequence[Day], available: int, arrivals: Sequence[Arrival], today: date, terms: Terms
-    ) -> int:
-        known = [each.units for each in past[-STEADY_DAYS:] if each.open or each.units > 0]
-        if today.weekday() or not known:
+    def one(each: Standing) -> int:
+        known = [day.units for day in each.seen[-STEADY_DAYS:] if day.open or day.units > 0]
+        if not known:
             return 0
+        terms = each.item.terms
         wanted = math.ceil(sum(known) * (terms.lead_days + 2 * _WEEK + more_days) / len(known))
-        missing = wanted - available - sum(each.units for each in arrivals)
+        missing = wanted - each.available - sum(coming.units for coming in each.arrivals)
         return terms.sent(missing) if missing > 0 else 0
+
+    def order(today: date, standings: Sequence[Standing]) -> list[int]:
+        return [0 if today.weekday() else one(each) for each in standings]
 
     return order
 
 
 def matched(items: Sequence[Item], since: date, missed_max: int) -> int | None:
     """Return how many days more the 13 weeks' mean needs to miss no more; None: beyond all."""
+
+    def missed(days: int) -> int:
+        return play_all(items, since, thirteen_weeks(days)).total.missed
+
     low, high = 0, _MORE_DAYS_MAX
-    if play_all(items, since, thirteen_weeks(high)).missed > missed_max:
+    if missed(high) > missed_max:
         return None
     while low < high:
         middle = (low + high) // 2
-        if play_all(items, since, thirteen_weeks(middle)).missed <= missed_max:
+        if missed(middle) <= missed_max:
             high = middle
         else:
             low = middle + 1
     return high
 
 
-def play_all(items: Iterable[Item], since: date, policy: Policy) -> Came:
-    """Play several SKUs since a day."""
-    return sum((play_past(each.past, since, policy, each.terms) for each in items), Came())
-
-
-def play_past(past: Sequence[Day], since: date, policy: Policy, terms: Terms) -> Came:
-    """Play one SKU's days since a day.
+def play_all(items: Sequence[Item], since: date, policy: Policy) -> Played:
+    """Play SKUs beside each other since a day.
 
     Args:
-        past: all its days, oldest first.
+        items: whose days all end on one day.
         since: the first that is played; a SKU without two weeks before it begins later.
-        policy: how it is reordered.
-        terms: of its supplier.
+        policy: how they are reordered.
     """
-    first = max(FIRST_DAYS, sum(each.on < since for each in past))
-    wanted = _wanted(past)
-    seen = list(past[:first])
-    there = max(0, past[first - 1].left) if past[first:] else 0
-    coming: list[Arrival] = []
-    sold_out_days = missed = held = excess = orders = 0
-    for n, day in enumerate(past[first:], first):
-        there += sum(each.units for each in coming if each.on <= day.on)
-        coming = [each for each in coming if each.on > day.on]
-        units = policy(seen, there, coming, day.on, terms)
-        if units:
-            orders += 1
-            coming.append(Arrival(on=day.on + timedelta(days=terms.lead_days), units=units))
-        sold = min(there, wanted[n])
-        seen.append(Day(on=day.on, units=sold, open=there > 0, left=there - sold))
-        there -= sold
-        missed += wanted[n] - sold
-        sold_out_days += wanted[n] > sold
-        held += there
-        excess += max(0, there - sum(wanted[n + 1 : n + 1 + terms.days]))
-    return Came(
-        days=len(past[first:]),
-        sold_out_days=sold_out_days,
-        wanted=sum(wanted[first:]),
-        missed=missed,
-        held=held,
-        excess=excess,
-        orders=orders,
-    )
+    runs = [_Run(item, since) for item in items]
+    days = sorted({day.on for run in runs for day in run.item.past[run.first :]})
+    orders = 0
+    for today in days:
+        active = [run for run in runs if run.is_on(today)]
+        units = policy(today, [run.wake(today) for run in active])
+        orders += len({run.item.supplier for run, n in zip(active, units, strict=True) if n})
+        for run, count in zip(active, units, strict=True):
+            run.live(today, count)
+    return Played(came={run.item.sku: run.came() for run in runs}, orders=orders)
+
+
+class _Run:
+    """One SKU on its way through the days."""
+
+    def __init__(self, item: Item, since: date) -> None:
+        past = item.past
+        self.item = item
+        self.first = max(FIRST_DAYS, sum(day.on < since for day in past))
+        self._wanted = _wanted(past)
+        self._seen = list(past[: self.first])
+        self._there = max(0, past[self.first - 1].left) if past[self.first :] else 0
+        self._coming: list[Arrival] = []
+        self._sold_out_days = self._missed = self._held = self._excess = 0
+
+    def is_on(self, today: date) -> bool:
+        """Whether a day is one of its days and next to be played."""
+        n = len(self._seen)
+        return n < len(self.item.past) and self.item.past[n].on == today
+
+    def wake(self, today: date) -> Standing:
+        """Take in what comes in the morning."""
+        self._there += coming_by(self._coming, today)
+        self._coming = [each for each in self._coming if each.on > today]
+        return Standing(
+            item=self.item, seen=self._seen, available=self._there, arrivals=tuple(self._coming)
+        )
+
+    def live(self, today: date, ordered: int) -> None:
+        """Order, and sell what is wanted and there."""
+        n, terms = len(self._seen), self.item.terms
+        if ordered:
+            on = today + timedelta(days=terms.lead_days)
+            self._coming.append(Arrival(on=on, units=ordered))
+        wanted = self._wanted[n]
+        sold = min(self._there, wanted)
+        left = self._there - sold
+        self._seen.append(Day(on=today, units=sold, open=self._there > 0, left=left))
+        self._there = left
+        self._missed += wanted - sold
+        self._sold_out_days += wanted > sold
+        self._held += left
+        self._excess += max(0, left - sum(self._wanted[n + 1 : n + 1 + terms.days]))
+
+    def came(self) -> Came:
+        """Return what it came to."""
+        return Came(
+            days=len(self.item.past[self.first :]),
+            sold_out_days=self._sold_out_days,
+            wanted=sum(self._wanted[self.first :]),
+            missed=self._missed,
+            held=self._held,
+            excess=self._excess,
+        )
 
 
 def _wanted(past: Sequence[Day]) -> list[int]:
