@@ -3,9 +3,9 @@
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import psycopg
@@ -19,8 +19,9 @@ from tests.console.world import World
 from trueup.access.door import Door
 from trueup.access.member import fold_name
 from trueup.access.password import Passwords
-from trueup.access.rights import PUBLIC, Role
+from trueup.access.rights import GRANTABLE, PUBLIC, Role, may
 from trueup.access.secret import digest_of, new_secret
+from trueup.access.token import TOKEN_MARK
 from trueup.api.app import TrueupApp
 from trueup.api.guard import SESSION_COOKIE
 from trueup.config import JournalsConfig
@@ -91,10 +92,26 @@ class Site:
             client.cookies.set(SESSION_COOKIE, self.session(name, role), domain="127.0.0.1")
             yield client
 
-    def program(self) -> httpx.Client:
-        """Return a client with the token, as a program has it."""
+    def token(
+        self, name: str = OWNER, role: Role = Role.OWNER, scopes: Sequence[str] | None = None
+    ) -> str:
+        """Return a new token of somebody, with all that their role may give it or some of it."""
+        self.session(name, role)
+        given = scopes or [each for each in GRANTABLE if may(role, each)]
+        secret, now = f"{TOKEN_MARK}{new_secret()}", datetime.now(UTC)
+        with psycopg.connect(self.dsn, autocommit=True) as conn:
+            conn.execute(
+                "INSERT INTO access.token (digest, member_id, name, prefix, scopes, made_at, "
+                "ends_at) SELECT %s, member_id, 'a test', 'trueup_', %s, %s, %s "
+                "FROM access.member WHERE name = %s",
+                (digest_of(secret), list(given), now, now + timedelta(days=1), name),
+            )
+        return secret
+
+    def program(self, token: str = TOKEN) -> httpx.Client:
+        """Return a client with a token, as a program has it; the hub's own, or somebody's."""
         return httpx.Client(
-            timeout=30, base_url=self.url, headers={"Authorization": f"Bearer {TOKEN}"}
+            timeout=30, base_url=self.url, headers={"Authorization": f"Bearer {token}"}
         )
 
 

@@ -99,6 +99,7 @@ ROUTES = [
     ("GET", "/me", 403),
     ("GET", "/me.json", 403),
     ("POST", "/me", 403),
+    ("POST", "/me/token", 403),
     ("GET", "/second-factor", 403),
     ("POST", "/second-factor", 403),
     ("POST", "/second-factor/change", 403),

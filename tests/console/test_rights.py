@@ -11,7 +11,16 @@ from litestar.testing import TestClient
 
 from tests.console.site import MASTER_KEY, TOKEN, Site
 from trueup.access.door import Door
-from trueup.access.rights import PUBLIC, PUBLIC_ROUTES, RIGHTS, Role, _read_table, may, rights_of
+from trueup.access.rights import (
+    GRANTABLE,
+    PUBLIC,
+    PUBLIC_ROUTES,
+    RIGHTS,
+    Role,
+    _read_table,
+    may,
+    rights_of,
+)
 from trueup.api.app import TrueupApp
 from trueup.api.guard import SESSION_COOKIE, Guard
 from trueup.console.routes import console_routes
@@ -94,7 +103,52 @@ async def test_the_guard_lets_everybody_in_whom_the_table_names(bare_site: Site)
     assert let_in == {key: key[1] == PUBLIC or may(*key) for key in let_in}
 
 
-async def _is_let_in(app: Any, right: str, secret: str) -> bool:
+@pytest.mark.anyio
+async def test_a_token_is_let_in_by_its_scopes_and_its_members_role_alone(bare_site: Site) -> None:
+    """A token of each role with all that its role has; and an owner's with one right each."""
+    app = TrueupApp(bare_site.dsn, Hub(Vault(MASTER_KEY), {}), body_bytes_max=1000).rest
+    app.state.door, app.state.token = Door(Vault(MASTER_KEY)), TOKEN
+    rights = sorted({*(right for _, _, right in routes(bare_site.dsn)), "nothing.read"} - {PUBLIC})
+    tokens = {role: bare_site.token(role.value.title(), role) for role in Role}
+    single = {each: bare_site.token("Owner", Role.OWNER, [each]) for each in GRANTABLE}
+    async with open_pool(bare_site.dsn, application_name="test") as pool:
+        app.state.pool = pool
+        let_in = {
+            (role, right): await _is_let_in(app, right, "", bearer=tokens[role])
+            for role in Role
+            for right in rights
+        }
+        alone = {
+            given: {right for right in rights if await _is_let_in(app, right, "", bearer=secret)}
+            for given, secret in list(single.items())[::5]
+        }
+        hubs = {right for right in rights if await _is_let_in(app, right, "", bearer=TOKEN)}
+    assert let_in == {key: key[1] in GRANTABLE and may(*key) for key in let_in}
+    assert alone == {given: {given} for given in alone}
+    assert hubs == {*GRANTABLE}, "the hub's own has what a token may have, and no more"
+
+
+def test_all_routes_of_the_api_let_tokens_in_as_the_table_says(bare_site: Site) -> None:
+    """Walk every route of the API with a token of each role; pages take no token's forms."""
+    there = [each for each in routes(bare_site.dsn) if each[1].startswith("/api/v1")]
+    assert len(there) > 40
+    wrong = []
+    for role in Role:
+        with bare_site.program(bare_site.token(role.value.title(), role)) as client:
+            wrong += [
+                (role.value, method, path)
+                for method, path, right in there
+                if not may(role, right)
+                and _code(client.request(method, _filled(path), headers=_PROGRAM))
+                != "access.not_allowed"
+            ]
+            form = client.post("/me", data={"do": "others"})
+            assert form.status_code == 403
+            assert client.get("/me.json").status_code == 403
+    assert not wrong, "these were let in"
+
+
+async def _is_let_in(app: Any, right: str, secret: str, *, bearer: str = "") -> bool:
     seen: list[Any] = []
 
     async def behind(scope: Any, _receive: object, _send: object) -> None:
@@ -105,7 +159,11 @@ async def _is_let_in(app: Any, right: str, secret: str) -> bool:
         "method": "GET",
         "path": "/x",
         "query_string": b"",
-        "headers": [(b"cookie", f"{SESSION_COOKIE}={secret}".encode())],
+        "headers": [
+            (b"authorization", f"Bearer {bearer}".encode())
+            if bearer
+            else (b"cookie", f"{SESSION_COOKIE}={secret}".encode())
+        ],
         "client": ("127.0.0.1", 1),
         "state": {},
         "litestar_app": app,

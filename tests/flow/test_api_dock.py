@@ -9,6 +9,7 @@ import pytest
 
 from tests.console.site import MASTER_KEY, Site, serving
 from tests.console.world import World
+from trueup.access.rights import Role
 from trueup.govern.vault import Vault
 
 
@@ -162,6 +163,35 @@ def test_a_count_is_blind_and_decided_by_another(client: httpx.Client) -> None:
     assert client.get(f"/api/v1/stock/{sku}").json()["stock"]["on_hand"] == 3
     assert client.get(f"/api/v1/counts/{ref}").json()["state"] == "closed"
     assert client.get("/api/v1/counts/nobody").status_code == 404
+
+
+def test_whose_token_it_is_does_it_whatever_the_body_says(site: Site, client: httpx.Client) -> None:
+    sku, ref = f"S-{uuid4().hex[:6]}", f"c-{uuid4().hex[:6]}"
+    entry = {"sku": sku, "quantity": 3, "key": "1"}
+    nobody = {"by": None}
+    with (
+        site.program(site.token("Otto", Role.OPERATIONS)) as otto,
+        site.program(site.token("Olga", Role.OPERATIONS)) as olga,
+    ):
+        arrival = {"ref": f"a-{sku}", "site": "main", "lines": [line(sku, 4)], "by": "Eve"}
+        assert post(otto, "arrivals", **arrival).status_code == 201
+        assert post(otto, "counts", ref=ref, site="main", skus=[sku]).status_code == 201
+        assert post(client, f"counts/{ref}/entries", **entry | nobody).status_code == 400
+        assert post(otto, f"counts/{ref}/entries", **entry, by="Eve").json()["by"] == "Otto"
+        [counted] = post(otto, f"counts/{ref}/close").json()["lines"]
+        assert counted["counted_by"] == ["Otto"]
+        own = post(otto, f"counts/{ref}/decide", sku=sku, approve=True, by="Olga")
+        assert (own.status_code, "another person" in own.json()["error"]["message"]) == (400, True)
+        hubs = post(client, f"counts/{ref}/decide", sku=sku, approve=True)
+        assert hubs.json()["error"]["fields"][0]["name"] == "by", "the hub's own token is nobody's"
+        done = post(olga, f"counts/{ref}/decide", sku=sku, approve=True, by="Otto").json()
+        assert (done["state"], done["by"]) == ("approved", "Olga")
+    with site.program(site.token("Vic", Role.VIEWER)) as vic:
+        refused = post(vic, "arrivals", **arrival)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (
+            *(403, "access.not_allowed"),
+        )
+        assert post(vic, f"counts/{ref}/decide", sku=sku, approve=True).status_code == 403
 
 
 def test_without_the_token_nothing_is_booked(site: Site) -> None:

@@ -14,6 +14,7 @@ from trueup.access.invite import Purpose, make_invite
 from trueup.access.member import Member, find_member
 from trueup.access.rights import Role
 from trueup.access.session import Limits, end_sessions_of
+from trueup.access.token import drop_tokens_of
 from trueup.access.trail import Did, Doer, note_deed_of
 from trueup.db.queries import load_queries
 from trueup.db.rows import Row, fetch_rows
@@ -93,6 +94,7 @@ async def remove_member(conn: Conn, name: str, doer: Doer, now: datetime) -> Non
         await conn.execute(_queries.remove_member, {"member_id": member.member_id, "now": now})
         await end_sessions_of(conn, member.member_id)
         await drop_factor(conn, member.member_id)
+        await drop_tokens_of(conn, member.member_id)
         await note_deed_of(conn, doer, Did.REMOVED, at=now, about=member.name)
 
 

@@ -356,3 +356,63 @@ DELETE FROM access.spare WHERE member_id = %(member_id)s;
 -- Index: session_pkey.
 UPDATE access.session SET passed_at = %(now)s, digest = %(digest)s
 WHERE session_id = %(session_id)s;
+
+-- name: add_token
+-- Keeps the digest of a member's token, unless they have many.
+-- Parameters: digest, member_id, name, prefix, scopes, now, ends_at, most.
+-- Rows: none; how many tells.
+-- Index: token_member.
+INSERT INTO access.token (digest, member_id, name, prefix, scopes, made_at, ends_at)
+SELECT %(digest)s, %(member_id)s, %(name)s, %(prefix)s, %(scopes)s, %(now)s, %(ends_at)s
+WHERE (SELECT count(*) FROM access.token WHERE member_id = %(member_id)s) < %(most)s;
+
+-- name: end_old_tokens
+-- Removes tokens that are over.
+-- Parameters: now.
+-- Rows: none.
+-- Index: none; the table is small.
+DELETE FROM access.token WHERE ends_at <= %(now)s;
+
+-- name: find_token
+-- Finds a token that is good, with its member as they are now.
+-- Parameters: digest, now.
+-- Rows: none or one: token_id, member_id, name, role, numbers, zone, scopes, used_at.
+-- Index: token_digest_key, member_pkey.
+SELECT t.token_id, t.member_id, m.name, m.role, m.numbers, m.zone, t.scopes, t.used_at
+FROM access.token t JOIN access.member m USING (member_id)
+WHERE t.digest = %(digest)s AND t.ends_at > %(now)s AND m.removed_at IS NULL;
+
+-- name: mark_token_used
+-- Writes down that a token is used.
+-- Parameters: token_id, now.
+-- Rows: none.
+-- Index: token_pkey.
+UPDATE access.token SET used_at = greatest(used_at, %(now)s) WHERE token_id = %(token_id)s;
+
+-- name: list_tokens
+-- Lists tokens that are good, of one member or of all.
+-- Parameters: member_id: or null; now.
+-- Rows: many: token_id, who, name, prefix, scopes, made_at, ends_at, used_at.
+-- Index: none; the table is small.
+SELECT t.token_id, m.name AS who, t.name, t.prefix, t.scopes, t.made_at, t.ends_at, t.used_at
+FROM access.token t JOIN access.member m USING (member_id)
+WHERE t.ends_at > %(now)s AND m.removed_at IS NULL
+  AND (%(member_id)s::int IS NULL OR t.member_id = %(member_id)s)
+ORDER BY m.folded, t.token_id;
+
+-- name: drop_token
+-- Ends a token, of one member or of any.
+-- Parameters: token_id, member_id: or null.
+-- Rows: none or one: prefix, name: of the member.
+-- Index: token_pkey.
+DELETE FROM access.token t USING access.member m
+WHERE m.member_id = t.member_id AND t.token_id = %(token_id)s
+  AND (%(member_id)s::int IS NULL OR t.member_id = %(member_id)s)
+RETURNING t.prefix, m.name;
+
+-- name: drop_tokens_of
+-- Ends all tokens of a member.
+-- Parameters: member_id.
+-- Rows: none.
+-- Index: token_member.
+DELETE FROM access.token WHERE member_id = %(member_id)s;

@@ -96,6 +96,11 @@ def _read_table(table: str) -> tuple[dict[str, frozenset[Role]], frozenset[str]]
 
 RIGHTS, ASKED_AGAIN = _read_table(_TABLE)
 
+GRANTABLE: Final = tuple(
+    right for right in RIGHTS if not right.startswith("own.") and right != "people.decide"
+)
+"""What a token may have: nothing that is a person's own, and nobody is let in by a program."""
+
 
 def may(role: Role, right: str) -> bool:
     """Say whether a role has a right; one that is not in the table nobody has."""

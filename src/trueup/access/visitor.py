@@ -37,6 +37,7 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
         factor: whether the member has a second factor.
         passed: whether they showed it in this session.
         owes: what they have to show first.
+        scopes: what the token may have of the role's rights; None: a session, which has them all.
     """
 
     member_id: int | None
@@ -48,10 +49,15 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
     factor: bool = False
     passed: bool = False
     owes: Owes = Owes.NOTHING
+    scopes: frozenset[str] | None = None
+
+    def holds(self, right: str) -> bool:
+        """Say whether a right is theirs, whatever they owe before it."""
+        return may(self.role, right) and (self.scopes is None or right in self.scopes)
 
     def may(self, right: str) -> bool:
         """Say whether they have a right, and owe nothing before it."""
-        return may(self.role, right) and not self.must_show(right)
+        return self.holds(right) and not self.must_show(right)
 
     def must_show(self, right: str) -> bool:
         """Say whether the second factor comes first."""

@@ -18,6 +18,7 @@ from trueup import __version__
 from trueup.access.door import Door
 from trueup.access.rights import PUBLIC
 from trueup.api.callback import oauth_callback
+from trueup.api.described import COMPONENTS
 from trueup.api.guard import Guard
 from trueup.api.hooks import HooksApp, Receive, Scope, Send
 from trueup.api.problem import data_error, depth_error, http_error, hub_error
@@ -143,6 +144,7 @@ class TrueupApp:
             openapi_config=OpenAPIConfig(
                 title="Trueup",
                 version=__version__,
+                components=COMPONENTS,
                 openapi_router=Router(
                     path="/api/schema",
                     route_handlers=[],

@@ -12,17 +12,19 @@ from typing import Any, Final
 from litestar import Request
 from litestar.datastructures import Cookie, State
 from litestar.enums import RequestEncodingType, ScopeType
+from litestar.exceptions import ValidationException
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from trueup.access.door import Door
 from trueup.access.manner import Manner, read_as
-from trueup.access.rights import PUBLIC, Role, may
+from trueup.access.rights import GRANTABLE, PUBLIC, Role
 from trueup.access.session import Browser
+from trueup.access.token import find_bearer
 from trueup.access.trail import Doer
 from trueup.access.visitor import Visitor
 from trueup.api.reading import write_session
-from trueup.api.token import same_token
+from trueup.api.token import TOKEN_FILE, same_token
 from trueup.errors import (
     ConfirmFirst,
     FormStale,
@@ -68,8 +70,8 @@ class Guard(ASGIMiddleware):
         visitor = None
         if right != PUBLIC:
             visitor = await _find_visitor(request)
-            if right is None or not may(visitor.role, right):
-                raise NotAllowed
+            if right is None or not visitor.holds(right):
+                raise NotAllowed(_why_not(visitor, right))
             if visitor.must_show(right):
                 raise SecondFactorFirst
             scope["state"]["visitor"] = visitor
@@ -112,6 +114,30 @@ def door_of(state: State) -> Door:
     """Return the application's door."""
     door: Door = state.door
     return door
+
+
+def deed_by(request: Req, said: str | None) -> str | None:
+    """Return who does something: whose token it is, whatever a body says.
+
+    Args:
+        request: at a route that names a right.
+        said: by the body; it counts where the token is nobody's: the hub's own.
+    """
+    visitor = visitor_of(request)
+    return said if visitor.member_id is None else visitor.name
+
+
+def deed_of_somebody(request: Req, said: str | None) -> str:
+    """Return who does something, where somebody must have.
+
+    Raises:
+        ValidationException: neither the token nor the body says who.
+    """
+    by = deed_by(request, said)
+    if by is None:
+        message = "Say who does it: the hub's own token is nobody's."
+        raise ValidationException(extra=[{"key": "by", "message": message}])
+    return by
 
 
 def browser_of(request: Req) -> Browser:
@@ -160,7 +186,7 @@ def _with_session(send: Send, secret: str) -> Send:
 async def _find_visitor(request: Req) -> Visitor:
     kind, _, credential = request.headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer":
-        return _find_program(request, credential.strip())
+        return await _find_program(request, credential.strip())
     if request.url.path.startswith(_API) and request.method not in _SAFE:
         raise NotSignedIn("Programs that write send a token: `Authorization: Bearer ...`.")
     secret = request.cookies.get(SESSION_COOKIE, "")
@@ -174,13 +200,27 @@ async def _find_visitor(request: Req) -> Visitor:
     return visitor
 
 
-def _find_program(request: Req, credential: str) -> Visitor:
+async def _find_program(request: Req, credential: str) -> Visitor:
+    """Return whose token a program sent; the hub's own is nobody's, and may what a token may."""
     token: str | None = request.app.state.token
     if not request.url.path.startswith(_API) and request.method not in _SAFE:
         raise NotAllowed("A program writes by the API, not by forms.")
-    if token is None or not same_token(token, credential):
-        raise NotSignedIn
-    return Visitor(member_id=None, name="console.token", role=Role.OWNER)
+    if token is not None and same_token(token, credential):
+        return Visitor(
+            member_id=None, name=TOKEN_FILE, role=Role.OWNER, scopes=frozenset(GRANTABLE)
+        )
+    async with write_session(request.app.state) as conn:
+        visitor = await find_bearer(conn, credential, door_of(request.app.state).clock.now())
+    if visitor is None:
+        raise NotSignedIn("This token is not good: it is over, was revoked, or never was.")
+    return visitor
+
+
+def _why_not(visitor: Visitor, right: str | None) -> str:
+    """Return what is told of a right that somebody has not; empty says the usual."""
+    if visitor.scopes is None or right is None:
+        return ""
+    return f"This needs the right {right}, which the token does not have."
 
 
 def _form_token(request: Req, visitor: Visitor | None) -> str:

@@ -1,6 +1,8 @@
-"""The hub's own token: a program that may read its file may use the API in full.
+"""The hub's own token: a program that may read its file may use the API.
 
-One random token lies in a file that only the hub's user can read. Changing the file ends it.
+It is the hub's service account: nobody's, with every right that a token may have
+(`access.rights.GRANTABLE`), so it lets nobody in and reads nobody's own page. One random token lies
+in a file that only the hub's user can read. Changing the file ends it.
 """
 
 import hmac

@@ -10,6 +10,7 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from trueup.api.cursor import cursor_at, cursor_number, cursor_of, cursor_text
+from trueup.api.described import described
 from trueup.api.v1_brakes import brake_routes
 from trueup.api.v1_checks import check_routes
 from trueup.api.v1_counts import count_routes
@@ -236,25 +237,27 @@ def v1_routes() -> ControllerRouterHandler:
     """Return the routes of the API."""
     return Router(
         path="/api/v1",
-        route_handlers=[
-            *(list_orders, show_order, list_stock, show_stock, show_event),
-            *(list_issues, list_parked, retry_parked),
-            *reservation_routes(),
-            *parity_routes(),
-            *match_routes(),
-            *money_routes(),
-            *journal_routes(),
-            *offers_routes(),
-            *dock_routes(),
-            *serial_routes(),
-            *brake_routes(),
-            *count_routes(),
-            *return_routes(),
-            *check_routes(),
-            *margin_routes(),
-            *decision_routes(),
-            *model_routes(),
-        ],
+        route_handlers=described(
+            [
+                *(list_orders, show_order, list_stock, show_stock, show_event),
+                *(list_issues, list_parked, retry_parked),
+                *reservation_routes(),
+                *parity_routes(),
+                *match_routes(),
+                *money_routes(),
+                *journal_routes(),
+                *offers_routes(),
+                *dock_routes(),
+                *serial_routes(),
+                *brake_routes(),
+                *count_routes(),
+                *return_routes(),
+                *check_routes(),
+                *margin_routes(),
+                *decision_routes(),
+                *model_routes(),
+            ]
+        ),
         tags=["v1"],
     )
 

@@ -11,6 +11,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 from litestar.types import ControllerRouterHandler
 
+from trueup.api.guard import deed_by, deed_of_somebody
 from trueup.api.problem import Problem
 from trueup.api.reading import write_session
 from trueup.api.v1_dock import At, Name, PathText, Text, Units
@@ -42,8 +43,8 @@ class EntryWanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     sku: Text
     quantity: Units
-    by: Name
     key: Name
+    by: Name | None = None
     bin: Annotated[str, msgspec.Meta(max_length=120, pattern="^[^\\x00]*$")] = ""
     counted_at: At | None = None
 
@@ -60,7 +61,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     sku: Text
     approve: bool
-    by: Name
+    by: Name | None = None
 
 
 class EntryView(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,7 +123,7 @@ async def open_count(request: Request[Any, Any, Any], data: JSONBody[SheetWanted
         tolerance_units=data.tolerance_units,
         tolerance_percent=data.tolerance_percent,
         created_at=now,
-        by=data.by,
+        by=deed_by(request, data.by),
     )
     async with write_session(request.app.state) as session:
         return view_of(await counting.open(session, sheet))
@@ -145,7 +146,8 @@ async def enter_count(
 ) -> EntryView:
     """Take down what somebody counted; the same key again changes nothing."""
     counting, _ = _room(request)
-    said = Said(**msgspec.structs.asdict(data))
+    by = deed_of_somebody(request, data.by)
+    said = Said(**msgspec.structs.asdict(data) | {"by": by})
     async with write_session(request.app.state) as session:
         entry = await counting.enter(session, ref, said)
     names = msgspec.structs.fields(EntryView)
@@ -159,7 +161,8 @@ async def close_count(
     """Hold what was counted beside the books of that instant; the rest waits for a person."""
     counting, _ = _room(request)
     async with write_session(request.app.state) as session:
-        return view_of(await counting.close(session, ref, missing=data.missing, by=data.by or ""))
+        by = deed_by(request, data.by) or ""
+        return view_of(await counting.close(session, ref, missing=data.missing, by=by))
 
 
 @post("/counts/{ref:str}/decide", status_code=200, right="stock.decide")
@@ -169,7 +172,8 @@ async def decide_count(
     """Book a variance, or have it counted again; who counted it can not decide."""
     counting, _ = _room(request)
     async with write_session(request.app.state) as session:
-        line = await counting.decide(session, ref, data.sku, approve=data.approve, by=data.by)
+        by = deed_of_somebody(request, data.by)
+        line = await counting.decide(session, ref, data.sku, approve=data.approve, by=by)
     return line_view(line)
 
 

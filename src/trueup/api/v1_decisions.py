@@ -14,6 +14,7 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from trueup.api.cursor import cursor_number, cursor_of
+from trueup.api.guard import deed_of_somebody
 from trueup.api.reading import write_session
 from trueup.api.v1_model import After, Count, Page
 from trueup.decisions.carry import approve, left_to_a_person, refuse
@@ -107,9 +108,9 @@ class DecisionDetail(DecisionView, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who answers a proposal, and why."""
+    """Who answers a proposal, where the token does not say it, and why."""
 
-    by: Annotated[str, msgspec.Meta(min_length=1, max_length=120, pattern=_NO_NUL)]
+    by: Annotated[str, msgspec.Meta(min_length=1, max_length=120, pattern=_NO_NUL)] | None = None
     why: Annotated[str, msgspec.Meta(max_length=500, pattern=_NO_NUL)] = ""
 
 
@@ -168,7 +169,13 @@ async def _answer(
     said: Answer,
 ) -> DecisionDetail:
     async with write_session(request.app.state) as session:
-        await act(session, decision_id, by=said.by, why=said.why, now=SystemClock().now())
+        await act(
+            session,
+            decision_id,
+            by=deed_of_somebody(request, said.by),
+            why=said.why,
+            now=SystemClock().now(),
+        )
         return await _detail(request, session, decision_id)
 
 

@@ -16,6 +16,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, PathParameter, QueryParameter
 from litestar.types import ControllerRouterHandler
 
+from trueup.api.guard import deed_by
 from trueup.api.problem import Problem, problem
 from trueup.api.reading import write_session
 from trueup.canon.dock import ArrivalLine, ArrivalSource, TransferLine
@@ -246,7 +247,7 @@ async def book_arrival(
         source=data.source,
         source_ref=data.source_ref,
         source_connection=data.source_connection,
-        by=data.by,
+        by=deed_by(request, data.by),
         reason=data.reason,
     )
     async with write_session(request.app.state) as session:
@@ -283,7 +284,7 @@ async def book_transfer(
         now=desk.clock.now(),
         expected_on=data.expected_on,
         occurred_at=data.occurred_at,
-        by=data.by,
+        by=deed_by(request, data.by),
         reason=data.reason,
     )
     try:
@@ -351,7 +352,7 @@ async def book_inspection(
         site=data.site,
         now=desk.clock.now(),
         occurred_at=data.occurred_at,
-        by=data.by,
+        by=deed_by(request, data.by),
         reason=data.reason,
     )
     async with write_session(request.app.state) as session:

@@ -13,6 +13,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromQuery, JSONBody, PathParameter, QueryParameter
 from litestar.types import ControllerRouterHandler
 
+from trueup.api.guard import deed_by
 from trueup.api.problem import Problem
 from trueup.api.reading import write_session
 from trueup.api.v1_dock import At, BookedView, MoneyWanted, Name, PathText, Text, booked_view
@@ -182,7 +183,7 @@ async def tell_cost(
         of=(data.of, data.of_ref),
         now=data.occurred_at or desk.clock.now(),
         allocation=data.allocation,
-        by=data.by,
+        by=deed_by(request, data.by),
     )
     async with write_session(request.app.state) as session:
         booked = await Costing(desk).tell(session, cost, restate=data.correct, dry_run=data.dry_run)

@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 from litestar.types import ControllerRouterHandler
 
+from trueup.api.guard import deed_of_somebody
 from trueup.api.reading import write_session
 from trueup.canon.match import BankMatch, DifferenceAccount
 from trueup.intake import reads as intake
@@ -56,16 +57,16 @@ class MatchWanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     payouts: RowRefs
     lines: RowRefs
-    by: Name
+    by: Name | None = None
     difference: DifferenceAccount | None = None
     reason: Why = ""
     dry_run: bool = False
 
 
 class UndoWanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who takes a match back."""
+    """Who takes a match back, where the token does not say it."""
 
-    by: Name
+    by: Name | None = None
     dry_run: bool = False
 
 
@@ -93,7 +94,7 @@ async def book_match(
     wish = Wish(
         payouts=tuple(data.payouts),
         lines=tuple(data.lines),
-        by=data.by,
+        by=deed_of_somebody(request, data.by),
         difference=data.difference,
         reason=data.reason,
     )
@@ -114,7 +115,8 @@ async def take_back(
     desk = Desk(request.app.state.hub)
     async with write_session(request.app.state) as session:
         names = await _names(session)
-        undone = await undo_match(session, desk, ref, by=data.by, dry_run=data.dry_run)
+        by = deed_of_somebody(request, data.by)
+        undone = await undo_match(session, desk, ref, by=by, dry_run=data.dry_run)
     return _answer(undone, names, created=200)
 
 

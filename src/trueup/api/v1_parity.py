@@ -11,6 +11,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import PathParameter, QueryParameter
 from litestar.types import ControllerRouterHandler
 
+from trueup.api.guard import deed_by
 from trueup.api.reading import write_session
 from trueup.errors import ConfigError
 from trueup.intake import reads as intake
@@ -146,8 +147,9 @@ async def release_phantom(request: Request[Any, Any, Any], record_id: Number) ->
     """Let go what an order holds; what its vendor tells later counts all the same."""
     async with write_session(request.app.state) as session:
         try:
+            by = deed_by(request, None) or "api"
             event_id = await release_suspect(
-                session, request.app.state.hub, record_id, SystemClock().now(), by="api"
+                session, request.app.state.hub, record_id, SystemClock().now(), by=by
             )
         except ConfigError as error:
             raise NotFoundException(error.message) from error

@@ -12,6 +12,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, PathParameter, QueryParameter
 from litestar.types import ControllerRouterHandler
 
+from trueup.api.guard import deed_by
 from trueup.api.problem import Problem
 from trueup.api.reading import write_session
 from trueup.api.v1_dock import At, BookedView, Name, SerialText, Text, booked_view
@@ -124,7 +125,7 @@ async def book_pack(
         site=data.site,
         now=desk.clock.now(),
         occurred_at=data.occurred_at,
-        by=data.by,
+        by=deed_by(request, data.by),
     )
     async with write_session(request.app.state) as session:
         booked = await Packing(desk).pack(

@@ -19,7 +19,8 @@ from trueup.access.own import (
     list_trail_of,
 )
 from trueup.access.password import CHARS_ADVISED, CHARS_MAX, CHARS_MIN
-from trueup.access.rights import Role, rights_of
+from trueup.access.rights import GRANTABLE, Role, rights_of
+from trueup.access.token import DAYS, DAYS_MAX, list_tokens, make_token, revoke_token
 from trueup.access.visitor import Visitor
 from trueup.api.guard import (
     SESSION_COOKIE,
@@ -32,7 +33,7 @@ from trueup.api.guard import (
 )
 from trueup.api.reading import write_session
 from trueup.console.entry_page import check_twice
-from trueup.console.forms import read_form, whole
+from trueup.console.forms import read_form, read_many, whole
 from trueup.console.readings import Session
 from trueup.console.render import answer
 from trueup.errors import AccessError, ConfigError, GuessedTooOften, NotAllowed, WrongCredentials
@@ -44,6 +45,7 @@ _DONE: Final = {
     "password": "Your password is another one now; wherever else you were, you are signed out.",
     "end": "That browser is signed out.",
     "others": "Wherever else you were signed in, you are signed out.",
+    "revoke": "That token is good no more.",
     "manner": "From now on you read it so.",
 }
 
@@ -84,8 +86,26 @@ class DeedRow(msgspec.Struct, frozen=True, kw_only=True):
     address: str
 
 
+class TokenRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A token, by which a program of somebody's asks."""
+
+    token_id: int
+    name: str
+    prefix: str
+    scopes: tuple[str, ...]
+    made_at: datetime
+    ends_at: datetime
+    used_at: datetime | None
+
+
 class MePage(msgspec.Struct, frozen=True, kw_only=True):
-    """What is one's own; `factor` says whether a second factor is asked for."""
+    """What is one's own.
+
+    Attributes:
+        factor: whether a second factor is asked for.
+        rights: of one's role.
+        secret: of a token made just now; shown once.
+    """
 
     name: str
     role: Role
@@ -94,7 +114,9 @@ class MePage(msgspec.Struct, frozen=True, kw_only=True):
     numbers: Numbers
     zone: str
     sessions: tuple[SessionRow, ...]
+    tokens: tuple[TokenRow, ...]
     trail: tuple[DeedRow, ...]
+    secret: str = ""
     told: str = ""
     refused: str = ""
 
@@ -110,9 +132,33 @@ async def show_me(
     return _answer(request, msgspec.structs.replace(page, told=_DONE.get(done, "")))
 
 
+@post("/me/token", status_code=200, right="own.secure")
+async def make_own_token(request: Req, data: URLEncodedBody[dict[str, Any]]) -> Response[Any]:
+    """Make a token, and show it once."""
+    form, visitor, door = read_form(data), member_of(request), door_of(request.app.state)
+    async with write_session(request.app.state) as session:
+        secret, said = "", ""
+        try:
+            secret = await make_token(
+                session,
+                visitor,
+                name=form.get("name", ""),
+                scopes=read_many(data, "scopes"),
+                days=whole(form.get("days", "")) or 0,
+                doer=doer_of(request),
+                now=door.clock.now(),
+            )
+        except ConfigError as error:
+            said = error.message
+        page = await _read(request, session, visitor)
+    # Not by a redirect: the token would stand in an address.
+    page = msgspec.structs.replace(page, secret=secret, refused=said)
+    return _answer(request, page, status=409 if said else 200)
+
+
 @post("/me", status_code=303, right="own.decide")
 async def change_me(request: Req, data: URLEncodedBody[dict[str, Any]]) -> Response[Any]:
-    """Change one's password, end one's sessions, or choose how one reads."""
+    """Change one's password, end one's sessions and tokens, or choose how one reads."""
     form, visitor = read_form(data, _LONGEST), member_of(request)
     async with write_session(request.app.state) as session:
         try:
@@ -156,7 +202,7 @@ def said_of(error: ConfigError | AccessError) -> str:
 
 def me_handlers() -> list[ControllerRouterHandler]:
     """Return the handlers of one's own page."""
-    return [show_me, change_me]
+    return [show_me, change_me, make_own_token]
 
 
 async def _do(
@@ -180,6 +226,9 @@ async def _do(
             await end_own_session(session, number, member_id, doer, now)
         case "others":
             await end_other_sessions(session, here, member_id, doer, now)
+        case "revoke":
+            number = whole(form.get("token", ""))
+            await revoke_token(session, number, doer, now, member_id=member_id)
         case "manner":
             manner = read_manner(form.get("numbers", ""), form.get("zone", "").strip())
             await keep_manner(session, member_id, manner)
@@ -192,6 +241,7 @@ async def _read(request: Req, session: Session, visitor: Visitor) -> MePage:
     door, member_id = door_of(request.app.state), visitor.member_id or 0
     now = door.clock.now()
     sessions = await list_sessions_of(session, member_id, now, door.limits)
+    tokens = await list_tokens(session, now, member_id=member_id)
     trail = await list_trail_of(session, member_id, count=TRAIL_MAX)
     return MePage(
         name=visitor.name,
@@ -211,6 +261,7 @@ async def _read(request: Req, session: Session, visitor: Visitor) -> MePage:
             )
             for row in sessions
         ),
+        tokens=tuple(msgspec.convert(row, TokenRow) for row in tokens),
         trail=tuple(msgspec.convert(row, DeedRow) for row in trail),
     )
 
@@ -222,5 +273,7 @@ def _answer(request: Req, page: MePage, *, status: int = 200) -> Response[Any]:
         page,
         status=status,
         zones=zones(),
+        grantable=[right for right in GRANTABLE if right in page.rights],
+        days=(DAYS, DAYS_MAX),
         chars=(CHARS_MIN, CHARS_ADVISED, CHARS_MAX),
     )

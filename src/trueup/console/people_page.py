@@ -21,10 +21,11 @@ from trueup.access.people import (
     take_factor,
 )
 from trueup.access.rights import Role
+from trueup.access.token import list_tokens, revoke_token
 from trueup.access.trail import list_trail
 from trueup.api.guard import Req, doer_of, door_of
 from trueup.api.reading import write_session
-from trueup.console.forms import read_form
+from trueup.console.forms import read_form, whole
 from trueup.console.readings import Session
 from trueup.console.render import answer
 from trueup.errors import ConfigError
@@ -36,6 +37,7 @@ _DONE: Final = {
     "role": "Their role is another one now; they sign in again.",
     "remove": "They are let in no more.",
     "factor": "They sign in by their password alone, until they turn the second factor on again.",
+    "token": "That token is good no more.",
     "revoke": "Wherever they were signed in, they are signed out.",
 }
 
@@ -61,6 +63,18 @@ class InviteRow(msgspec.Struct, frozen=True, kw_only=True):
     ends_at: datetime
 
 
+class TokenRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A token of somebody's; `who` is whose."""
+
+    token_id: int
+    who: str
+    name: str
+    prefix: str
+    scopes: tuple[str, ...]
+    ends_at: datetime
+    used_at: datetime | None
+
+
 class PeoplePage(msgspec.Struct, frozen=True, kw_only=True):
     """The team.
 
@@ -70,6 +84,7 @@ class PeoplePage(msgspec.Struct, frozen=True, kw_only=True):
 
     members: tuple[MemberRow, ...]
     invites: tuple[InviteRow, ...]
+    tokens: tuple[TokenRow, ...]
     link: str = ""
     told: str = ""
     refused: str = ""
@@ -105,7 +120,7 @@ async def show_people(
 
 @post("/people", status_code=303, right="people.decide")
 async def change_people(request: Req, data: URLEncodedBody[dict[str, Any]]) -> Response[Any]:
-    """Make a link, give a role, remove somebody, take a second factor, or end sessions."""
+    """Make a link, give a role, remove somebody, take a second factor, end sessions or a token."""
     form = read_form(data)
     async with write_session(request.app.state) as session:
         try:
@@ -159,6 +174,8 @@ async def _do(request: Req, session: Session, form: Mapping[str, str]) -> str | 
             await remove_member(session, name, doer, now)
         case "factor":
             await take_factor(session, name, doer, now)
+        case "token":
+            await revoke_token(session, whole(form.get("token", "")), doer, now)
         case "revoke":
             await end_sessions(session, name, doer, now)
         case _:
@@ -175,7 +192,9 @@ def _role(form: Mapping[str, str]) -> Role:
 
 async def _read(request: Req, session: Session) -> PeoplePage:
     now = door_of(request.app.state).clock.now()
+    tokens = await list_tokens(session, now)
     return PeoplePage(
+        tokens=tuple(msgspec.convert(row, TokenRow) for row in tokens),
         members=tuple(msgspec.convert(row, MemberRow) for row in await list_members(session)),
         invites=tuple(msgspec.convert(row, InviteRow) for row in await list_invites(session, now)),
     )
