@@ -328,7 +328,7 @@ async def test_what_was_discarded_by_hand_counts_as_standing_there(database_url:
     async with open_stage(database_url) as stage:
         await post(stage.conn, stored(1, entry("t1", "20.00"), fresh=True))
         await stage.post()
-        await discard_commands(stage.conn, ["journal/TU260302-1"])
+        await discard_commands(stage.conn, ["journal/TU260302-1"], by="ada")
         assert (await stage.post()).said == ()
 
 

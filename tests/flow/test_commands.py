@@ -89,7 +89,7 @@ async def test_a_refusal_tells_why_and_may_be_mended(database_url: str) -> None:
         await brand.work("stripe")
         assert await brand.state("refund-1") == "refused"
         assert await brand.issues() == {"outbox.command_refused"}
-        await discard_commands(brand.conn, ["refund-1"])
+        await discard_commands(brand.conn, ["refund-1"], by="ada")
         await brand.order("stripe", "refund-2", refund(charge))
         await brand.work("stripe")
         assert await brand.state("refund-2") == "done"
@@ -180,7 +180,7 @@ async def test_where_nothing_helps_a_person_is_asked_and_nothing_is_repeated(
         assert await brand.state("mail-2") == "unknown"
         assert await brand.issues() == {"outbox.outcome_unknown"}
         assert len(server.taken) == 2, "a mail was sent again by itself"
-        await discard_commands(brand.conn, ["mail-2"])
+        await discard_commands(brand.conn, ["mail-2"], by="ada")
         assert await brand.issues() == set()
         server.strike(ApiFault(kind="reset", operation="rcpt", next_calls=1))
         await brand.order("smtp", "mail-3", letter)

@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from trueup.cli.options import ConfigOption, CountOption, JsonOption, YesOption
+from trueup.cli.options import ConfigOption, CountOption, JsonOption, SaidByOption, YesOption
 from trueup.cli.session import DONE, FOUND_PROBLEMS, out, print_json, run
 from trueup.errors import ConfigError
 from trueup.intake.park import discard_parked, requeue_parked
@@ -116,6 +116,7 @@ def discard(
     cluster: ClusterOption = None,
     command: CommandOption = None,
     everything: AllOption = False,
+    by: SaidByOption = "cli",
     yes: YesOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -123,6 +124,7 @@ def discard(
     """Give parked events up, or commands by name; they stay in the log, without effect.
 
     A command that was done by hand, or that the vendor did without our knowing, is discarded too.
+    The decision that ordered it ends with it.
     """
 
     async def work(session: Session) -> dict[str, int]:
@@ -132,7 +134,7 @@ def discard(
             if event or cluster or everything:
                 done["events"] = len(await discard_parked(conn, event_ids=event, cluster=cluster))
             if command:
-                done["commands"] = len(await discard_commands(conn, command))
+                done["commands"] = len(await discard_commands(conn, command, by=by))
         return done
 
     if not yes and not as_json:

@@ -16,6 +16,7 @@ _ENDS: Mapping[str, str] = {
     State.ORDERED: "It was ordered, and the vendor has not answered for it yet.",
     State.DONE: "It was done.",
     State.FAILED: "The vendor did not do it.",
+    State.DISCARDED: "It was given up after it was ordered; whoever did that knows what was done.",
 }
 
 

@@ -8,8 +8,9 @@ import psycopg
 
 from trueup.db.queries import load_queries
 from trueup.db.rows import Row, fetch_rows
-from trueup.decisions.commands import STOPPED, is_notice, refs_of, take_back
+from trueup.decisions.commands import STOPPED, action_of, is_notice, refs_of, take_back
 from trueup.decisions.contact.contacts import Ended, close_contacts
+from trueup.decisions.explain import in_words
 from trueup.decisions.model import State
 from trueup.decisions.steps import move, note_steps
 from trueup.outbox.command import find_commands
@@ -23,6 +24,7 @@ Conn = psycopg.AsyncConnection[Any]
 PAGE = 200
 _BADLY: Final = frozenset({CommandState.REFUSED.value, CommandState.DEAD.value})
 _LEFT: Final = frozenset({CommandState.DONE.value, CommandState.SUBMITTED.value})
+_GIVEN_UP: Final = CommandState.DISCARDED.value
 _ANEW: Final = frozenset({TOO_LATE, STOPPED})
 _WITHDRAWN: Final = CommandState.WITHDRAWN.value
 
@@ -70,8 +72,11 @@ async def _follow(conn: Conn, rows: Sequence[Row], now: datetime) -> dict[int, S
             continue
         ended = _state_of({each["state"] for each in of_it.values()})
         if ended is not None:
+            by, why = "outbox", ", ".join(codes)
+            if ended is State.DISCARDED:
+                by, why = _given_up(row, of_it)
             await move(conn, number, (State.ORDERED,), ended, now=now)
-            await note_steps(conn, [(number, ended.value, "outbox", ", ".join(codes))], now)
+            await note_steps(conn, [(number, ended.value, by, why)], now)
             found[number] = ended
     return found
 
@@ -125,13 +130,26 @@ def _ended(command: Row) -> Ended | None:
         return Ended(command["ref"], command["started_at"], void=False)
     if command["state"] in _BADLY or command["state"] == _WITHDRAWN:
         return Ended(command["ref"], None, void=True)
+    if command["state"] == _GIVEN_UP:
+        # Once it was sent, it may have reached them, whatever came back.
+        return Ended(command["ref"], command["started_at"], void=command["started_at"] is None)
     return None
+
+
+def _given_up(row: Row, of_it: Mapping[str, Row]) -> tuple[str, str]:
+    """Return who gave up commands of a decision, and which."""
+    gone = {ref: each for ref, each in of_it.items() if each["state"] == _GIVEN_UP}
+    by = sorted({each["discarded_by"] or "somebody" for each in gone.values()})
+    what = in_words(row["actions"][action_of(ref)] for ref in sorted(gone))
+    return ", ".join(by), f"its command was given up: {' and '.join(what)}"
 
 
 def _state_of(states: set[str]) -> State | None:
     """Return how a decision ended; None where it has not."""
     if states & _BADLY:
         return State.FAILED
-    if not states or not states <= {CommandState.DONE.value, _WITHDRAWN}:
+    if not states or not states <= {CommandState.DONE.value, _WITHDRAWN, _GIVEN_UP}:
         return None
+    if _GIVEN_UP in states:
+        return State.DISCARDED
     return State.DONE if CommandState.DONE.value in states else State.WITHDRAWN

@@ -35,6 +35,7 @@ class State(StrEnum):
     ORDERED = "ordered"
     DONE = "done"
     FAILED = "failed"
+    DISCARDED = "discarded"
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"
     LAPSED = "lapsed"

@@ -191,9 +191,12 @@ async def _asked(conn: Conn, row: Row) -> list[_Asked]:
     number = row["decision_id"]
     actions = [n for n, each in enumerate(row["actions"]) if each["kind"] == Notice.command]
     times = dict.fromkeys(actions, 1)
-    for contact in await contacts_of_decisions(conn, [number]) if actions else []:
-        n = action_of(contact["ref"])
-        times[n] = times[n] + 1 if contact["void"] else 0
+    contacts = await contacts_of_decisions(conn, [number]) if actions else []
+    known = await find_commands(conn, [each["ref"] for each in contacts])
+    for contact in contacts:
+        n, command = action_of(contact["ref"]), known.get(contact["ref"])
+        given_up = command is not None and command["state"] == CommandState.DISCARDED.value
+        times[n] = times[n] + 1 if contact["void"] and not given_up else 0
     return [
         _Asked(
             ref_of(number, n, times[n]),

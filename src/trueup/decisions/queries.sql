@@ -52,7 +52,7 @@ SET state = %(state)s,
   decided_at = CASE WHEN %(by)s::text IS NULL THEN d.decided_at ELSE %(now)s END,
   decided_by = coalesce(%(by)s::text, d.decided_by),
   ordered_at = CASE WHEN %(state)s = 'ordered' THEN %(now)s ELSE d.ordered_at END,
-  ended_at = CASE WHEN %(state)s IN ('done', 'failed', 'refused', 'withdrawn', 'lapsed')
+  ended_at = CASE WHEN %(state)s IN ('done', 'failed', 'discarded', 'refused', 'withdrawn', 'lapsed')
     THEN %(now)s END,
   waits = NULL, rests_until = %(rests_until)s::timestamptz
 WHERE d.decision_id = %(decision_id)s AND d.state = ANY(%(from_states)s::text[])
@@ -257,7 +257,7 @@ GROUP BY 1, 2 ORDER BY 1, 2;
 -- Index: decision (rule, subject, episode).
 SELECT subject, episode FROM decisions.decision
 WHERE rule = %(rule)s AND subject = ANY(%(subjects)s::text[])
-  AND state IN ('ordered', 'done', 'failed');
+  AND state IN ('ordered', 'done', 'failed', 'discarded');
 
 -- name: decided_about
 -- What a rule did about some subjects.

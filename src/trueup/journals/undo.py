@@ -112,7 +112,7 @@ async def withdraw_journal(
                 "system is withdrawn; what stands there is taken back by trueup journals reverse.",
                 field="number",
             )
-        gone = await discard_commands(conn, [command_ref(number)])
+        gone = await discard_commands(conn, [command_ref(number)], by=by)
         if not gone and told.state != CommandState.DISCARDED:
             raise ConfigError(f"{number} is being sent just now; look again.", field="number")
         withdrawn = {"withdrawn_by": by, "reason": reason, "withdrawn_at": now}

@@ -204,9 +204,9 @@ async def revive_commands(conn: Conn, refs: Sequence[str] | None) -> list[Row]:
     return rows
 
 
-async def discard_commands(conn: Conn, refs: Sequence[str]) -> list[Row]:
-    """Give commands up for good."""
-    rows = await fetch_rows(conn, _queries.discard_commands, refs=list(refs), now=None)
+async def discard_commands(conn: Conn, refs: Sequence[str], *, by: str) -> list[Row]:
+    """Give commands up for good, in the name of whoever says so."""
+    rows = await fetch_rows(conn, _queries.discard_commands, refs=list(refs), by=by, now=None)
     await _close(conn, [row["ref"] for row in rows])
     return rows
 

@@ -126,9 +126,9 @@ ORDER BY wanted_at DESC, command_id DESC LIMIT %(count)s;
 -- name: find_commands
 -- How far some commands have come.
 -- Parameters: refs.
--- Rows: many: ref, state, vendor_ref, code, sends, started_at, finished_at, not_after.
+-- Rows: many: ref, state, vendor_ref, code, sends, started_at, finished_at, not_after, discarded_by.
 -- Index: the unique ref of command.
-SELECT ref, state, vendor_ref, code, sends, started_at, finished_at, not_after
+SELECT ref, state, vendor_ref, code, sends, started_at, finished_at, not_after, discarded_by
 FROM outbox.command WHERE ref = ANY(%(refs)s::text[]);
 
 -- name: withdraw_commands
@@ -160,11 +160,11 @@ RETURNING command_id, ref;
 
 -- name: discard_commands
 -- Gives up commands for good: a person says that they shall not be done, or were done by hand.
--- Parameters: refs; now: instant or null.
+-- Parameters: refs; by: who says so; now: instant or null.
 -- Rows: many: command_id, connection_id, ref.
 -- Index: the unique ref of command.
 UPDATE outbox.command
-SET state = 'discarded', finished_at = coalesce(%(now)s::timestamptz, now())
+SET state = 'discarded', discarded_by = %(by)s, finished_at = coalesce(%(now)s::timestamptz, now())
 WHERE state IN ('due', 'dead', 'refused', 'unknown') AND ref = ANY(%(refs)s::text[])
 RETURNING command_id, connection_id, ref;
 
