@@ -18,6 +18,7 @@ from trueup.config import Amounts
 from trueup.decisions import order as ordering
 from trueup.decisions.carry import approve
 from trueup.decisions.model import Mode
+from trueup.outbox.command import discard_commands
 from trueup.sandbox.easypost.account import EasyPost
 from trueup.sandbox.faults import ApiFault
 from trueup.sandbox.shopify.model import Order
@@ -65,6 +66,20 @@ class Labelling:
         for _ in range(times):
             await self.buy()
             await self.world.carry(1)
+
+    async def allow(self, price: str) -> None:
+        """Let a label cost more."""
+        before = self.world.settings["return_label"]
+        most = Amounts((("USD", Decimal(price)),))
+        self.world.settings["return_label"] = msgspec.structs.replace(before, price_max=most)
+        await self.world.leave("return_label", Mode.AUTO)
+
+    async def unsold(self) -> list[tuple[str, str]]:
+        """Return what people are told of labels that nobody sold: what was found, what to do."""
+        return await self.brand.rows(
+            "SELECT found, how_to_fix FROM intake.issue "
+            "WHERE closed_at IS NULL AND code = 'return.label_unsold' ORDER BY issue_id"
+        )
 
     def end(self, order: Order) -> None:
         """Let people of the shop cancel a return."""
@@ -162,22 +177,40 @@ async def test_a_label_whose_return_ends_is_taken_back_and_none_is_bought_after_
         assert (await at.told())[1:] == [*both, ("void", "done")]
 
 
-async def test_what_costs_more_than_it_may_is_not_bought_and_money_waits_for_a_person(
+async def test_what_costs_more_than_it_may_is_told_of_until_somebody_dealt_with_it(
     database_url: str,
 ) -> None:
     async with labelling(database_url, price_max={"USD": "6.06"}) as at:
-        await at.agreed()
+        orders = await at.agreed(3)
         await at.carry(3)
-        assert (at.paid(), await at.told()) == ([], [("buy", "failed")])
-        # What one may cost is more than is left of the day: a person is asked, and agrees.
-        at.world.settings["return_label"] = msgspec.structs.replace(
-            at.world.settings["return_label"],
-            price_max=Amounts((("USD", Decimal(101)),)),
+        assert (at.paid(), await at.told()) == ([], [("buy", "failed")] * 3)
+        [first, *_] = told = await at.unsold()
+        assert len(told) == 3
+        assert first[0] == "every label that fits costs more than 6.06 USD"
+        assert "set price_max higher: the label is asked for again" in first[1]
+        assert "trueup dead discard --command decision/" in first[1]
+        assert "outbox.command_refused" not in await at.brand.issues(), "it is told of once"
+        at.end(orders[0])
+        await at.world.hear()
+        await at.carry()
+        assert len(await at.unsold()) == 2, "that return ended"
+        gone = await at.brand.rows(
+            "SELECT ref FROM outbox.command WHERE state = 'refused' ORDER BY command_id"
         )
-        await at.world.leave("return_label", Mode.AUTO)
+        await discard_commands(at.brand.conn, [gone[1][0]], by="ada")
+        await at.carry()
+        assert len(await at.unsold()) == 1, "ada put one on it herself"
+        await at.allow("8.00")
+        await at.carry(2)
+        assert (await at.unsold(), at.paid()) == ([], [None])
+        assert (await at.told())[3:] == [("buy", "done"), ("attach", "done")]
+
+
+async def test_money_above_the_limit_of_a_day_waits_for_a_person(database_url: str) -> None:
+    async with labelling(database_url, price_max={"USD": "101"}) as at:
         await at.agreed()
         await at.carry(2)
-        assert (at.paid(), await at.told()) == ([], [("buy", "failed"), ("buy", "proposed")])
+        assert (at.paid(), await at.told()) == ([], [("buy", "proposed")])
         [(number,)] = await at.brand.rows(
             "SELECT decision_id FROM decisions.decision WHERE rule = 'return_label' "
             "AND state = 'proposed'"

@@ -271,23 +271,23 @@ GROUP BY subject;
 
 -- name: ordered_actions
 -- The actions of some kinds that a rule ordered about some subjects, in order.
--- Parameters: rule, subjects, kinds.
+-- Parameters: rule, subjects, kinds; states: of their decisions now.
 -- Rows: many: decision_id, subject, position (of the action), kind, content, ordered_at.
 -- Index: decision (rule, subject, episode).
 SELECT d.decision_id, d.subject, (a.place - 1)::int AS position, a.action->>'kind' AS kind,
   a.action->'content' AS content, d.ordered_at
 FROM decisions.decision d, jsonb_array_elements(d.actions) WITH ORDINALITY AS a (action, place)
 WHERE d.rule = %(rule)s AND d.subject = ANY(%(subjects)s::text[])
-  AND d.state IN ('ordered', 'done') AND a.action->>'kind' = ANY(%(kinds)s::text[])
+  AND d.state = ANY(%(states)s::text[]) AND a.action->>'kind' = ANY(%(kinds)s::text[])
 ORDER BY d.decision_id, a.place;
 
 -- name: subjects_ordered
 -- About which subjects a rule ordered something since an instant.
--- Parameters: rule; since.
+-- Parameters: rule; since; states: of its decisions now.
 -- Rows: many: subject; each once.
 -- Index: decision_of_day.
 SELECT DISTINCT subject FROM decisions.decision
-WHERE rule = %(rule)s AND ordered_at >= %(since)s AND state IN ('ordered', 'done');
+WHERE rule = %(rule)s AND ordered_at >= %(since)s AND state = ANY(%(states)s::text[]);
 
 -- name: lines_said
 -- What a rule said about some subjects since an instant, but for what was withdrawn; with the SKUs

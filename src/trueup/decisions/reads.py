@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 
@@ -15,6 +15,9 @@ from trueup.errors import ConfigError
 _queries = load_queries("trueup.decisions")
 
 Conn = psycopg.AsyncConnection[Any]
+
+STANDS: Final = (State.ORDERED, State.DONE)
+"""What was ordered, and has not come to nothing."""
 
 
 async def list_decisions(
@@ -90,9 +93,21 @@ async def decided_about(
 
 
 async def ordered_actions(
-    conn: Conn, rule: str, subjects: Collection[str], kinds: Collection[str]
+    conn: Conn,
+    rule: str,
+    subjects: Collection[str],
+    kinds: Collection[str],
+    *,
+    states: Collection[State] = STANDS,
 ) -> list[Row]:
     """Return the actions of some kinds that a rule ordered about some subjects, in order.
+
+    Args:
+        conn: any session.
+        rule: by its name.
+        subjects: about which.
+        kinds: of the actions.
+        states: only of decisions that are in one of these now.
 
     Returns:
         Rows of decision_id, subject, position, kind, content, ordered_at.
@@ -103,12 +118,21 @@ async def ordered_actions(
         rule=rule,
         subjects=sorted(subjects),
         kinds=sorted(kinds),
+        states=[each.value for each in states],
     )
 
 
-async def subjects_ordered(conn: Conn, rule: str, since: datetime) -> list[str]:
+async def subjects_ordered(
+    conn: Conn, rule: str, since: datetime, *, states: Collection[State] = STANDS
+) -> list[str]:
     """Return about which subjects a rule ordered something since an instant."""
-    rows = await fetch_rows(conn, _queries.subjects_ordered, rule=rule, since=since)
+    rows = await fetch_rows(
+        conn,
+        _queries.subjects_ordered,
+        rule=rule,
+        since=since,
+        states=[each.value for each in states],
+    )
     return sorted(row["subject"] for row in rows)
 
 

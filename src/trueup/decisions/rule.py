@@ -8,6 +8,7 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 import psycopg
 
+from trueup.canon.issue import Issue
 from trueup.config import Amounts
 from trueup.decisions.model import Facts, Proposal
 from trueup.hub import Hub
@@ -106,6 +107,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         play: what it would have done in the past; without one a rule stays a shadow.
         measure: what came of the measure that a proposal's effect is about, from the proposal on:
             of several, by (subject, since, until).
+        codes: of the issues that `lacks` may tell of.
+        lacks: the issues of what was agreed to and could not be had, until somebody dealt with it;
+            each points at the command that was refused.
     """
 
     name: str
@@ -117,3 +121,5 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     propose: Callable[[Facts[Any], Any], Proposal | None]
     play: Callable[[Look, Any, date, date], Awaitable[Replay]] | None = None
     measure: Callable[[Look, Sequence[Waited]], Awaitable[Sequence[Decimal | None]]] | None = None
+    codes: tuple[str, ...] = ()
+    lacks: Callable[[Look, Any], Awaitable[Sequence[Issue]]] | None = None

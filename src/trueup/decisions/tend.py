@@ -11,6 +11,7 @@ from trueup.db.aside import Aside
 from trueup.decisions.carry import approve_by_policy, carry_out
 from trueup.decisions.contact.desk import Desk, open_desk
 from trueup.decisions.follow import follow, hold_back
+from trueup.decisions.lacks import tell_of_lacks
 from trueup.decisions.leave import read_leaves
 from trueup.decisions.measure import measure_outcomes
 from trueup.decisions.model import State
@@ -64,6 +65,7 @@ async def take_turn(
     await measure_outcomes(conn, hub, rules, now)
     leaves = await read_leaves(conn, rules, settings)
     moved = await follow(conn, now)
+    await tell_of_lacks(conn, hub, rules, settings, now)
     if leaves.stopped:
         moved |= await hold_back(conn, now)
         return Turn(proposed={}, approved=[], moved=moved)

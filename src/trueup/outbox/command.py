@@ -211,6 +211,11 @@ async def discard_commands(conn: Conn, refs: Sequence[str], *, by: str) -> list[
     return rows
 
 
+async def leave_telling(conn: Conn, refs: Sequence[str]) -> None:
+    """Tell no more of commands that were refused: whoever ordered them tells it better."""
+    await close_issues(conn, COMMAND_REFUSED, [f"command/{ref}" for ref in refs])
+
+
 async def _read(
     conn: Conn,
     vault: Vault,

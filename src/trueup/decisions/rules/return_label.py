@@ -1,7 +1,8 @@
 """Return label: the way back is paid: a label is bought, and put on the return.
 
 Once for each return, for no more than was allowed. The shop sends it to the customer. Where the
-return ends before anything was handed over, the label is taken back.
+return ends before anything was handed over, the label is taken back. A label that nobody sells so
+is told of, and asked for again once something else is wished for.
 """
 
 import re
@@ -13,18 +14,20 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from trueup.canon.command import AttachLabel, BuyLabel, VoidLabel
+from trueup.canon.issue import Issue
 from trueup.canon.parcel import ParcelStatus
 from trueup.canon.postage import WEIGHT_G_MAX
 from trueup.canon.returns import ReturnState
 from trueup.config import Amounts
 from trueup.decisions.blanks.postage import Postage
 from trueup.decisions.blanks.sticker import Sticker
-from trueup.decisions.model import Action, Alternative, Facts, Proposal, Values
-from trueup.decisions.reads import subjects_ordered
+from trueup.decisions.model import Action, Alternative, Facts, Proposal, State, Values
+from trueup.decisions.reads import STANDS, subjects_ordered
 from trueup.decisions.returning.agreed import Answered, answers_to
 from trueup.decisions.returning.labelled import LABELS, Labelled, labels_of, places_of
 from trueup.decisions.returning.policy import Place, PolicySettings, place_for
 from trueup.decisions.returning.seen import ReturnSeen, key_of_order, read_returns, returns_of
+from trueup.decisions.returning.unsold import UNSOLD, issue_of
 from trueup.decisions.returning.wished import read_beside, sum_of, wish_of
 from trueup.decisions.rule import Look, Replay, Rule, Settings
 from trueup.kernel.money import Money
@@ -35,6 +38,9 @@ Step = Literal["buy", "attach", "void"]
 
 _PRINTED: Final = re.compile(r"[!-~]([ -~]{0,33}[!-~])?")
 _MOST: Final = Amounts((("USD", Decimal(10)),))
+_REMEMBERED: Final = timedelta(days=365)
+"""A return that waits for longer for its label is told of no more."""
+
 _ENDED: Final = frozenset((ReturnState.CLOSED, ReturnState.DECLINED, ReturnState.CANCELLED))
 _AGREED: Final = frozenset((ReturnState.OPEN, ReturnState.CLOSED))
 
@@ -75,6 +81,7 @@ class LabelValues(Values, frozen=True, kw_only=True):
 
     Attributes:
         times: labels that were bought before.
+        refusals: how often the label was asked for and not sold.
         place: where the goods go.
         seller: the connection that sells the label, or sold it.
         bought_by: the command that bought it.
@@ -85,6 +92,7 @@ class LabelValues(Values, frozen=True, kw_only=True):
     seen: ReturnSeen
     seller: int
     times: int = 0
+    refusals: int = 0
     place: Place | None = None
     bought_by: str | None = None
     parcel_ref: str | None = None
@@ -93,8 +101,10 @@ class LabelValues(Values, frozen=True, kw_only=True):
     @property
     def episode(self) -> str:
         """Which time of it: one more label, or what is done about the one that was bought."""
-        which = self.times + 1 if self.step == "buy" else self.parcel_ref
-        return f"{self.step}/{which}"
+        if self.step != "buy":
+            return f"{self.step}/{self.parcel_ref}"
+        again = f"/{self.refusals + 1}" if self.refusals else ""
+        return f"buy/{self.times + 1}{again}"
 
 
 async def read(
@@ -131,7 +141,8 @@ async def _labels(look: Look, settings: LabelSettings, subject: str | None) -> d
     if subject is not None:
         return await labels_of(look, [subject])
     since = look.now - timedelta(days=settings.void_days)
-    return await labels_of(look, await subjects_ordered(look.conn, LABELS, since))
+    states = (*STANDS, State.FAILED)
+    return await labels_of(look, await subjects_ordered(look.conn, LABELS, since, states=states))
 
 
 def _wants(look: Look, seen: ReturnSeen, labels: Mapping[str, Labelled]) -> bool:
@@ -188,17 +199,44 @@ async def _to_buy(
     if seller is None or not returns or not _can(look, seller, BuyLabel.command):
         return []
     places = await _places(look, returns)
-    return [
-        LabelValues(
-            step="buy",
-            seen=each,
-            seller=seller,
-            times=labels[each.subject].times if each.subject in labels else 0,
-            place=places[each.subject],
+    found = []
+    for each in returns:
+        place, label = places.get(each.subject), labels.get(each.subject)
+        if place is None or not _may_be_sold(each, place, settings, label):
+            continue
+        found.append(
+            LabelValues(
+                step="buy",
+                seen=each,
+                seller=seller,
+                times=0 if label is None else label.times,
+                refusals=0 if label is None else label.refusals,
+                place=place,
+            )
         )
-        for each in returns
-        if each.subject in places
-    ]
+    return found
+
+
+def _may_be_sold(
+    seen: ReturnSeen, place: Place, settings: LabelSettings, label: Labelled | None
+) -> bool:
+    """Whether nobody refused to sell just this label: the same wish is refused again."""
+    return (
+        label is None or label.unsold is None or label.unsold.wish != _wish(seen, place, settings)
+    )
+
+
+def _wish(seen: ReturnSeen, place: Place, settings: LabelSettings) -> Postage:
+    """Return the label that is asked for."""
+    return Postage(
+        order=seen.order,
+        number=seen.name if _PRINTED.fullmatch(seen.name) is not None else seen.return_ref,
+        recipient=place.address,
+        price_max=settings.most,
+        weight_g=settings.weight_g,
+        carrier=settings.carrier or None,
+        service=settings.service or None,
+    )
 
 
 async def _places(look: Look, returns: Sequence[ReturnSeen]) -> dict[str, Place]:
@@ -243,24 +281,15 @@ def _bought(known: LabelValues, settings: LabelSettings) -> Proposal | None:
     if place is None:
         return None
     price = settings.most
-    printed = _PRINTED.fullmatch(seen.name) is not None
-    content = Postage(
-        order=seen.order,
-        number=seen.name if printed else seen.return_ref,
-        recipient=place.address,
-        price_max=price,
-        weight_g=settings.weight_g,
-        carrier=settings.carrier or None,
-        service=settings.service or None,
-    )
+    before = ": the one that was asked for before was not sold" if known.refusals else ""
     return Proposal(
         reason=f"The return {seen.name} of order {seen.number} was agreed to, its goods go to "
-        f"{place.name}, and it has no label.",
+        f"{place.name}, and it has no label{before}.",
         actions=(
             Action(
                 connection_id=known.seller,
                 key=seen.key,
-                content=content,
+                content=_wish(seen, place, settings),
                 what=f"buy a label for the return {seen.name} to {place.name}, for {price} at most",
                 amount=price,
                 commits=True,
@@ -346,6 +375,19 @@ async def play(look: Look, settings: LabelSettings, since: date, until: date) ->
     )
 
 
+async def lacks(look: Look, settings: LabelSettings) -> list[Issue]:
+    """Return the labels that nobody sold, of returns that still want one."""
+    del settings
+    since = look.now - _REMEMBERED
+    subjects = await subjects_ordered(look.conn, LABELS, since, states=[State.FAILED])
+    labels = await labels_of(look, subjects)
+    unsold = {name: label for name, label in labels.items() if label.unsold is not None}
+    keys = list(dict.fromkeys(key_of_order(each.order) for each in unsold.values()))
+    returns = [each for each in await returns_of(look, keys) if each.subject in unsold]
+    wanting = [each for each in returns if _wants(look, each, unsold)]
+    return [found for each in wanting if (found := issue_of(each, unsold[each.subject]))]
+
+
 RULE = Rule(
     name=LABELS,
     version=1,
@@ -355,4 +397,6 @@ RULE = Rule(
     read=read,
     propose=propose,
     play=play,
+    codes=(UNSOLD,),
+    lacks=lacks,
 )
