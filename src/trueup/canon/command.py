@@ -37,7 +37,9 @@ class SendMessage(CommandContent, frozen=True, kw_only=True):
         template: the vendor's name of an approved template, where the medium needs one.
         language: of the template, as the vendor writes it ("en_US").
         variables: of the template, in their order.
-        reply_to_ref: the message or thread that it answers.
+        reply_to_ref: the message, thread or ticket that it answers.
+        over: of an answer in a ticket: the medium by which it reaches the customer; what they said
+            of being written to over that one counts.
         attachments: (name, media type, base64 content); for media that take files.
     """
 
@@ -52,11 +54,16 @@ class SendMessage(CommandContent, frozen=True, kw_only=True):
     language: str | None = None
     variables: tuple[str, ...] = ()
     reply_to_ref: str | None = None
+    over: str | None = None
     attachments: tuple[tuple[str, str, str], ...] = ()
 
 
 class ReplyToTicket(CommandContent, frozen=True, kw_only=True):
-    """An answer to the customer in a ticket; or, not `public`, a note that only the team sees."""
+    """An answer to the customer in a ticket; or, not `public`, a note that only the team sees.
+
+    Attributes:
+        purpose, over: of an answer that the hub writes by itself, as of `SendMessage`.
+    """
 
     command: ClassVar[str] = "ticket.reply"
 
@@ -64,6 +71,8 @@ class ReplyToTicket(CommandContent, frozen=True, kw_only=True):
     text: str
     html: str | None = None
     public: bool = False
+    purpose: Purpose | None = None
+    over: str | None = None
 
 
 class ChangeTicket(CommandContent, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -19,6 +19,12 @@ class TicketStatus(StrEnum):
     SOLVED = "solved"
     CLOSED = "closed"
     UNKNOWN = "unknown"
+
+
+UNSOLVED: Final = frozenset(
+    (TicketStatus.NEW, TicketStatus.OPEN, TicketStatus.PENDING, TicketStatus.ON_HOLD)
+)
+"""Of a ticket in which customers can still be answered."""
 
 
 class Priority(StrEnum):

@@ -145,6 +145,8 @@ class Action(Section, frozen=True, kw_only=True):
         confirm: `reply`: the reply says that it was done; `webhook`: it is only submitted, and a
             record of the same id says later what came of it; `ask`: `confirm_request` asks.
         medium: of messages: the medium by which they reach a customer, such as "email".
+        in_tickets: of messages: they go by e-mail into the ticket that `reply_to_ref` names, and
+            nowhere else.
         notes_only: of replies to tickets: it writes notes to the team, and no answers to customers.
     """
 
@@ -166,6 +168,7 @@ class Action(Section, frozen=True, kw_only=True):
     per_location: bool = True
     confirm: Literal["reply", "webhook", "ask"] = "reply"
     medium: Literal["email", "whatsapp", "sms"] | None = None
+    in_tickets: bool = False
     notes_only: bool = False
 
     def __post_init__(self) -> None:
@@ -175,6 +178,10 @@ class Action(Section, frozen=True, kw_only=True):
         check(
             self.medium is None or self.name == SendMessage.command,
             f"medium is for {SendMessage.command} only",
+        )
+        check(
+            not self.in_tickets or (self.name == SendMessage.command and self.medium is None),
+            f"in_tickets is for {SendMessage.command} without a medium",
         )
         check(self.bulk_max >= 1, "bulk_max is at least 1")
         check(1 <= self.bulk_from <= self.bulk_max, "bulk_from is 1 to bulk_max")

@@ -1,7 +1,7 @@
 """Write down what came of what was ordered; what came back unsent is thought of anew."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import psycopg
@@ -9,12 +9,13 @@ import psycopg
 from trueup.db.queries import load_queries
 from trueup.db.rows import Row, fetch_rows
 from trueup.decisions.commands import STOPPED, action_of, is_notice, refs_of, take_back
-from trueup.decisions.contact.contacts import Ended, close_contacts
+from trueup.decisions.contact.contacts import Ended, close_contacts, contacts_of_decisions
+from trueup.decisions.contact.permit import TICKET
 from trueup.decisions.explain import in_words
 from trueup.decisions.model import State
 from trueup.decisions.steps import move, note_steps
-from trueup.outbox.command import find_commands
-from trueup.outbox.guard import TOO_LATE
+from trueup.outbox.command import find_commands, leave_telling
+from trueup.outbox.guard import TICKET_CLOSED, TOO_LATE
 from trueup.outbox.model import CommandState
 
 _queries = load_queries("trueup.decisions")
@@ -24,8 +25,12 @@ Conn = psycopg.AsyncConnection[Any]
 PAGE = 200
 _BADLY: Final = frozenset({CommandState.REFUSED.value, CommandState.DEAD.value})
 _LEFT: Final = frozenset({CommandState.DONE.value, CommandState.SUBMITTED.value})
+_REFUSED: Final = CommandState.REFUSED.value
 _GIVEN_UP: Final = CommandState.DISCARDED.value
-_ANEW: Final = frozenset({TOO_LATE, STOPPED})
+_ANEW: Final = frozenset({TOO_LATE, STOPPED, TICKET_CLOSED})
+_CLOCKS: Final = timedelta(minutes=2)
+"""So far the clock of whoever sends may be behind that of whoever orders."""
+
 _WITHDRAWN: Final = CommandState.WITHDRAWN.value
 
 
@@ -61,12 +66,14 @@ async def _follow(conn: Conn, rows: Sequence[Row], now: datetime) -> dict[int, S
     known = await find_commands(conn, [ref for each in refs.values() for ref in each])
     await _take_late(conn, known, now)
     await close_contacts(conn, [end for each in known.values() if (end := _ended(each))])
+    unanswered = await _unanswered(conn, rows, known)
     found: dict[int, State] = {}
     for row in rows:
         number = row["decision_id"]
         of_it = {ref: known[ref] for ref in refs[number] if ref in known}
         codes = sorted({str(each["code"]) for each in of_it.values() if each["code"]})
-        if any(_comes_back(each) for each in of_it.values()):
+        back = [each for ref, each in of_it.items() if _comes_back(each) or ref in unanswered]
+        if any(_is_news(each, row) for each in back):
             if await _return(conn, row, of_it, ", ".join(codes), now):
                 found[number] = State.APPROVED
             continue
@@ -97,13 +104,24 @@ async def _hold_back(conn: Conn, rows: Sequence[Row], now: datetime) -> dict[int
     return found
 
 
+async def _unanswered(conn: Conn, rows: Sequence[Row], known: Mapping[str, Row]) -> frozenset[str]:
+    """Return the answers that no ticket took: those customers are written to by another medium."""
+    refused = {ref for ref, each in known.items() if each["state"] == _REFUSED}
+    if not refused:
+        return frozenset()
+    contacts = await contacts_of_decisions(conn, [row["decision_id"] for row in rows])
+    found = refused & {each["ref"] for each in contacts if each["medium"] == TICKET}
+    await leave_telling(conn, sorted(found))
+    return frozenset(found)
+
+
 async def _take_late(conn: Conn, known: Mapping[str, Row], now: datetime) -> None:
     """Take back what waits behind something else, and may not leave any more."""
     for ref, command in known.items():
         late = command["not_after"] is not None and command["not_after"] <= now
         waits = late and command["state"] == CommandState.DUE.value
         if waits and await take_back(conn, [ref], TOO_LATE, now):
-            command["state"], command["code"] = _WITHDRAWN, TOO_LATE
+            command |= {"state": _WITHDRAWN, "code": TOO_LATE, "finished_at": now}
 
 
 async def _return(conn: Conn, row: Row, of_it: Mapping[str, Row], why: str, now: datetime) -> bool:
@@ -113,11 +131,16 @@ async def _return(conn: Conn, row: Row, of_it: Mapping[str, Row], why: str, now:
         conn,
         _queries.return_decision,
         decision_id=number,
-        began=any(each["state"] != _WITHDRAWN for each in of_it.values()),
+        began=any(each["state"] not in {_WITHDRAWN, _REFUSED} for each in of_it.values()),
     )
     if rows:
         await note_steps(conn, [(number, "came back", "outbox", why)], now)
     return bool(rows)
+
+
+def _is_news(command: Row, row: Row) -> bool:
+    """Whether a command ended after its decision was ordered last; what did not was judged then."""
+    return bool(command["finished_at"] > row["ordered_at"] - _CLOCKS)
 
 
 def _comes_back(command: Row) -> bool:

@@ -12,12 +12,17 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import psycopg
 
-from trueup.canon.command import SendMessage
+from trueup.canon.command import ReplyToTicket, SendMessage
 from trueup.db.queries import load_queries
 from trueup.db.rows import Row, fetch_rows
 from trueup.decisions.blanks import find_blanks
 from trueup.decisions.commands import action_of, ref_of
-from trueup.decisions.contact.addressee import find_addressee, reached_by, ways_to
+from trueup.decisions.contact.addressee import (
+    find_addressee,
+    helpdesks_of,
+    reached_by,
+    ways_to,
+)
 from trueup.decisions.contact.contacts import (
     contacts_of_decisions,
     contacts_with,
@@ -28,6 +33,8 @@ from trueup.decisions.contact.desk import Desk
 from trueup.decisions.contact.notice import Notice
 from trueup.decisions.contact.permit import (
     MEND,
+    TICKET,
+    InTicket,
     Known,
     Permit,
     Send,
@@ -42,7 +49,9 @@ from trueup.decisions.contact.texts import Written, choose_language, write
 from trueup.decisions.contact.zones import zones_of
 from trueup.decisions.filled import order_commands
 from trueup.decisions.model import State
+from trueup.decisions.rule import Look
 from trueup.decisions.steps import move, note_steps
+from trueup.decisions.support.open_ticket import find_ticket
 from trueup.errors import invariant
 from trueup.hub import Hub
 from trueup.outbox.command import find_commands
@@ -69,10 +78,15 @@ _NOT_DONE: Final = frozenset(
 
 
 class _Asked(NamedTuple):
-    """A notice of a decision, under the name that its command would have."""
+    """A notice of a decision, under the name that its command would have.
+
+    Attributes:
+        unanswered: no ticket took it before, so it goes another way.
+    """
 
     ref: str
     notice: Notice
+    unanswered: bool = False
 
 
 class _Ready(NamedTuple):
@@ -193,14 +207,19 @@ async def _asked(conn: Conn, row: Row) -> list[_Asked]:
     times = dict.fromkeys(actions, 1)
     contacts = await contacts_of_decisions(conn, [number]) if actions else []
     known = await find_commands(conn, [each["ref"] for each in contacts])
+    unanswered: set[int] = set()
     for contact in contacts:
         n, command = action_of(contact["ref"]), known.get(contact["ref"])
-        given_up = command is not None and command["state"] == CommandState.DISCARDED.value
+        state = None if command is None else command["state"]
+        given_up = state == CommandState.DISCARDED.value
         times[n] = times[n] + 1 if contact["void"] and not given_up else 0
+        if contact["medium"] == TICKET and state == CommandState.REFUSED.value:
+            unanswered.add(n)
     return [
         _Asked(
             ref_of(number, n, times[n]),
             msgspec.convert(row["actions"][n]["content"], Notice, strict=False),
+            n in unanswered,
         )
         for n in actions
         if times[n]
@@ -218,8 +237,10 @@ async def _judge(
     phone = who.phone.address if who.phone is not None else None
     home = who.home.address if who.home is not None else None
     zones, _ = zones_of(home, phone, zone_of_brand(settings))
+    desks = [] if asked.unanswered else helpdesks_of(hub, settings)
+    ticket = await find_ticket(Look(conn=conn, hub=hub, now=now), who, notice.to, desks)
     known = Known(
-        ways=ways_to(hub, who, settings, notice.text, named.languages[language]),
+        ways=ways_to(hub, who, settings, notice.text, named.languages[language], ticket),
         will=await read_will(conn, hub.vault, persons=who.persons, keys=hub.keys),
         quiet=Quiet(settings.quiet, zones),
         contacts=await contacts_with(conn, hub.vault, who, now - settings.memory),
@@ -232,23 +253,33 @@ async def _judge(
     except KeyError as missing:
         because = f"the text {notice.text} names {missing}, and nobody said it"
         return Withdraw(because=because, rest=MEND), None
-    reached = reached_by(who, permit.way.medium)
-    invariant(reached is not None, "a way leads to an address")
+    content = message_of(written, notice, permit.way)
     command = WantedCommand(
         connection_id=permit.way.connection_id,
-        kind=SendMessage.command,
+        kind=content.command,
         key=notice.about,
         ref=asked.ref,
-        content=message_of(written, notice, permit.way),
+        content=content,
         wanted_at=now,
-        person=reached.person if reached is not None else None,
+        person=_person_of(who, permit.way),
         not_after=permit.not_after,
     )
     return permit, _Ready(asked, permit, command)
 
 
-def message_of(written: Written, notice: Notice, way: Way) -> SendMessage:
-    """Return the finished message: a mail, an approved template, or short plain words."""
+def _person_of(who: Contactable, way: Way) -> bytes | None:
+    """Return under whose key a message lies: whoever has the address, or the ticket."""
+    if way.ticket is not None:
+        return way.ticket.person
+    reached = reached_by(who, way.medium)
+    invariant(reached is not None, "a way leads to an address")
+    return None if reached is None else reached.person
+
+
+def message_of(written: Written, notice: Notice, way: Way) -> SendMessage | ReplyToTicket:
+    """Return the finished message: an answer, a mail, an approved template, or short words."""
+    if way.ticket is not None:
+        return _answer(written, notice, way.ticket)
     if way.medium == "email":
         return SendMessage(
             to=way.address,
@@ -266,3 +297,26 @@ def message_of(written: Written, notice: Notice, way: Way) -> SendMessage:
             variables=written.variables,
         )
     return SendMessage(to=way.address, purpose=notice.purpose, text=written.short)
+
+
+def _answer(written: Written, notice: Notice, ticket: InTicket) -> SendMessage | ReplyToTicket:
+    """Return an answer in a ticket, as its helpdesk takes them."""
+    if ticket.by_message:
+        return SendMessage(
+            to=ticket.address or "",
+            purpose=notice.purpose,
+            text=written.text,
+            html=written.html,
+            reply_to_ref=ticket.ref,
+            over=ticket.over,
+        )
+    # What is written to by chat has no room for a mail.
+    by_mail = ticket.over == "email"
+    return ReplyToTicket(
+        ticket_ref=ticket.ref,
+        text=written.text.strip() if by_mail else written.short,
+        html=written.html if by_mail else None,
+        public=True,
+        purpose=notice.purpose,
+        over=ticket.over,
+    )

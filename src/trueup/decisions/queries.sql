@@ -122,9 +122,9 @@ RETURNING decision_id;
 -- name: ordered_decisions
 -- A page of what was ordered, locked; those that another works on are left out.
 -- Parameters: after: the last number of the page before, or 0; count.
--- Rows: many, the oldest first: decision_id, rule, actions.
+-- Rows: many, the oldest first: decision_id, rule, actions, ordered_at.
 -- Index: decision_open.
-SELECT decision_id, rule, actions FROM decisions.decision
+SELECT decision_id, rule, actions, ordered_at FROM decisions.decision
 WHERE state = 'ordered' AND decision_id > %(after)s
 ORDER BY decision_id LIMIT %(count)s
 FOR UPDATE SKIP LOCKED;

@@ -6,12 +6,12 @@ the command that sent it, whose key names the thing.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import psycopg
 
-from trueup.canon.command import BuyLabel, SendMessage
+from trueup.canon.command import BuyLabel, ReplyToTicket, SendMessage
 from trueup.canon.message import Message
 from trueup.canon.parcel import Parcel, ParcelPerson, ParcelStatus
 from trueup.canon.record import decode
@@ -23,6 +23,8 @@ from trueup.kernel.money import Money
 from trueup.outbox.command import list_commands
 from trueup.records.reads import find_records
 from trueup.records.sealed import open_row
+
+_SAYING: Final = frozenset((SendMessage.command, ReplyToTicket.command))
 
 
 class BoughtLabel(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +71,7 @@ async def messages_sent(
     seen = {row["record_id"] for row in known}
     found: list[Row] = []
     for command in commands:
-        if command["kind"] != SendMessage.command or command["vendor_ref"] is None:
+        if command["kind"] not in _SAYING or command["vendor_ref"] is None:
             continue
         for row in await find_records(conn, Message.kind, command["vendor_ref"]):
             same = row["connection_id"] == command["connection_id"]

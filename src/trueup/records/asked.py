@@ -28,6 +28,9 @@ ReadT = TypeVar("ReadT")
 TICKETS_MAX = 5_000
 """So many tickets are looked at once, the newest first."""
 
+TICKETS_EACH = 20
+"""So many tickets of one customer are looked at, the newest first."""
+
 
 class Said(msgspec.Struct, Generic[ReadT], frozen=True, kw_only=True):
     """One message of a ticket.
@@ -98,6 +101,61 @@ async def asked_tickets(
         ref=ref,
         count=TICKETS_MAX,
     )
+    return await _opened(conn, vault, rows, read)
+
+
+async def tickets_of_persons(
+    conn: Conn,
+    vault: Vault,
+    persons: Collection[bytes],
+    connection_ids: Collection[int],
+    *,
+    since: datetime,
+    statuses: Collection[TicketStatus],
+    read: Callable[[str], ReadT],
+) -> list[AskedTicket[ReadT]]:
+    """Return the tickets of some persons with what was said in them, newest first.
+
+    Args:
+        conn: any session.
+        vault: opens texts.
+        persons: whose.
+        connection_ids: of helpdesks.
+        since: made then or later.
+        statuses: that they have now.
+        read: as of `asked_tickets`.
+    """
+    rows = await fetch_rows(
+        conn,
+        _queries.tickets_of_persons,
+        persons=sorted(persons),
+        connection_ids=sorted(connection_ids),
+        statuses=sorted(each.value for each in statuses),
+        since=since,
+        count=TICKETS_EACH,
+    )
+    return await _opened(conn, vault, rows, read)
+
+
+async def is_answerable(
+    conn: Conn, connection_id: int, ref: str, statuses: Collection[TicketStatus]
+) -> bool:
+    """Tell whether a ticket is there and has one of some statuses now."""
+    return bool(
+        await fetch_rows(
+            conn,
+            _queries.ticket_stands,
+            connection_id=connection_id,
+            ref=ref,
+            statuses=sorted(each.value for each in statuses),
+        )
+    )
+
+
+async def _opened(
+    conn: Conn, vault: Vault, rows: Sequence[Row], read: Callable[[str], ReadT]
+) -> list[AskedTicket[ReadT]]:
+    """Return tickets with what was said in them; of who was erased nothing is opened."""
     said = await fetch_rows(
         conn,
         _queries.messages_of_entities,

@@ -18,6 +18,31 @@ WHERE r.kind = 'ticket' AND NOT r.deleted
   AND NOT coalesce((v.body->>'spam')::bool, false)
 ORDER BY r.occurred_at DESC, r.record_id DESC LIMIT %(count)s;
 
+-- name: tickets_of_persons
+-- Tickets of some persons at some connections that were made since an instant, newest first.
+-- Parameters: persons, connection_ids, statuses; since: instant; count.
+-- Rows: many: as of tickets_of.
+-- Index: record_person, version primary key.
+SELECT r.record_id, r.connection_id, r.entity, r.ref, r.person, r.event_id, v.body::text AS body,
+  v.personal
+FROM records.record r
+JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
+WHERE r.person = ANY(%(persons)s::bytea[]) AND r.kind = 'ticket' AND NOT r.deleted
+  AND r.connection_id = ANY(%(connection_ids)s::int[]) AND r.occurred_at >= %(since)s
+  AND v.body->>'status' = ANY(%(statuses)s::text[])
+  AND NOT coalesce((v.body->>'spam')::bool, false)
+ORDER BY r.occurred_at DESC, r.record_id DESC LIMIT %(count)s;
+
+-- name: ticket_stands
+-- One ticket, where it has one of some statuses now.
+-- Parameters: connection_id, ref, statuses.
+-- Rows: one: record_id; none where it has another one, or is gone.
+-- Index: record (connection_id, kind, ref), version primary key.
+SELECT r.record_id FROM records.record r
+JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
+WHERE r.connection_id = %(connection_id)s AND r.kind = 'ticket' AND r.ref = %(ref)s
+  AND NOT r.deleted AND v.body->>'status' = ANY(%(statuses)s::text[]);
+
 -- name: messages_of_entities
 -- What was said in some tickets, in order.
 -- Parameters: connection_ids, entities: arrays of equal length.

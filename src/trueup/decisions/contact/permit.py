@@ -21,17 +21,46 @@ MEND: Final = timedelta(hours=1)
 _TURNS_MAX: Final = 50
 
 
+TICKET: Final = "ticket"
+"""The medium of an answer in a ticket that is open; it reaches them over another one."""
+
+
+class InTicket(msgspec.Struct, frozen=True, kw_only=True):
+    """An open ticket of a customer, in which they can be answered.
+
+    Attributes:
+        person: whose it is.
+        over: the medium by which an answer reaches them.
+        address: to which a helpdesk sends it that wants to be told; None where nobody is known.
+        by_message: the helpdesk takes answers as messages.
+    """
+
+    connection_id: int
+    ref: str
+    person: bytes
+    over: str
+    address: str | None = None
+    by_message: bool = False
+
+
 class Way(msgspec.Struct, frozen=True, kw_only=True):
     """How a customer can be written to.
 
     Attributes:
         needs_window: only as an answer, while what they wrote over this medium is fresh.
+        ticket: where they are answered in one.
     """
 
     medium: str
     connection_id: int
     address: str
     needs_window: bool = False
+    ticket: InTicket | None = None
+
+    @property
+    def over(self) -> str:
+        """The medium by which it reaches them: what they said of that one counts."""
+        return self.medium if self.ticket is None else self.ticket.over
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,7 +146,7 @@ def _not_after(
     ends = [now + timedelta(hours=settings.stale_hours)]
     ends += [end for end in (known.quiet.begins(now), notice.useful_until) if end is not None]
     if way.needs_window:
-        ends.append(known.will.wrote[way.medium] + FREE_TEXT_WINDOW)
+        ends.append(known.will.wrote[way.over] + FREE_TEXT_WINDOW)
     return min(ends)
 
 
@@ -140,14 +169,16 @@ def _choose(notice: Notice, known: Known, now: datetime) -> Way | Withdraw:
         return Withdraw(because="nothing is known by which they can be written to")
     refused = []
     for way in known.ways:
-        reason = why_not(known.will, way.medium, notice.purpose)
-        wrote = known.will.wrote.get(way.medium)
+        reason = why_not(known.will, way.over, notice.purpose)
+        if way.ticket is not None and notice.purpose is Purpose.MARKETING:
+            reason = "nothing is advertised in a ticket"
+        wrote = known.will.wrote.get(way.over)
         if (
             reason is None
             and way.needs_window
             and (wrote is None or now >= wrote + FREE_TEXT_WINDOW)
         ):
-            reason = f"no template of {way.medium} was approved, and they did not write today"
+            reason = f"no template of {way.over} was approved, and they did not write today"
         if reason is None:
             return way
         refused.append(reason)

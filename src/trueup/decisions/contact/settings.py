@@ -12,7 +12,7 @@ from trueup.canon.command import Purpose
 from trueup.config import read_section
 from trueup.errors import ConfigError
 
-Medium = Literal["whatsapp", "email", "sms"]
+Medium = Literal["ticket", "whatsapp", "email", "sms"]
 
 _Clock = Annotated[str, msgspec.Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=1000)]
@@ -38,7 +38,8 @@ class ContactSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     Attributes:
         zone: of the brand: where nothing tells in which zone a customer is.
         language: of the brand: where a customer's own has no text.
-        media: in the order in which they are tried.
+        media: in the order in which they are tried; "ticket" is an answer in the customer's own
+            ticket, where one about the same order is open.
         connections: of several that send one medium, the one that shall, by its name.
         templates: names of texts whose WhatsApp templates Meta approved; the others go over
             WhatsApp only as an answer within a day.

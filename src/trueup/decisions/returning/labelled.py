@@ -79,7 +79,7 @@ async def labels_of(look: Look, subjects: Collection[str]) -> dict[str, Labelled
 def _after(
     before: Labelled | None, row: Row, ref: str, known: Mapping[str, Row]
 ) -> Labelled | None:
-    """Return how far a label is after one more thing that was ordered, if it was done or refused."""
+    """Return how far a label is after one more thing was ordered, if that was done or refused."""
     command = known.get(ref)
     done = command is not None and command["state"] == CommandState.DONE.value
     if row["kind"] == Postage.command:

@@ -15,7 +15,16 @@ from hypothesis import strategies as st
 
 from trueup.canon.command import Purpose
 from trueup.decisions.contact.notice import Notice, Urgency
-from trueup.decisions.contact.permit import Contact, Known, Send, Wait, Way, Withdraw, judge
+from trueup.decisions.contact.permit import (
+    Contact,
+    InTicket,
+    Known,
+    Send,
+    Wait,
+    Way,
+    Withdraw,
+    judge,
+)
 from trueup.decisions.contact.quiet import Quiet
 from trueup.decisions.contact.settings import Cap, ContactSettings
 from trueup.records.will import Will
@@ -204,3 +213,35 @@ def _within(cap: Cap, last: Contact, sent: list[Contact]) -> int:
         cap.purpose in {None, each.purpose} and last.at - cap.window < each.at <= last.at
         for each in sent
     )
+
+
+def in_ticket(over: str) -> Way:
+    ticket = InTicket(connection_id=4, ref="55", person=b"p", over=over)
+    window = over == "whatsapp"
+    return Way(medium="ticket", connection_id=4, address="", ticket=ticket, needs_window=window)
+
+
+@pytest.mark.parametrize(
+    ("over", "will", "medium"),
+    [
+        ("email", Will(), "ticket"),
+        ("email", Will(silent=frozenset({"email"})), "whatsapp"),
+        ("email", Will(silent=frozenset({"whatsapp"})), "ticket"),
+        ("whatsapp", Will(), "whatsapp"),  # they did not write there today
+        ("whatsapp", Will(wrote={"whatsapp": NOON - timedelta(hours=3)}), "ticket"),
+    ],
+)
+def test_in_a_ticket_what_they_said_of_the_medium_behind_it_counts(
+    over: str, will: Will, medium: str
+) -> None:
+    found = judge(notice(), known(ways=[in_ticket(over), CHAT], will=will), SETTINGS, NOON)
+    assert isinstance(found, Send)
+    assert found.way.medium == medium
+
+
+def test_nothing_is_advertised_in_a_ticket() -> None:
+    will = Will(agreed=AGREED)
+    found = judge(
+        notice(Purpose.MARKETING), known(ways=[in_ticket("email")], will=will), SETTINGS, NOON
+    )
+    assert found == Withdraw(because="nothing is advertised in a ticket")
