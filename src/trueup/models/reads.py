@@ -42,6 +42,12 @@ async def find_trained(conn: Conn, model: Model) -> Kept | None:
     return _kept(await fetch_rows(conn, query, model=model.name, version=model.version))
 
 
+async def find_card(conn: Conn, model: Model) -> tuple[bytes, Card] | None:
+    """Return the digest and the card of the newest of a model; None where there is none."""
+    rows = await fetch_rows(conn, _queries.newest_card, model=model.name, version=model.version)
+    return (bytes(rows[0]["sha256"]), msgspec.convert(rows[0]["card"], Card)) if rows else None
+
+
 async def trained_before(conn: Conn, model: Model, until: date) -> Kept | None:
     """Return the newest of a model whose history ended on or before a day."""
     return _kept(

@@ -24,6 +24,9 @@ _queries = load_queries("trueup.records")
 
 Conn = psycopg.AsyncConnection[Any]
 ReadT = TypeVar("ReadT")
+Hears = Callable[[str, str | None], ReadT]
+"""Makes something of a message and the subject it stands under, or of a subject alone (then None),
+that tells nobody who wrote it."""
 
 TICKETS_MAX = 5_000
 """So many tickets are looked at once, the newest first."""
@@ -78,7 +81,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def asked_tickets(
-    conn: Conn, vault: Vault, span: Span, read: Callable[[str], ReadT]
+    conn: Conn, vault: Vault, span: Span, read: Hears[ReadT]
 ) -> list[AskedTicket[ReadT]]:
     """Return tickets with what was said in them, newest first.
 
@@ -88,7 +91,7 @@ async def asked_tickets(
         conn: any session.
         vault: opens texts.
         span: which tickets.
-        read: makes something of a text that tells nobody who wrote it.
+        read: what is made of each text.
     """
     number, ref = span.one or (None, None)
     rows = await fetch_rows(
@@ -112,7 +115,7 @@ async def tickets_of_persons(
     *,
     since: datetime,
     statuses: Collection[TicketStatus],
-    read: Callable[[str], ReadT],
+    read: Hears[ReadT],
 ) -> list[AskedTicket[ReadT]]:
     """Return the tickets of some persons with what was said in them, newest first.
 
@@ -153,7 +156,7 @@ async def is_answerable(
 
 
 async def _opened(
-    conn: Conn, vault: Vault, rows: Sequence[Row], read: Callable[[str], ReadT]
+    conn: Conn, vault: Vault, rows: Sequence[Row], read: Hears[ReadT]
 ) -> list[AskedTicket[ReadT]]:
     """Return tickets with what was said in them; of who was erased nothing is opened."""
     said = await fetch_rows(
@@ -165,21 +168,25 @@ async def _opened(
     persons = {bytes(row["person"]) for row in (*rows, *said) if row["person"] is not None}
     keys = await read_keys(conn, vault, persons) if persons else {}
     opener = _Opener(vault, keys, read)
+    subjects = {(row["connection_id"], row["entity"]): opener.subject_of(row) for row in rows}
     messages: dict[tuple[int, str], list[Said[ReadT]]] = defaultdict(list)
     for row in said:
-        messages[row["connection_id"], row["entity"]].append(opener.said(row))
-    return [opener.ticket(row, messages[row["connection_id"], row["entity"]]) for row in rows]
+        place = (row["connection_id"], row["entity"])
+        messages[place].append(opener.said(row, subjects[place]))
+    return [
+        opener.ticket(row, messages[place], subjects[place])
+        for row in rows
+        if (place := (row["connection_id"], row["entity"]))
+    ]
 
 
 class _Opener(Generic[ReadT]):
     """Opens what is sealed of tickets and messages, and lets it be read."""
 
-    def __init__(
-        self, vault: Vault, keys: Mapping[bytes, bytes], read: Callable[[str], ReadT]
-    ) -> None:
+    def __init__(self, vault: Vault, keys: Mapping[bytes, bytes], read: Hears[ReadT]) -> None:
         self._vault, self._keys, self._made_of = vault, keys, read
 
-    def said(self, row: Row) -> Said[ReadT]:
+    def said(self, row: Row, subject: str | None) -> Said[ReadT]:
         message = msgspec.convert(decode(Message.kind, row["body"]), Message)
         is_in = message.direction is Direction.IN
         return Said(
@@ -187,27 +194,29 @@ class _Opener(Generic[ReadT]):
             ref=row["ref"],
             direction=message.direction,
             at=message.sent_at or message.created_at or message.updated_at,
-            read=self._read(self._text_of(row)) if is_in else None,
+            read=self._read(self._text_of(row), subject or "") if is_in else None,
         )
 
-    def ticket(self, row: Row, said: Sequence[Said[ReadT]]) -> AskedTicket[ReadT]:
+    def ticket(
+        self, row: Row, said: Sequence[Said[ReadT]], subject: str | None
+    ) -> AskedTicket[ReadT]:
         return AskedTicket(
             record_id=row["record_id"],
             connection_id=row["connection_id"],
             ticket=msgspec.convert(decode(Ticket.kind, row["body"]), Ticket),
             person=None if row["person"] is None else bytes(row["person"]),
             said=tuple(sorted(said, key=lambda each: (each.at, each.record_id))),
-            subject=self._read(self._subject_of(row)),
+            subject=self._read(subject, None),
         )
 
-    def _read(self, text: str | None) -> ReadT | None:
-        return None if text is None else self._made_of(text)
+    def _read(self, text: str | None, subject: str | None) -> ReadT | None:
+        return None if text is None else self._made_of(text, subject)
 
     def _text_of(self, row: Row) -> str | None:
         opened = open_row(self._vault, row, Message.kind, self._keys)
         return None if opened is None else msgspec.json.decode(opened, type=MessagePerson).text
 
-    def _subject_of(self, row: Row) -> str | None:
+    def subject_of(self, row: Row) -> str | None:
         opened = open_row(self._vault, row, Ticket.kind, self._keys)
         return None if opened is None else msgspec.json.decode(opened, type=TicketPerson).subject
 

@@ -19,8 +19,8 @@ from trueup.decisions.rules.escalate import (
 )
 from trueup.decisions.support.about import OrderSeen, ParcelSeen, Placed, choose
 from trueup.decisions.support.asked import Spell, Waiting, spells_of
-from trueup.decisions.support.hearing import Heard, hear
 from trueup.kernel.money import Money
+from trueup.models.tickets.hearing import Heard, hear
 from trueup.models.tickets.matters import Matter
 from trueup.records.asked import AskedTicket, Said
 

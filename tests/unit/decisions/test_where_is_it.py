@@ -11,8 +11,8 @@ from trueup.canon.ticket import Priority
 from trueup.decisions.rules.where_is_it import WhereIsItSettings, why_left
 from trueup.decisions.support.about import OrderSeen, ParcelSeen, ScanSeen
 from trueup.decisions.support.asked import Spell, Waiting
-from trueup.decisions.support.hearing import Heard
 from trueup.kernel.money import Money
+from trueup.models.tickets.hearing import Heard
 from trueup.models.tickets.matters import Matter
 
 NOW = datetime(2026, 3, 9, 12, tzinfo=UTC)

@@ -18,9 +18,9 @@ from trueup.canon.refund import Refund
 from trueup.canon.returns import Return
 from trueup.canon.shipment import Shipment, ShipmentState
 from trueup.decisions.rule import Look
-from trueup.decisions.support.hearing import Heard
 from trueup.kernel.money import Money
 from trueup.models.tickets.cause import OrderFacts, order_facts
+from trueup.models.tickets.hearing import Heard
 from trueup.models.tickets.matters import Matter
 from trueup.records.asked import orders_of_persons
 from trueup.records.returned import parcels_of_entities, records_of_entities

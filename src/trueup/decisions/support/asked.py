@@ -1,7 +1,8 @@
 """Tickets that wait for the team: since when, what they ask, whose they are, about which order.
 
 All are read together: no query for a single ticket. Texts are opened to be classed, and only what
-they were classed as comes out.
+they were classed as comes out: by their words, and where these say nothing by a trained reader, if
+one was measured to be right there on the brand's own tickets.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,11 +18,19 @@ from trueup.canon.ticket import Priority, TicketStatus
 from trueup.config import Amounts
 from trueup.decisions.rule import Look
 from trueup.decisions.support.about import OrderSeen, choose, read_placed
-from trueup.decisions.support.hearing import Heard, hear, hear_all
 from trueup.kernel.money import Money
 from trueup.models.tickets.cause import Cause, cause_of
+from trueup.models.tickets.hearing import Heard, Listener, hear_all
 from trueup.models.tickets.matters import Matter
-from trueup.records.asked import AskedTicket, Said, Span, asked_tickets, count_tickets
+from trueup.models.tickets.reads import sure_reader
+from trueup.records.asked import (
+    TICKETS_MAX,
+    AskedTicket,
+    Said,
+    Span,
+    asked_tickets,
+    count_tickets,
+)
 from trueup.records.bridged import order_links
 from trueup.records.people import join_each
 from trueup.records.returned import CustomerValue, sum_values, values_of_persons
@@ -140,9 +149,9 @@ def _spell(
 ) -> Spell:
     heard = hear_all([each.read for each in said if each.read is not None] or [_NOTHING])
     if subject is not None:
-        matter = subject.matter if heard.matter is Matter.OTHER else heard.matter
+        first = subject if heard.matter is Matter.OTHER else heard
         numbers = tuple(dict.fromkeys((*heard.numbers, *subject.numbers)))
-        heard = msgspec.structs.replace(heard, matter=matter, numbers=numbers)
+        heard = msgspec.structs.replace(heard, matter=first.matter, by=first.by, numbers=numbers)
     return Spell(
         first_ref=said[0].ref,
         since=said[0].at,
@@ -170,7 +179,8 @@ async def read_waiting(look: Look, days: int, subject: str | None) -> list[Waiti
     one = None if subject is None else _one(subject)
     span = Span(since=since, until=look.now, statuses=TEAMS_TURN, one=one)
     found = []
-    for ticket in await asked_tickets(look.conn, look.hub.vault, span, hear):
+    listener = Listener(await sure_reader(look.conn))
+    for ticket in await asked_tickets(look.conn, look.hub.vault, span, listener):
         spells = spells_of(ticket)
         if spells and spells[-1].answered_at is None:
             found.append(_Asked(ticket, spells[-1], len(spells) - 1))
@@ -187,7 +197,9 @@ async def read_waited(look: Look, since: datetime, until: datetime, *, days: int
         days: how much older tickets and orders may be.
     """
     before = since - timedelta(days=days)
-    tickets = await asked_tickets(look.conn, look.hub.vault, Span(since=before, until=until), hear)
+    listener = Listener(await sure_reader(look.conn), most=TICKETS_MAX)
+    span = Span(since=before, until=until)
+    tickets = await asked_tickets(look.conn, look.hub.vault, span, listener)
     found = [
         _Asked(ticket, spell, n)
         for ticket in tickets

@@ -12,7 +12,7 @@ from trueup.decisions.contact.addressee import Place, answers_in, place_of
 from trueup.decisions.contact.permit import InTicket
 from trueup.decisions.rule import Look
 from trueup.decisions.support.about import Placed, choose, read_placed
-from trueup.decisions.support.hearing import Heard, hear, hear_all
+from trueup.models.tickets.hearing import Heard, Listener, hear_all
 from trueup.models.tickets.matters import Matter
 from trueup.records.asked import AskedTicket, tickets_of_persons
 from trueup.records.bridged import order_links
@@ -45,7 +45,7 @@ async def find_ticket(
         helpdesks,
         since=look.now - _TICKETS_SINCE,
         statuses=UNSOLVED,
-        read=hear,
+        read=Listener(),
     )
     if not tickets:
         return None

@@ -16,8 +16,9 @@ from trueup.models.model import (
     Score,
     Tell,
 )
+from trueup.models.tickets.hearing import is_unheard
 from trueup.models.tickets.machine import RIGHT_SHARE
-from trueup.models.tickets.matters import matter_by_tags, plain_of
+from trueup.models.tickets.matters import Matter, matter_by_tags, plain_of
 from trueup.models.tickets.reader import (
     Labelled,
     Reader,
@@ -26,6 +27,7 @@ from trueup.models.tickets.reader import (
     start_reader,
     train_machines,
 )
+from trueup.models.tickets.reads import UNHEARD, UNHEARD_TICKETS, is_sure_of
 from trueup.models.tickets.sentence import find_encoder
 from trueup.records.tagged import tickets_tagged
 
@@ -95,6 +97,7 @@ def train(history: History, tell: Tell) -> Fitted | Lacking:
             rule=rule.right_of_said,
             better=Better.HIGHER,
         ),
+        *_unheard(backtested, newer),
     )
     told = [f"{each.labelled.matter.value}\x1f{each.labelled.text}" for each in tickets]
     return Fitted(
@@ -124,6 +127,20 @@ def _judged(reader: Reader, labelled: Sequence[Labelled]) -> _Judged:
     said = [ok for ok, mine in zip(right, told, strict=True) if not mine.open]
     share = sum(said) / len(said) if said else 0.0
     return _Judged(sum(right) / len(right), len(said) / len(right), share)
+
+
+def _unheard(reader: Reader, labelled: Sequence[Labelled]) -> tuple[Figure, Figure]:
+    """Return how right it is where words say nothing, beside leaving all of these `OTHER`."""
+    texts = [each for each in labelled if is_unheard(each.text)]
+    told = zip(reader.read([each.text for each in texts]), texts, strict=True)
+    said = [(mine.matter, each.matter) for mine, each in told if is_sure_of(mine)]
+    count = max(1, len(said))
+    right = sum(mine is true for mine, true in said) / count
+    other = sum(true is Matter.OTHER for _, true in said) / count
+    return (
+        Figure(name=UNHEARD, model=right, rule=other, better=Better.HIGHER),
+        Figure(name=UNHEARD_TICKETS, model=float(len(said)), rule=None, better=Better.HIGHER),
+    )
 
 
 def _card(

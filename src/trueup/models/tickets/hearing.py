@@ -1,13 +1,14 @@
 """What a customer's text is about, by words that people write in three languages. Pure.
 
 A text is data: whatever it asks for, all that is read from it is one of a few words, its language,
-and numbers that may be orders' numbers. Quoted lines of earlier mails are not read.
+and numbers that may be orders' numbers. Quoted lines of earlier mails are not heard. Where words
+say nothing a trained reader may say which of the same few it is, and nothing else.
 """
 
 import re
 import unicodedata
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal, Protocol
 
 import msgspec
 
@@ -15,19 +16,72 @@ from trueup.models.tickets.matters import Matter
 
 TEXT_CHARS_MAX: Final = 20_000
 NUMBERS_MAX: Final = 10
+READS: Final = "en"
+"""The language that readers were trained in; what is written in others stays with its words."""
+
+READ_MOST: Final = 300
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
     """All that is kept of a text.
 
     Attributes:
+        by: what says so: its words, or a trained reader where words say nothing.
         language: "en", "de" or "hi".
         numbers: that may be orders' numbers, as they are compared.
     """
 
     matter: Matter
+    by: Literal["words", "reader"] = "words"
     language: str = "en"
     numbers: tuple[str, ...] = ()
+
+
+class ReadsMatters(Protocol):
+    """Reads what texts are about."""
+
+    def matter_of(self, text: str, *, fresh: bool) -> Matter | None:
+        """Return the matter, `OTHER` where it is not sure; None: not read before, and not fresh."""
+        ...
+
+
+class Listener:
+    """Hears what texts are about: by their words, and by a reader where these say nothing.
+
+    Args:
+        reader: trained, and better than words on the brand's own past; None: words alone count.
+        most: so many texts are read that were not read before, for as long as reading takes.
+    """
+
+    def __init__(self, reader: ReadsMatters | None = None, *, most: int = READ_MOST) -> None:
+        self._reader, self._left = reader, most
+
+    def __call__(self, text: str, subject: str | None = None) -> Heard:
+        """Return what a text is about.
+
+        Args:
+            text: of a message, or a subject alone, which only its words are heard of.
+            subject: under which the message stands, maybe an empty one; None: it is a subject.
+        """
+        heard = hear(text)
+        if self._reader is None or subject is None or heard.language != READS:
+            return heard
+        if any(each.matter is not Matter.OTHER for each in (heard, hear(subject))):
+            return heard
+        whole = f"{subject}\n{text}".strip()
+        matter = self._reader.matter_of(whole, fresh=False)
+        if matter is None and self._left > 0:
+            self._left -= 1
+            matter = self._reader.matter_of(whole, fresh=True)
+        if matter is None or matter is Matter.OTHER:
+            return heard
+        return msgspec.structs.replace(heard, matter=matter, by="reader")
+
+
+def is_unheard(text: str) -> bool:
+    """Whether words say nothing of a text, in the language that readers read."""
+    heard = hear(text)
+    return heard.matter is Matter.OTHER and heard.language == READS
 
 
 def _any(*parts: str) -> re.Pattern[str]:
@@ -167,11 +221,16 @@ def hear(text: str) -> Heard:
 
 
 def hear_all(heard: Sequence[Heard]) -> Heard:
-    """Return what several texts of one customer are about together: the first matter of all."""
-    first = min(heard, key=lambda each: _FIRST.index(each.matter))
+    """Return what several texts of one customer are about together: the first matter of all.
+
+    What words say counts before what was read where they say nothing.
+    """
+    by_words = [each for each in heard if each.by == "words" and each.matter is not Matter.OTHER]
+    first = min(by_words or heard, key=lambda each: _FIRST.index(each.matter))
     numbers = dict.fromkeys(number for each in heard for number in each.numbers)
     return Heard(
         matter=first.matter,
+        by=first.by,
         language=heard[-1].language,
         numbers=tuple(numbers)[:NUMBERS_MAX],
     )

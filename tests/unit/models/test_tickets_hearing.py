@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.planted import PLANTED
-from trueup.decisions.support.hearing import NUMBERS_MAX, Heard, hear, hear_all
+from trueup.models.tickets.hearing import NUMBERS_MAX, Heard, Listener, hear, hear_all
 from trueup.models.tickets.matters import Matter
 
 TEXTS = [
@@ -85,3 +85,54 @@ def test_any_text_is_heard(text: str) -> None:
     heard = hear(text)
     assert heard.language in {"en", "de", "hi"}
     assert all(2 <= len(number) <= 31 for number in heard.numbers)
+
+
+class Reads:
+    """A reader that is sure of everything, and says what it was asked."""
+
+    def __init__(self, matter: Matter) -> None:
+        self.matter = matter
+        self.asked: list[str] = []
+
+    def matter_of(self, text: str, *, fresh: bool) -> Matter | None:
+        if not fresh:
+            return self.matter if text in self.asked else None
+        self.asked.append(text)
+        return self.matter
+
+
+@pytest.mark.parametrize(
+    ("text", "subject", "heard"),
+    [
+        ("Any movement?", "", Heard(matter=Matter.REFUND, by="reader")),
+        ("Any movement?", "Hello", Heard(matter=Matter.REFUND, by="reader")),
+        ("Where is my parcel?", "", Heard(matter=Matter.WHERE_IS_ORDER)),
+        ("Any movement?", "Where is my parcel?", Heard(matter=Matter.OTHER)),
+        ("Any movement?", None, Heard(matter=Matter.OTHER)),
+        ("Ist das und die", "", Heard(matter=Matter.OTHER, language="de")),
+    ],
+)
+def test_a_reader_is_asked_only_where_words_say_nothing(
+    text: str, subject: str | None, heard: Heard
+) -> None:
+    reader = Reads(Matter.REFUND)
+    assert Listener(reader)(text, subject) == heard
+    assert len(reader.asked) == (heard.by == "reader")
+
+
+def test_so_many_are_read_at_once_and_what_was_read_is_known() -> None:
+    reader = Reads(Matter.CANCEL)
+    first = Listener(reader, most=2)
+    assert [first(text, "").by for text in "abc"] == ["reader", "reader", "words"]
+    assert [Listener(reader, most=1)(text, "").by for text in "abc"] == ["reader"] * 3
+    assert reader.asked == ["a", "b", "c"]
+
+
+def test_what_words_say_counts_before_what_was_read() -> None:
+    read = Heard(matter=Matter.NOT_RECEIVED, by="reader")
+    assert hear_all([read, hear("Where is it?")]).matter is Matter.WHERE_IS_ORDER
+    assert hear_all([read, hear("Hello")]) == read
+
+
+def test_without_a_reader_all_is_as_words_say() -> None:
+    assert Listener()("Any movement?", "") == Heard(matter=Matter.OTHER)
