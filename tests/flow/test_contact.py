@@ -15,6 +15,7 @@ import pytest
 from tests.flow.command import Commands
 from tests.support.contact import MIA, PHONE, Post, open_post
 from trueup.canon.command import CreateDiscount, Purpose
+from trueup.canon.link import LinkSpace
 from trueup.db.pool import connect
 from trueup.decisions import order as ordering
 from trueup.decisions.blanks.alert import Alert
@@ -26,6 +27,7 @@ from trueup.decisions.model import Action, Mode
 from trueup.decisions.propose import look, note_proposals
 from trueup.decisions.reads import find_decision, list_waiting, next_due
 from trueup.kernel.money import Money
+from trueup.records.people import Keys
 from trueup.sandbox.faults import ApiFault
 from trueup.sandbox.shopify.commands import ChangeCustomer
 
@@ -176,6 +178,21 @@ async def test_an_opt_out_stops_it_wherever_it_is(database_url: str, when: str) 
             await post.send()
         assert (post.sent(), await post.states()) == ([], ["withdrawn"])
         assert await post.brand.issues() <= {"shopify.api_version_unknown"}
+
+
+async def test_whose_word_counts_when_it_leaves_follows_from_the_keys_of_the_brand(
+    database_url: str,
+) -> None:
+    async with open_post(database_url) as post:
+        to = await post.sell(email_consent="subscribed", phone=PHONE)
+        await post.sell("tom@home.example", phone=PHONE, email_consent="subscribed")
+        # A phone that a family shares makes nobody one: the brand says so.
+        post.brand.hub.keys = Keys(spaces=frozenset((LinkSpace.EMAIL,)))
+        post.wish(to, purpose=Purpose.MARKETING)
+        await post.turn()
+        await post.consent("tom@home.example", "unsubscribed")
+        await post.send()
+        assert [to for to, _ in post.sent()] == [MIA]
 
 
 @pytest.mark.parametrize("ordered", [True, False])

@@ -174,7 +174,7 @@ class Brand:
         ) as caller:
             conn = await self._line(name)
             try:
-                yield Dispatcher(conn, self.hub.vault, caller, clock=self.clock)
+                yield Dispatcher(conn, self.hub.vault, caller, clock=self.clock, keys=self.hub.keys)
             except BaseException:  # a process that died has no session any more
                 await self._lines.pop(name).close()
                 raise

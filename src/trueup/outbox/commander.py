@@ -47,6 +47,7 @@ from trueup.outbox.guard import why_withheld
 from trueup.outbox.heard import heard_event
 from trueup.outbox.model import ClaimedCommand, CommandState
 from trueup.outbox.outcome import TELLING_KINDS, told_by_record
+from trueup.records.people import Keys
 from trueup.records.reads import find_records
 from trueup.records.standing import Standing, read_standing
 
@@ -81,6 +82,7 @@ class Commander:
         caller: of the connection.
         database: guards `conn`, which the line's other duties use too.
         clock: tells when replies came in.
+        keys: which names join people; without them the usual ones.
     """
 
     def __init__(
@@ -91,9 +93,11 @@ class Commander:
         *,
         database: asyncio.Lock | None = None,
         clock: Clock | None = None,
+        keys: Keys | None = None,
     ) -> None:
         self._conn = conn
         self._vault = vault
+        self._keys = keys or Keys()
         self._caller = caller
         self._database = database or asyncio.Lock()
         self._clock = clock or SystemClock()
@@ -206,7 +210,7 @@ class Commander:
         async def look() -> None:
             async with self._database:
                 reason = await why_withheld(
-                    self._conn, self._vault, claimed, medium, self._clock.now()
+                    self._conn, self._vault, self._keys, claimed, medium, self._clock.now()
                 )
             if reason is not None:
                 raise Withheld(reason=reason)

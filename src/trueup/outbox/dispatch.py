@@ -49,6 +49,7 @@ from trueup.outbox.receipt import (
     forgive_unexplained,
     settle_call,
 )
+from trueup.records.people import Keys
 
 _log = structlog.get_logger("trueup.outbox")
 IDLE_S = 0.005
@@ -73,6 +74,7 @@ class Dispatcher:
         reach: gathers how long lower numbers take.
         receipts: a session of its own to settle calls in, in autocommit: settling waits for those
             who change the same numbers, and what is due meanwhile need not; `conn` where None.
+        keys: which names join people, for messages to them; without them the usual ones.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Dispatcher:
         clock: Clock | None = None,
         reach: ReachWatch | None = None,
         receipts: psycopg.AsyncConnection[Any] | None = None,
+        keys: Keys | None = None,
     ) -> None:
         self._conn = conn
         self._receipts = receipts or conn
@@ -96,7 +99,9 @@ class Dispatcher:
         self._settling = asyncio.Lock() if receipts is not None else self._database
         actions = {action.name: action for action in caller.folder.manifest.actions}
         self._action = actions.get("stock.set")
-        self.commander = Commander(conn, vault, caller, database=self._database, clock=self._clock)
+        self.commander = Commander(
+            conn, vault, caller, database=self._database, clock=self._clock, keys=keys
+        )
         self.fetcher = Fetcher(conn, vault, caller, database=self._database, clock=self._clock)
         self.checker = Checker(
             conn, caller, database=self._database, clock=self._clock, reach=self._reach

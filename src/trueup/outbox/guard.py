@@ -14,6 +14,7 @@ from trueup.canon.ticket import UNSOLVED
 from trueup.govern.vault import Vault
 from trueup.outbox.model import ClaimedCommand
 from trueup.records.asked import is_answerable
+from trueup.records.people import Keys
 from trueup.records.will import read_will, why_not
 
 TOO_LATE: Final = "too_late"
@@ -25,6 +26,7 @@ TICKET_CLOSED: Final = "ticket_closed"
 async def why_withheld(
     conn: psycopg.AsyncConnection[Any],
     vault: Vault,
+    keys: Keys,
     claimed: ClaimedCommand,
     medium: str | None,
     now: datetime,
@@ -34,6 +36,7 @@ async def why_withheld(
     Args:
         conn: any session.
         vault: finds by an address what its owner said.
+        keys: which names join people, as the brand declares it.
         claimed: with its content open.
         medium: over which its connection reaches customers.
         now: when it would leave.
@@ -51,7 +54,7 @@ async def why_withheld(
     ):
         return TICKET_CLOSED
     persons = [] if claimed.person is None else [claimed.person]
-    will = await read_will(conn, vault, persons=persons, address=address)
+    will = await read_will(conn, vault, persons=persons, address=address, keys=keys)
     return OPTED_OUT if why_not(will, over, content.purpose) is not None else None
 
 

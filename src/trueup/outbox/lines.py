@@ -126,7 +126,12 @@ class Lines:
             receipts = await sessions.enter_async_context(await self._connect())
             async with Caller(folder, account, tokens=tokens, limiter=limiter) as caller:
                 line = Dispatcher(
-                    conn, self._hub.vault, caller, reach=self._reach, receipts=receipts
+                    conn,
+                    self._hub.vault,
+                    caller,
+                    reach=self._reach,
+                    receipts=receipts,
+                    keys=self._hub.keys,
                 )
                 await line.run(stop)
 
