@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime, time
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import psycopg
@@ -13,6 +13,7 @@ from trueup.db.rows import Row, fetch_rows
 from trueup.decisions.contact.desk import Desk, open_desk
 from trueup.decisions.guards import Spent, why_not
 from trueup.decisions.leave import Leaves
+from trueup.decisions.memo import Memo
 from trueup.decisions.model import Mode, State
 from trueup.decisions.order import order
 from trueup.decisions.propose import look
@@ -30,6 +31,13 @@ POLICY = "policy"
 """Who decided where a rule took it by itself."""
 
 COUNT_MAX = 200
+
+
+class Aids(NamedTuple):
+    """What customers are written to with, and what looks of the turn have read."""
+
+    desk: Desk
+    memo: Memo
 
 
 async def approve(conn: Conn, decision_id: int, *, by: str, why: str, now: datetime) -> None:
@@ -102,7 +110,7 @@ async def carry_out(
     leaves: Leaves,
     now: datetime,
     *,
-    desk: Desk | None = None,
+    aids: Aids | None = None,
 ) -> dict[int, State]:
     """Order what was agreed to, each in a transaction of its own, if its facts still ask for it.
 
@@ -113,7 +121,7 @@ async def carry_out(
     found: dict[int, State] = {}
     if leaves.stopped:
         return found
-    desk = desk or open_desk(hub)
+    desk, memo = aids or Aids(open_desk(hub), Memo())
     seen: set[int] = set()
     while True:
         rows = await fetch_rows(conn, _queries.due_decisions, now=now, count=COUNT_MAX)
@@ -123,7 +131,10 @@ async def carry_out(
         for row in new:
             number = row["decision_id"]
             seen.add(number)
-            why = await _why_ended(conn, hub, rules, settings, leaves, row, now)
+            rule = rules.get(row["rule"])
+            why = _why_gone(rule, leaves)
+            if rule is not None and why is None:
+                why = await _why_not(conn, hub, rule, settings[rule.name], row, now, memo)
             if why is None:
                 state = await order(conn, hub, desk, row, now)
             else:
@@ -132,24 +143,11 @@ async def carry_out(
                 found[number] = state
 
 
-async def _why_ended(
-    conn: Conn,
-    hub: Hub,
-    rules: Mapping[str, Rule],
-    settings: Mapping[str, Settings],
-    leaves: Leaves,
-    row: Row,
-    now: datetime,
-) -> str | None:
-    """Return why what was agreed to is not ordered; None where it is."""
-    rule = rules.get(row["rule"])
+def _why_gone(rule: Rule | None, leaves: Leaves) -> str | None:
+    """Return why nothing is ordered for a rule any more; None where it is."""
     if rule is None:
         return "its rule is gone"
-    if leaves.mode_of(rule.name) is Mode.OFF:
-        return "its rule was switched off"
-    if not await _holds(conn, hub, rule, settings[rule.name], row, now):
-        return "the facts no longer asked for it when it was to be ordered"
-    return None
+    return "its rule was switched off" if leaves.mode_of(rule.name) is Mode.OFF else None
 
 
 def amounts_of(row: Row) -> list[Money | None]:
@@ -187,9 +185,17 @@ async def _spent_today(conn: Conn, now: datetime) -> Mapping[str, Spent]:
     return spent
 
 
-async def _holds(
-    conn: Conn, hub: Hub, rule: Rule, settings: Settings, row: Row, now: datetime
-) -> bool:
-    """Whether the facts still ask for what was agreed to."""
-    standing = await look(conn, hub, rule, settings, now, row["subject"])
-    return any(facts.episode == row["episode"] for facts, _ in standing)
+async def _why_not(
+    conn: Conn,
+    hub: Hub,
+    rule: Rule,
+    settings: Settings,
+    row: Row,
+    now: datetime,
+    memo: Memo,
+) -> str | None:
+    """Return why what was agreed to is not ordered: its facts ask for it no more; None: they do."""
+    standing = await look(conn, hub, rule, settings, now, row["subject"], memo=memo)
+    if any(facts.episode == row["episode"] for facts, _ in standing):
+        return None
+    return "the facts no longer asked for it when it was to be ordered"

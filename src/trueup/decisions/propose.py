@@ -9,6 +9,7 @@ import psycopg
 from trueup.db.queries import load_queries
 from trueup.db.rows import fetch_rows, snapshot
 from trueup.decisions.leave import Leaves
+from trueup.decisions.memo import Memo
 from trueup.decisions.model import (
     Facts,
     Mode,
@@ -38,7 +39,14 @@ class Proposed(NamedTuple):
 
 
 async def look(
-    conn: Conn, hub: Hub, rule: Rule, settings: Settings, now: datetime, subject: str | None = None
+    conn: Conn,
+    hub: Hub,
+    rule: Rule,
+    settings: Settings,
+    now: datetime,
+    subject: str | None = None,
+    *,
+    memo: Memo | None = None,
 ) -> list[Proposed]:
     """Return what a rule proposes, of one subject or of all; nothing is kept.
 
@@ -49,9 +57,11 @@ async def look(
         settings: of it.
         now: of the look.
         subject: only this one; None: all.
+        memo: of the turn; None: all is read anew.
     """
+    look_ = Look(conn=conn, hub=hub, now=now, memo=memo or Memo())
     async with snapshot(conn):
-        facts = await rule.read(Look(conn=conn, hub=hub, now=now), settings, subject)
+        facts = await rule.read(look_, settings, subject)
     return [
         Proposed(each, proposal)
         for each in facts
@@ -93,6 +103,8 @@ async def propose_all(
     settings: Mapping[str, Settings],
     leaves: Leaves,
     now: datetime,
+    *,
+    memo: Memo | None = None,
 ) -> dict[str, list[int]]:
     """Let every rule look that may; returns the new decisions by rule."""
     found: dict[str, list[int]] = {}
@@ -100,7 +112,7 @@ async def propose_all(
         mode = leaves.mode_of(name)
         if mode is Mode.OFF:
             continue
-        proposed = await look(conn, hub, rule, settings[name], now)
+        proposed = await look(conn, hub, rule, settings[name], now, memo=memo)
         found[name] = await note_proposals(conn, rule, settings[name], mode, proposed, now)
     return found
 

@@ -10,6 +10,7 @@ import psycopg
 
 from trueup.canon.issue import Issue
 from trueup.config import Amounts
+from trueup.decisions.memo import Memo
 from trueup.decisions.model import Facts, Proposal
 from trueup.hub import Hub
 
@@ -73,11 +74,13 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
         conn: in a transaction of one snapshot; nothing is written.
         hub: with the connections as they are now.
         now: of the look.
+        memo: what other looks of the turn have read, and need not be read again.
     """
 
     conn: Conn
     hub: Hub
     now: datetime
+    memo: Memo = msgspec.field(default_factory=Memo)
 
 
 class Waited(NamedTuple):

@@ -8,12 +8,13 @@ import msgspec
 import psycopg
 
 from trueup.db.aside import Aside
-from trueup.decisions.carry import approve_by_policy, carry_out
+from trueup.decisions.carry import Aids, approve_by_policy, carry_out
 from trueup.decisions.contact.desk import Desk, open_desk
 from trueup.decisions.follow import follow, hold_back
 from trueup.decisions.lacks import tell_of_lacks
 from trueup.decisions.leave import read_leaves
 from trueup.decisions.measure import measure_outcomes
+from trueup.decisions.memo import Memo
 from trueup.decisions.model import State
 from trueup.decisions.patrons.work_out import refresh_patrons
 from trueup.decisions.propose import propose_all
@@ -51,6 +52,7 @@ async def take_turn(
     now: datetime,
     *,
     desk: Desk | None = None,
+    memo: Memo | None = None,
 ) -> Turn:
     """Take one turn.
 
@@ -61,7 +63,9 @@ async def take_turn(
         settings: of every rule.
         now: of the turn.
         desk: what customers are written to with; None: as the configuration says.
+        memo: what turns before have read; None: it is read anew, once.
     """
+    aids = Aids(desk or open_desk(hub), memo or Memo())
     await measure_outcomes(conn, hub, rules, now)
     leaves = await read_leaves(conn, rules, settings)
     moved = await follow(conn, now)
@@ -70,9 +74,9 @@ async def take_turn(
         moved |= await hold_back(conn, now)
         return Turn(proposed={}, approved=[], moved=moved)
     await refresh_patrons(conn, hub, now)
-    proposed = await propose_all(conn, hub, rules, settings, leaves, now)
+    proposed = await propose_all(conn, hub, rules, settings, leaves, now, memo=aids.memo)
     approved = await approve_by_policy(conn, settings, leaves, now)
-    moved |= await carry_out(conn, hub, rules, settings, leaves, now, desk=desk)
+    moved |= await carry_out(conn, hub, rules, settings, leaves, now, aids=aids)
     return Turn(proposed=proposed, approved=approved, moved=moved)
 
 
@@ -92,6 +96,7 @@ class Decider:
         self._clock = clock or SystemClock()
         read_settings(find_rules(), hub.rule_tables)  # a mistake is told at the start
         self._desk = open_desk(hub)
+        self._memo = Memo()
         self._pause_s = INTERVAL_S
 
     def aside(self) -> Aside:
@@ -106,7 +111,9 @@ class Decider:
         """Take one turn."""
         book = await read_rulebook(conn, self._hub.rule_tables)
         now = self._clock.now()
-        turn = await take_turn(conn, self._hub, book.rules, book.settings, now, desk=self._desk)
+        turn = await take_turn(
+            conn, self._hub, book.rules, book.settings, now, desk=self._desk, memo=self._memo
+        )
         now = self._clock.now()
         due_at = await next_due(conn, now)
         wait_s = INTERVAL_S if due_at is None else (due_at - now).total_seconds()

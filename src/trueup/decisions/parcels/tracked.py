@@ -13,7 +13,7 @@ from trueup.decisions.contact.desk import open_desk
 from trueup.decisions.contact.settings import zone_of_brand
 from trueup.decisions.rule import Look
 from trueup.hub import Hub
-from trueup.models.arrivals.past import Past
+from trueup.models.arrivals.past import Past, day_of
 from trueup.models.arrivals.pasts import read_pasts
 from trueup.models.arrivals.route import Route
 from trueup.records.trips import OrderOfParcel, Trip, orders_of_parcels, trips_since
@@ -74,8 +74,9 @@ async def with_orders(look: Look, trips: Sequence[Trip]) -> list[Tracked]:
 
 
 async def pasts_before(look: Look, zone: ZoneInfo) -> Mapping[Route, Past]:
-    """Return how each route did until today."""
-    return await read_pasts(look.conn, look.now, zone)
+    """Return how each route did until today; read once a turn."""
+    what = ("pasts", zone.key, day_of(look.now, zone))
+    return await look.memo.once(what, look.now, lambda: read_pasts(look.conn, look.now, zone))
 
 
 def _numbers(subject: str) -> list[int]:

@@ -98,12 +98,11 @@ async def read(
     """Return the routes that are in a bad time, as of yesterday evening."""
     zone = zone_here(look.hub)
     today = day_of(look.now, zone)
-    days = settings.window_days + settings.past_days + _BACK_DAYS_MAX
-    trips = await trips_since(look.conn, look.now - timedelta(days=days))
+    trips, histories = await _known(look, settings, zone)
     told = await list_decisions(look.conn, rule=NAME, count=_TOLD_MAX)
     standing = [
         values
-        for route, history in histories_of(trips, today, zone).items()
+        for route, history in histories.items()
         if subject in {None, route.ref}
         and (values := standing_of(route, history, today - _DAY, settings)) is not None
     ]
@@ -117,6 +116,20 @@ async def read(
         )
         for each in standing
     ]
+
+
+async def _known(
+    look: Look, settings: RouteSettings, zone: ZoneInfo
+) -> tuple[Sequence[Trip], Mapping[Route, History]]:
+    """Return the parcels of the days that matter, and each route's by day; read once a turn."""
+    today = day_of(look.now, zone)
+    days = settings.window_days + settings.past_days + _BACK_DAYS_MAX
+
+    async def read_all() -> tuple[Sequence[Trip], Mapping[Route, History]]:
+        trips = await trips_since(look.conn, look.now - timedelta(days=days))
+        return trips, histories_of(trips, today, zone)
+
+    return await look.memo.once(("routes", zone.key, today, days), look.now, read_all)
 
 
 async def _evidence(
