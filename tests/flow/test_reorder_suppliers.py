@@ -3,15 +3,25 @@
 Method: as in `test_reorder.py`, with two SKUs of one supplier.
 """
 
-from datetime import timedelta
+from datetime import UTC, date, timedelta
+from hashlib import sha256
 
+import msgspec
+import numpy as np
 import pytest
 
-from tests.support.firm import RULES, open_firm
-from trueup.decisions.model import State
+from tests.support.firm import RULES, Firm, open_firm
+from trueup.db.queries import load_queries
+from trueup.decisions.leave import keep_replay
+from trueup.decisions.model import State, to_json
+from trueup.decisions.purchasing.model import FIGURE
 from trueup.decisions.reads import find_decision
+from trueup.decisions.rule import Replay
 from trueup.decisions.rules.reorder import RULE
 from trueup.decisions.settings import read_settings
+from trueup.models.demand.learn import MODEL, Sales, train
+from trueup.models.demand.series import Panel
+from trueup.models.model import Figure, Fitted
 
 pytestmark = pytest.mark.anyio
 
@@ -68,3 +78,75 @@ async def test_what_a_budget_leaves_out_waits_for_the_next_review(database_url: 
         firm.brand.clock.advance(timedelta(days=8).total_seconds())
         [later] = (await firm.turn()).proposed[RULE.name]
         assert set(await firm.lines(later)) == {"LAMP", "MUG"} - {bought}
+
+
+def fitted(until: date) -> Fitted:
+    """Return a model of six SKUs that sell five a day, the lamp among them."""
+    random = np.random.default_rng(1)
+    units = random.poisson(5.0, (6, 200)).astype(np.float64)
+    sales = Sales(
+        skus=("A", "B", "C", "D", "LAMP", "Z"),
+        panel=Panel(units, np.ones(units.shape, dtype=bool)),
+        until=until,
+        siblings=np.arange(6),
+        channels=("north",),
+        shares=np.ones((6, 1)),
+    )
+    found = train(sales, lambda *_: None)
+    assert isinstance(found, Fitted)
+    return found
+
+
+async def keep_model(firm: Firm, model: Fitted, *, beats: bool = True) -> None:
+    """Keep a trained model, as the night does."""
+    row = {
+        "model": MODEL.name,
+        "version": MODEL.version,
+        "now": firm.brand.clock.now(),
+        "until": model.card.until,
+        "artifact": model.artifact,
+        "sha256": sha256(model.artifact).digest(),
+        "features": model.features,
+        "card": to_json(msgspec.structs.replace(model.card, figures=_judged(model, beats=beats))),
+        "figures": "{}",
+        "beats": beats,
+    }
+    await firm.brand.conn.execute(load_queries("trueup.models").keep_trained, row)
+
+
+def _judged(model: Fitted, *, beats: bool) -> tuple[Figure, ...]:
+    first, *others = model.card.figures
+    return (msgspec.structs.replace(first, model=0.5 if beats else 2.0, rule=1.0), *others)
+
+
+async def played(firm: Firm, *, no_worse: bool) -> None:
+    """Keep a replay that says whether what was learned orders no worse."""
+    now = firm.brand.clock.now()
+    figures = {FIGURE: float(no_worse)}
+    found = Replay(since=now.date(), until=now.date(), figures=figures, sentence="")
+    await keep_replay(firm.brand.conn, RULE, firm.settings[RULE.name], found, now)
+
+
+async def test_learned_demand_counts_only_where_it_won_twice(database_url: str) -> None:
+    async with open_firm(database_url) as firm:
+        by_rule = await firm.lines(await firm.proposed())
+        model = fitted(firm.brand.clock.now().astimezone(UTC).date() - timedelta(days=1))
+        await firm.look_anew()
+        await keep_model(firm, model)
+        [number] = (await firm.turn()).proposed[RULE.name]
+        assert await firm.lines(number) == by_rule, "no replay says that it orders no worse"
+        await firm.look_anew()
+        await played(firm, no_worse=True)
+        [number] = (await firm.turn()).proposed[RULE.name]
+        row, _ = await find_decision(firm.brand.conn, number)
+        known = row["facts"]
+        assert known["items"][0]["learned"]
+        assert known["items"][0]["demand"]["per_day"] == pytest.approx(5, abs=0.5)
+        assert known["model"]["sha256"] == sha256(model.artifact).hexdigest()
+        assert known["model"]["features"] == model.features.hex()
+        assert (await firm.lines(number))["LAMP"] > 2 * by_rule["LAMP"]
+        await firm.look_anew()
+        await keep_model(firm, model, beats=False)
+        [number] = (await firm.turn()).proposed[RULE.name]
+        assert await firm.lines(number) == by_rule
+        assert (await find_decision(firm.brand.conn, number))[0]["facts"]["model"] is None

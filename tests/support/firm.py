@@ -120,6 +120,10 @@ class Firm:
         row, _ = await find_decision(self.brand.conn, number)
         return {sku: units for a in row["actions"] for sku, units, _ in a["content"]["lines"]}
 
+    async def look_anew(self) -> None:
+        """Forget what was decided, so that it is proposed by the facts of now."""
+        await self.brand.conn.execute("TRUNCATE decisions.decision CASCADE")
+
     async def turn(self) -> Turn:
         """Take one turn."""
         brand = self.brand

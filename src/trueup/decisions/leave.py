@@ -54,7 +54,7 @@ async def read_leaves(
         for name, mode in said.items()
         if mode in _BEYOND_SHADOW
         and name in rules
-        and not _is_played(rules[name], settings[name], replays.get(name))
+        and not is_played(rules[name], settings[name], replays.get(name))
     )
     return Leaves(
         modes={name: Mode.SHADOW if name in stale else mode for name, mode in said.items()},
@@ -122,7 +122,7 @@ def _check_replay(rule: Rule, settings: Settings, replay: Row | None) -> None:
         raise ConfigError(
             f"The rule {rule.name} can not be played on the past, and stays a shadow."
         )
-    if not _is_played(rule, settings, replay):
+    if not is_played(rule, settings, replay):
         changed = "" if replay is None else " with its settings of now"
         raise ConfigError(
             f"The rule {rule.name} was not played on your own past{changed}; first: "
@@ -130,7 +130,7 @@ def _check_replay(rule: Rule, settings: Settings, replay: Row | None) -> None:
         )
 
 
-def _is_played(rule: Rule, settings: Settings, replay: Row | None) -> bool:
+def is_played(rule: Rule, settings: Settings, replay: Row | None) -> bool:
     """Whether a rule was played on the past in the version and with the settings of now."""
     return (
         replay is not None

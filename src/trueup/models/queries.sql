@@ -37,9 +37,9 @@ ORDER BY t.model;
 -- name: newest_artifact
 -- The newest artifact of a model in its version of now.
 -- Parameters: model, version.
--- Rows: none or one: trained_id, trained_at, until, artifact, sha256, card, beats.
+-- Rows: none or one: trained_id, trained_at, until, artifact, sha256, features, card, beats.
 -- Index: trained_newest.
-SELECT trained_id, trained_at, until, artifact, sha256, card, beats FROM models.trained
+SELECT trained_id, trained_at, until, artifact, sha256, features, card, beats FROM models.trained
 WHERE model = %(model)s AND version = %(version)s ORDER BY trained_id DESC LIMIT 1;
 
 -- name: newest_card
@@ -53,9 +53,9 @@ WHERE model = %(model)s AND version = %(version)s ORDER BY trained_id DESC LIMIT
 -- name: artifact_before
 -- The newest artifact of a model whose history ended on or before a day.
 -- Parameters: model, version, until.
--- Rows: none or one: trained_id, until, artifact, sha256, card.
+-- Rows: none or one: trained_id, until, artifact, sha256, features, card.
 -- Index: trained_newest.
-SELECT trained_id, until, artifact, sha256, card FROM models.trained
+SELECT trained_id, until, artifact, sha256, features, card FROM models.trained
 WHERE model = %(model)s AND version = %(version)s AND until <= %(until)s
 ORDER BY until DESC, trained_id DESC LIMIT 1;
 

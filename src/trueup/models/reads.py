@@ -22,12 +22,15 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         until: the last day of its history.
+        sha256, features: digests of the artifact, and of all that it was trained on, as hex.
     """
 
     trained_id: int
     until: date
     artifact: bytes
     card: Card
+    sha256: str
+    features: str
 
 
 async def list_trained(conn: Conn) -> list[Row]:
@@ -75,6 +78,8 @@ def _kept(rows: list[Row]) -> Kept | None:
         until=row["until"],
         artifact=artifact,
         card=msgspec.convert(row["card"], Card),
+        sha256=bytes(row["sha256"]).hex(),
+        features=bytes(row["features"]).hex(),
     )
 
 

@@ -158,9 +158,10 @@ async def play(url: str, seed: int, *, skus: int, days: int) -> tuple[Replay, in
 
 def worse(found: Replay) -> list[str]:
     """Return in what the rule does worse than the mean of 13 weeks that misses as little."""
-    if len(found.beside) < 3:
+    matched = [way for way in found.beside if way.name.startswith("13-week mean, ")]
+    if not matched:
         return []  # no stock makes the mean as good
-    ours, _, mean = (dict(way.figures) for way in found.beside)
+    ours, mean = dict(found.beside[0].figures), dict(matched[0].figures)
     whole = ("on hand, units", "of it too long")
     return [
         f"{ours[name]} {name}, not {mean[name]}"
@@ -183,12 +184,14 @@ def chart(found: Sequence[Replay], path: str) -> None:
 
     rows = [
         {
-            "way": "13-week mean, with as many days more as it needs" if n > 1 else way.name,
+            "way": "13-week mean, with as many days more as it needs"
+            if way.name.startswith("13-week mean, ")
+            else way.name,
             "missed": dict(way.figures)["missed, units"],
             "held": dict(way.figures)["on hand, units"],
         }
         for replay in found
-        for n, way in enumerate(replay.beside)
+        for way in replay.beside
     ]
     points = (
         alt.Chart(alt.Data(values=rows))

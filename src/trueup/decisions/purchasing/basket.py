@@ -97,6 +97,16 @@ def urgent_of(stocks: Sequence[Stock], today: date) -> list[str]:
     ]
 
 
+def near_of(stocks: Sequence[Stock], today: date) -> tuple[Stock, ...]:
+    """Return what needs an order now, or would join one."""
+    return tuple(
+        each
+        for each in stocks
+        if quantity_of(each.levels, each.available, each.arrivals, today, each.terms, joins=True)
+        or quantity_of(each.levels, each.available, each.arrivals, today, each.terms)
+    )
+
+
 def basket_of(stocks: Sequence[Stock], today: date) -> list[Line]:
     """Return the lines of an order, those that need it now first; none where nothing does."""
     urgent = set(urgent_of(stocks, today))

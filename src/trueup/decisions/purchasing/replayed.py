@@ -75,6 +75,10 @@ Policy = Callable[[date, Sequence[Standing]], Sequence[int]]
 """How many units of each SKU are ordered in the morning of a day."""
 
 
+Learn = Callable[[date, Sequence[Standing]], Mapping[str, Demand]]
+"""The demand of SKUs as something learned tells it in the morning of a day."""
+
+
 class Came(msgspec.Struct, frozen=True, kw_only=True):
     """What a way to reorder came to; all SKUs together, or one.
 
@@ -114,21 +118,33 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
 class _Rule:
     """The rule: on any day, once stock may not last until more could come, within a budget."""
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: Budget, learn: Learn | None) -> None:
         self._budget = budget
+        self._learn = learn
         self._spent: list[tuple[date, str, Mapping[str, Decimal]]] = []
 
     def __call__(self, today: date, standings: Sequence[Standing]) -> list[int]:
         groups: dict[str, list[Standing]] = defaultdict(list)
+        learned = {} if self._learn is None else self._learn(today, standings)
         for each in standings:
             groups[each.item.supplier].append(each)
         units: dict[str, int] = {}
         for supplier, group in sorted(groups.items()):
-            units |= self._ordered(today, supplier, group)
+            units |= self._ordered(today, supplier, group, learned)
         return [units.get(each.item.sku, 0) for each in standings]
 
-    def _ordered(self, today: date, supplier: str, group: Sequence[Standing]) -> dict[str, int]:
-        demands = {each.item.sku: steady_demand(each.seen[-STEADY_DAYS:]) for each in group}
+    def _ordered(
+        self,
+        today: date,
+        supplier: str,
+        group: Sequence[Standing],
+        learned: Mapping[str, Demand],
+    ) -> dict[str, int]:
+        """Return what is ordered at one supplier, by SKU."""
+        demands = {
+            each.item.sku: learned.get(each.item.sku) or steady_demand(each.seen[-STEADY_DAYS:])
+            for each in group
+        }
         near = _stocks(group, demands, today, 0)
         if not urgent_of(near, today):
             return {}
@@ -153,9 +169,14 @@ class _Rule:
         return least(of_order, of_week)
 
 
-def reorder(budget: Budget | None = None) -> Policy:
-    """Return the rule's own way, at its beginning: it knows what it spent."""
-    return _Rule(budget or Budget())
+def reorder(budget: Budget | None = None, learn: Learn | None = None) -> Policy:
+    """Return the rule's own way, at its beginning: it knows what it spent.
+
+    Args:
+        budget: what it may spend; None: whatever it wants.
+        learn: tells demand in the place of the newest 13 weeks, where it tells any.
+    """
+    return _Rule(budget or Budget(), learn)
 
 
 def _stocks(

@@ -29,7 +29,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
         since: when there last came to be more of it; "first": never.
         available: units, without what is on its way.
         arrivals: (day, units) on their way.
-        demand: of 13 weeks.
+        demand: of 13 weeks, or as the trained model tells it.
+        learned: the latter.
         quantity_min: the fewest units that the supplier sends.
         offer_ref: of the supplier's word about it.
     """
@@ -44,6 +45,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     quantity_min: int
     cost: Money | None
     offer_ref: str
+    learned: bool = False
 
 
 class Supplier(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,17 +17,22 @@ import msgspec
 from trueup.canon.command import DraftPurchase
 from trueup.canon.purchase import SupplierItem
 from trueup.config import Amounts
+from trueup.db.rows import Row
+from trueup.decisions.leave import is_played, list_replays
 from trueup.decisions.model import Action, Effect, Facts, Proposal, Values
 from trueup.decisions.purchasing import replayed
 from trueup.decisions.purchasing.basket import (
     Line,
     Stock,
     basket_of,
+    near_of,
     spent_on,
     urgent_of,
     within,
 )
 from trueup.decisions.purchasing.budget import WEEK, Budget, Wanted, allot
+from trueup.decisions.purchasing.learned import Anew, may_learn
+from trueup.decisions.purchasing.model import FIGURE, Source, counts, read_learned
 from trueup.decisions.purchasing.quantity import Terms, levels_of
 from trueup.decisions.purchasing.supply import KIND, Item, Supplier, offers_of, short_of
 from trueup.decisions.purchasing.times import Said, batches_of, episode_of, said_of
@@ -41,6 +46,9 @@ from trueup.ledger.outlook import days_before
 NAME: Final = "reorder"
 ON_HAND: Final = "on hand, units"
 _CENT = Decimal("0.01")
+_ALL_DAYS: Final = 3650
+"""Whatever is sold at all may need an order, where something else than the outlook says when."""
+
 _SAID_FOR = timedelta(days=182)
 """What was said longer ago is forgotten: what nothing came of is then proposed once more."""
 
@@ -74,6 +82,7 @@ class ReorderValues(Values, frozen=True, kw_only=True):
         supplier_id: the connection whose system knows the supplier and drafts orders there.
         items: by SKU.
         left: what budgets leave for it; nothing of a currency: it is not bounded.
+        model: what tells the demand of items that are learned; None: none is.
     """
 
     today: date
@@ -82,6 +91,7 @@ class ReorderValues(Values, frozen=True, kw_only=True):
     supplier: str
     items: tuple[Item, ...]
     left: tuple[Money, ...] = ()
+    model: Source | None = None
 
 
 async def read(
@@ -89,8 +99,13 @@ async def read(
 ) -> list[Facts[ReorderValues]]:
     """Return the suppliers of what may be sold out, by the outlook of last."""
     today = look.now.astimezone(UTC).date()
-    found = await short_of(look, today, settings.review_days + 1)
+    learned = counts(await _replay(look, settings))
+    more_days = _ALL_DAYS if learned else settings.review_days + 1
+    found = await short_of(look, today, more_days)
     suppliers = [each for each in found if subject in (None, each.subject)]
+    source = None
+    if learned:
+        suppliers, source = await _relearned(look, suppliers, settings, today)
     said = await _said(look, suppliers)
     batches = [
         batch
@@ -102,7 +117,41 @@ async def read(
         since = look.now - max(WEEK, timedelta(days=settings.review_days))
         committed = await lines_committed(look.conn, NAME, since)
     left = allot(batches, committed, _budget(settings), look.now)
-    return [_facts(batch, left[n], today) for n, batch in enumerate(batches)]
+    return [_facts(batch, left[n], source, today) for n, batch in enumerate(batches)]
+
+
+async def _replay(look: Look, settings: ReorderSettings) -> Row | None:
+    """Return the newest replay, if it was played as the rule is now."""
+    replay = (await list_replays(look.conn)).get(NAME)
+    return replay if is_played(RULE, settings, replay) else None
+
+
+async def _relearned(
+    look: Look, suppliers: Sequence[Supplier], settings: ReorderSettings, today: date
+) -> tuple[list[Supplier], Source | None]:
+    """Return suppliers with the demand of their SKUs as the trained model tells it, and which."""
+    asked = {
+        item.sku: (_terms_of(item, settings), item.available + sum(n for _, n in item.arrivals))
+        for supplier in suppliers
+        for item in supplier.items
+    }
+    learned = await read_learned(look, today, asked)
+    if learned is None:
+        return [*suppliers], None
+    replace = msgspec.structs.replace
+    found = [
+        replace(
+            supplier,
+            items=tuple(
+                replace(item, demand=learned.demands[item.sku], learned=True)
+                if item.sku in learned.demands
+                else item
+                for item in supplier.items
+            ),
+        )
+        for supplier in suppliers
+    ]
+    return found, learned.source
 
 
 async def _said(look: Look, suppliers: Sequence[Supplier]) -> dict[str, list[Said]]:
@@ -121,7 +170,8 @@ def _batches(
     times = {item.sku: (item.sku, item.since) for item in supplier.items}
     known = {each.episode for each in said}
     for batch in batches_of(times.values(), said):
-        stocks = tuple(_stock(item, settings) for item in supplier.items if item.sku in batch.skus)
+        asked = [_stock(item, settings) for item in supplier.items if item.sku in batch.skus]
+        stocks = near_of(asked, today)
         urgent = urgent_of(stocks, today)
         if not urgent:
             continue
@@ -129,7 +179,9 @@ def _batches(
         yield Wanted(supplier=supplier, episode=episode, stocks=stocks, is_new=episode not in known)
 
 
-def _facts(batch: Wanted, left: Mapping[str, Decimal], today: date) -> Facts[ReorderValues]:
+def _facts(
+    batch: Wanted, left: Mapping[str, Decimal], source: Source | None, today: date
+) -> Facts[ReorderValues]:
     supplier = batch.supplier
     skus = {stock.sku for stock in batch.stocks}
     items = tuple(item for item in supplier.items if item.sku in skus)
@@ -144,6 +196,7 @@ def _facts(batch: Wanted, left: Mapping[str, Decimal], today: date) -> Facts[Reo
             supplier=supplier.name,
             items=items,
             left=tuple(Money(amount, each) for each, amount in sorted(left.items())),
+            model=source if any(item.learned for item in items) else None,
         ),
         evidence=tuple(
             ref for item in items for ref in (f"sku/{item.sku}", f"{offers}/{item.offer_ref}")
@@ -173,7 +226,7 @@ def propose(facts: Facts[ReorderValues], settings: ReorderSettings) -> Proposal 
 
 
 def _stock(item: Item, settings: ReorderSettings) -> Stock:
-    terms = _terms(settings, item.sku, item.lead_days, item.quantity_min)
+    terms = _terms_of(item, settings)
     return Stock(
         sku=item.sku,
         available=item.available,
@@ -183,6 +236,10 @@ def _stock(item: Item, settings: ReorderSettings) -> Stock:
         terms=terms,
         cost=item.cost,
     )
+
+
+def _terms_of(item: Item, settings: ReorderSettings) -> Terms:
+    return _terms(settings, item.sku, item.lead_days, item.quantity_min)
 
 
 def _terms(settings: ReorderSettings, sku: str, lead_days: int, quantity_min: int) -> Terms:
@@ -318,10 +375,21 @@ def _played(items: Sequence[replayed.Item], budget: Budget, since: date, until: 
             f"to miss as little, the mean of 13 weeks needs {more_days} days more in stock, of "
             f"which the rule holds {abs(less)} % {'less' if less >= 0 else 'more'}"
         )
+    counts_learned = False
+    if may_learn(items, since):
+        learned = replayed.play_all(items, since, replayed.reorder(budget, Anew()))
+        ways.append(_told("the rule by learned demand", learned, costs))
+        counts_learned = learned.total.missed <= total.missed and learned.total.held <= total.held
+        said += "; by learned demand it would have missed "
+        said += f"{learned.total.missed}, {'which counts' if counts_learned else 'so it does not'}"
     return Replay(
         since=since,
         until=until,
-        figures={"skus": float(len(items)), "orders": float(ours.orders)},
+        figures={
+            "skus": float(len(items)),
+            "orders": float(ours.orders),
+            FIGURE: float(counts_learned),
+        },
         sentence=(
             f"From {since} to {until} it would have ordered {ours.orders} times for {len(items)} "
             f"SKUs of known suppliers and missed {total.missed} of {total.wanted} units; the mean "
