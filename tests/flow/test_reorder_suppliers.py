@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 
 from tests.support.firm import RULES, Firm, open_firm
+from trueup.canon.command import DraftPurchase
 from trueup.db.queries import load_queries
 from trueup.decisions.leave import keep_replay
 from trueup.decisions.model import State, to_json
+from trueup.decisions.propose import Proposed
 from trueup.decisions.purchasing.model import FIGURE
 from trueup.decisions.reads import find_decision
 from trueup.decisions.rule import Replay
-from trueup.decisions.rules.reorder import RULE
+from trueup.decisions.rules.reorder import RULE, ReorderSettings
 from trueup.decisions.settings import read_settings
 from trueup.models.demand.learn import MODEL, Sales, train
 from trueup.models.demand.series import Panel
@@ -127,26 +129,32 @@ async def played(firm: Firm, *, no_worse: bool) -> None:
     await keep_replay(firm.brand.conn, RULE, firm.settings[RULE.name], found, now)
 
 
+def drafted(found: Proposed) -> int:
+    """Return how many lamps are drafted."""
+    [action] = found.proposal.actions
+    assert isinstance(action.content, DraftPurchase)
+    [(_, units, _)] = action.content.lines
+    return units
+
+
 async def test_learned_demand_counts_only_where_it_won_twice(database_url: str) -> None:
     async with open_firm(database_url) as firm:
-        by_rule = await firm.lines(await firm.proposed())
+        by_rule = await firm.looked()
         model = fitted(firm.brand.clock.now().astimezone(UTC).date() - timedelta(days=1))
-        await firm.look_anew()
         await keep_model(firm, model)
-        [number] = (await firm.turn()).proposed[RULE.name]
-        assert await firm.lines(number) == by_rule, "no replay says that it orders no worse"
-        await firm.look_anew()
+        await played(firm, no_worse=False)
+        assert await firm.looked() == by_rule, "no replay says that it orders no worse"
         await played(firm, no_worse=True)
-        [number] = (await firm.turn()).proposed[RULE.name]
-        row, _ = await find_decision(firm.brand.conn, number)
-        known = row["facts"]
-        assert known["items"][0]["learned"]
-        assert known["items"][0]["demand"]["per_day"] == pytest.approx(5, abs=0.5)
-        assert known["model"]["sha256"] == sha256(model.artifact).hexdigest()
-        assert known["model"]["features"] == model.features.hex()
-        assert (await firm.lines(number))["LAMP"] > 2 * by_rule["LAMP"]
-        await firm.look_anew()
+        learned = await firm.looked()
+        [item] = learned.facts.values.items
+        assert (item.learned, item.demand.per_day) == (True, pytest.approx(5, abs=0.5))
+        source = learned.facts.values.model
+        assert source.sha256 == sha256(model.artifact).hexdigest()
+        assert source.features == model.features.hex()
+        assert drafted(learned) > 2 * drafted(by_rule)
+        assert await firm.looked() == learned
+        firm.settings[RULE.name] = ReorderSettings(service_percent=90)
+        assert not (await firm.looked()).facts.values.items[0].learned, "not played as it is now"
+        firm.settings[RULE.name] = ReorderSettings()
         await keep_model(firm, model, beats=False)
-        [number] = (await firm.turn()).proposed[RULE.name]
-        assert await firm.lines(number) == by_rule
-        assert (await find_decision(firm.brand.conn, number))[0]["facts"]["model"] is None
+        assert await firm.looked() == by_rule

@@ -13,6 +13,7 @@ from trueup.decisions.carry import approve, left_to_a_person
 from trueup.decisions.explain import explain
 from trueup.decisions.leave import give_leave, keep_replay
 from trueup.decisions.model import Mode, State
+from trueup.decisions.propose import Proposed, look
 from trueup.decisions.reads import find_decision
 from trueup.decisions.rule import Look, Settings
 from trueup.decisions.rules.reorder import RULE, ReorderSettings
@@ -120,9 +121,11 @@ class Firm:
         row, _ = await find_decision(self.brand.conn, number)
         return {sku: units for a in row["actions"] for sku, units, _ in a["content"]["lines"]}
 
-    async def look_anew(self) -> None:
-        """Forget what was decided, so that it is proposed by the facts of now."""
-        await self.brand.conn.execute("TRUNCATE decisions.decision CASCADE")
+    async def looked(self) -> Proposed:
+        """Return what the rule would propose; nothing is kept."""
+        brand, settings = self.brand, self.settings[RULE.name]
+        [found] = await look(brand.conn, brand.hub, RULE, settings, brand.clock.now())
+        return found
 
     async def turn(self) -> Turn:
         """Take one turn."""
