@@ -10,7 +10,10 @@ from playwright.sync_api import Browser, expect
 from tests.console.browser import chromium, opened, violations
 from tests.console.site import MASTER_KEY, Site, serving
 from tests.console.world import World
-from tests.flow.test_api_decisions import play
+from tests.flow.test_api_decisions import NOW, play
+from trueup.db.pool import connect
+from trueup.decisions.model import State
+from trueup.decisions.steps import move, note_steps
 from trueup.govern.vault import Vault
 
 pytestmark = pytest.mark.browser
@@ -68,6 +71,29 @@ def test_the_list_is_asked_for_by_state_and_rule(site: Site) -> None:
         assert len(client.get("/decisions.json", params={"rule": "reorder"}).json()["rows"]) == 3
         assert "No decision is like this" in client.get("/decisions?state=done").text
         assert client.get("/decisions/99").status_code == 404
+
+
+def test_what_was_given_up_says_by_whom_on_its_page_and_in_the_api(
+    database_url: str, site: Site
+) -> None:
+    async def give_up() -> None:
+        async with await connect(database_url, application_name="test") as conn:
+            await conn.execute("UPDATE decisions.decision SET state = 'ordered'")
+            await move(conn, 2, (State.ORDERED,), State.DISCARDED, now=NOW)
+            why = "its command was given up: draft it"
+            await note_steps(conn, [(2, "discarded", "cy", why)], NOW)
+
+    asyncio.run(give_up())
+    with site.reader() as client, site.program() as program:
+        page = client.get("/decisions/2").text
+        assert "Discarded</strong> by cy" in page
+        assert "its command was given up: draft it" in page
+        rows = client.get("/decisions.json", params={"state": "discarded"}).json()["rows"]
+        assert [row["decision_id"] for row in rows] == [2]
+        told = program.get("/api/v1/decisions", params={"in_state": "discarded"}).json()["items"]
+        assert [(each["decision_id"], each["ended_at"] is not None) for each in told] == [(2, True)]
+        detail = program.get("/api/v1/decisions/2").json()
+        assert (detail["steps"][-1]["did"], detail["steps"][-1]["done_by"]) == ("discarded", "cy")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(320, "dark"), (1280, "light")])

@@ -7,9 +7,10 @@ between the decision and the call, known to us and not.
 import pytest
 
 from tests.support.answering import ASKS, open_answering
-from tests.support.contact import MIA, PHONE
-from trueup.canon.command import Purpose
+from tests.support.contact import MIA, PHONE, Wish
+from trueup.canon.command import Purpose, ReplyToTicket
 from trueup.decisions.contact.notice import Urgency
+from trueup.decisions.model import Action
 
 pytestmark = pytest.mark.anyio
 
@@ -119,3 +120,25 @@ async def test_gorgias_takes_the_answer_as_a_message_of_its_own(database_url: st
         post.brand.clock.advance(120)
         await post.carry("gorgias")
         assert (await post.states(), post.sent()) == (["done"], [])
+
+
+async def test_what_a_rule_answered_in_the_ticket_counts_for_the_notices_after_it(
+    database_url: str,
+) -> None:
+    async with open_answering(database_url, "late", "asks", media=("ticket",)) as post:
+        to = await post.sell()
+        ticket = await post.write_in()
+        [(number,)] = await post.brand.rows(
+            "SELECT connection_id FROM intake.connection WHERE name = 'zendesk'"
+        )
+        said = ReplyToTicket(ticket_ref=str(ticket.id), text="It is on its way.", public=True)
+        answer = Action(content=said, connection_id=number, key="ticket/1", what="answer")
+        post.wishes.standing["asks"]["q"] = Wish(actions=(answer,))
+        await post.carry()
+        assert post.answers(ticket) == ["It is on its way."]
+        post.wish(to)
+        await post.carry()
+        assert list((await post.decisions()).values()) == [
+            *("done", "approved: they were written to less than 12 hours ago"),
+        ]
+        assert len(post.answers(ticket)) == 1

@@ -68,7 +68,9 @@ class Wishes:
             name=name,
             version=1,
             title="Asks for what a test wishes.",
-            kinds=frozenset({Notice.command, *find_blanks(), "ticket.create", "discount.create"}),
+            kinds=frozenset(
+                {Notice.command, *find_blanks(), "ticket.create", "ticket.reply", "discount.create"}
+            ),
             settings=Settings,
             read=read,
             propose=propose,

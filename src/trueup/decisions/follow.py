@@ -109,8 +109,13 @@ async def _unanswered(conn: Conn, rows: Sequence[Row], known: Mapping[str, Row])
     refused = {ref for ref, each in known.items() if each["state"] == _REFUSED}
     if not refused:
         return frozenset()
-    contacts = await contacts_of_decisions(conn, [row["decision_id"] for row in rows])
-    found = refused & {each["ref"] for each in contacts if each["medium"] == TICKET}
+    by_number = {row["decision_id"]: row for row in rows}
+    contacts = await contacts_of_decisions(conn, list(by_number))
+    found = refused & {
+        each["ref"]
+        for each in contacts
+        if each["medium"] == TICKET and is_notice(by_number[each["decision_id"]], each["ref"])
+    }
     await leave_telling(conn, sorted(found))
     return frozenset(found)
 

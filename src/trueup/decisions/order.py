@@ -13,6 +13,7 @@ import msgspec
 import psycopg
 
 from trueup.canon.command import ReplyToTicket, SendMessage
+from trueup.canon.ticket import Ticket
 from trueup.db.queries import load_queries
 from trueup.db.rows import Row, fetch_rows
 from trueup.decisions.blanks import find_blanks
@@ -27,6 +28,7 @@ from trueup.decisions.contact.contacts import (
     contacts_of_decisions,
     contacts_with,
     lock_customer,
+    note_answer,
     note_contact,
 )
 from trueup.decisions.contact.desk import Desk
@@ -57,7 +59,7 @@ from trueup.hub import Hub
 from trueup.outbox.command import find_commands
 from trueup.outbox.enqueue import want_commands
 from trueup.outbox.model import CommandState, WantedCommand
-from trueup.records.contactable import Contactable
+from trueup.records.contactable import Contactable, person_of_record
 from trueup.records.will import read_will
 
 _queries = load_queries("trueup.decisions")
@@ -108,6 +110,7 @@ async def order(conn: Conn, hub: Hub, desk: Desk, row: Row, now: datetime) -> St
         if not await fetch_rows(conn, _queries.lock_decision, decision_id=number):
             return None
         stands, unsent = await order_commands(conn, hub, desk, row, now)
+        await _count_answers(conn, row, now)
         behind = await _behind(conn, row, now)
         ready: list[_Ready] = []
         permits: list[Permit] = [] if behind is None else [behind]
@@ -121,6 +124,19 @@ async def order(conn: Conn, hub: Hub, desk: Desk, row: Row, now: datetime) -> St
         waits = [each for each in permits if isinstance(each, Wait)]
         began = bool(stands or ready or row["ordered_at"])
         return await _close(conn, row, [*unsent, *withdrawn], waits, began=began, now=now)
+
+
+async def _count_answers(conn: Conn, row: Row, now: datetime) -> None:
+    """Count what a rule answers in tickets by itself as messages that the customer got."""
+    for n, action in enumerate(row["actions"]):
+        said = action["content"]
+        if action["kind"] != ReplyToTicket.command or not said.get("public"):
+            continue
+        number, ticket = action["connection_id"], said["ticket_ref"]
+        person = await person_of_record(conn, number, Ticket.kind, ticket)
+        if person is not None:
+            ref, about = ref_of(row["decision_id"], n), f"connection/{number}/ticket/{ticket}"
+            await note_answer(conn, ref=ref, person=person, about=about, now=now)
 
 
 async def _behind(conn: Conn, row: Row, now: datetime) -> Permit | None:
@@ -210,6 +226,8 @@ async def _asked(conn: Conn, row: Row) -> list[_Asked]:
     unanswered: set[int] = set()
     for contact in contacts:
         n, command = action_of(contact["ref"]), known.get(contact["ref"])
+        if n not in times:
+            continue  # an answer that its rule wrote itself
         state = None if command is None else command["state"]
         given_up = state == CommandState.DISCARDED.value
         times[n] = times[n] + 1 if contact["void"] and not given_up else 0

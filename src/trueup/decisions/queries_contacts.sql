@@ -17,14 +17,15 @@ WHERE (person = ANY(%(persons)s::bytea[]) OR address = ANY(%(addresses)s::bytea[
 ORDER BY at;
 
 -- name: note_contact
--- Keeps that a message to a customer was ordered.
+-- Keeps that a message to a customer was ordered; one that is kept already stays as it is.
 -- Parameters: ref, decision_id, person, address, purpose, medium, about, urgency; at: instant.
 -- Rows: none.
 -- Index: the unique ref of contact.
 INSERT INTO decisions.contact
   (ref, decision_id, person, address, purpose, medium, about, urgency, at)
 VALUES (%(ref)s, %(decision_id)s, %(person)s, %(address)s, %(purpose)s, %(medium)s, %(about)s,
-  %(urgency)s, %(at)s);
+  %(urgency)s, %(at)s)
+ON CONFLICT (ref) DO NOTHING;
 
 -- name: close_contacts
 -- Says when messages left, or that they never reached anybody; commands that are no messages to

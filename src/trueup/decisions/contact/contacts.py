@@ -11,8 +11,8 @@ from trueup.canon.command import Purpose
 from trueup.canon.link import normal_email, normal_phone
 from trueup.db.queries import load_queries
 from trueup.db.rows import Row, fetch_rows
-from trueup.decisions.contact.notice import Notice
-from trueup.decisions.contact.permit import Contact, Send
+from trueup.decisions.contact.notice import Notice, Urgency
+from trueup.decisions.contact.permit import TICKET, Contact, Send
 from trueup.govern.vault import Vault
 from trueup.records.contactable import Contactable
 
@@ -74,6 +74,32 @@ async def note_contact(
             "about": notice.about,
             "urgency": int(notice.urgency),
             "at": send.not_after,
+        },
+    )
+
+
+async def note_answer(conn: Conn, *, ref: str, person: bytes, about: str, now: datetime) -> None:
+    """Keep that a rule answers a customer in their own ticket: it counts as a message of service.
+
+    Args:
+        conn: in the transaction that orders it.
+        ref: of its command, which names its decision.
+        person: whose ticket it is.
+        about: the ticket, as a notice names a record.
+        now: of the order.
+    """
+    await conn.execute(
+        _queries.note_contact,
+        {
+            "ref": ref,
+            "decision_id": int(ref.split("/")[1]),
+            "person": person,
+            "address": b"",
+            "purpose": Purpose.SERVICE.value,
+            "medium": TICKET,
+            "about": about,
+            "urgency": int(Urgency.NORMAL),
+            "at": now,
         },
     )
 
