@@ -5,7 +5,10 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+<<<<<<< HEAD
 from datetime import UTC, datetime, timedelta
+=======
+>>>>>>> 48449f4 (The console begins with what happened since one last looked, and has lists of orders, SKUs, parcels and connections)
 
 import httpx
 import psycopg
@@ -29,7 +32,7 @@ from trueup.console.routes import console_routes
 from trueup.db.pool import connect
 from trueup.govern.vault import Vault
 from trueup.hub import Hub
-from trueup.kernel.clock import Clock
+from trueup.kernel.clock import Clock, SystemClock
 from trueup.worker import refresh_connections
 
 MASTER_KEY = b"k" * 32
@@ -45,16 +48,18 @@ class Site:
         url: where it answers.
         dsn: of its database.
         world: what was played into it; None for an empty hub.
+        clock: of its sessions; None: of the machine.
     """
 
-    def __init__(self, url: str, dsn: str, world: World | None) -> None:
+    def __init__(self, url: str, dsn: str, world: World | None, clock: Clock | None = None) -> None:
+        self.clock = clock or SystemClock()
         self.url = url
         self.dsn = dsn
         self.world = world
 
     def session(self, name: str = OWNER, role: Role = Role.OWNER) -> str:
         """Return the secret of a new session of somebody, who is made where they are missing."""
-        secret, now = new_secret(), datetime.now(UTC)
+        secret, now = new_secret(), self.clock.now()
         with psycopg.connect(self.dsn, autocommit=True) as conn:
             conn.execute(
                 "INSERT INTO access.member (name, folded, role, made_at) VALUES (%s, %s, %s, %s) "
@@ -121,7 +126,7 @@ async def let_in(secret: FromPath[str]) -> Redirect:
     cookie = Cookie(
         key=SESSION_COOKIE, value=secret, path="/", secure=True, httponly=True, samesite="lax"
     )
-    return Redirect("/", status_code=303, cookies=[cookie])
+    return Redirect("/today", status_code=303, cookies=[cookie])
 
 
 @contextmanager
@@ -150,7 +155,7 @@ def serving(
             assert time.monotonic() < deadline, "the server does not start"
             time.sleep(0.02)
         port = server[0].servers[0].sockets[0].getsockname()[1]
-        yield Site(f"http://127.0.0.1:{port}", dsn, world)
+        yield Site(f"http://127.0.0.1:{port}", dsn, world, clock)
     finally:
         if server:
             server[0].should_exit = True

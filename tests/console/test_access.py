@@ -327,8 +327,9 @@ def test_nobody_is_sent_elsewhere_after_signing_in(site: Site) -> None:
 def test_a_role_that_changes_counts_at_once(site: Site) -> None:
     with site.reader("Vera", Role.FINANCE) as client:
         page = client.get("/")
-        assert 'href="/payouts"' in page.text
-        assert 'href="/dock"' not in page.text
+        assert 'href="/exceptions"' in page.text
+        assert 'href="/people"' not in client.get("/connections").text
+        assert 'href="/dock"' not in client.get("/skus").text
         assert client.get("/payouts").status_code == 200
         refused = client.get("/dock")
         assert refused.status_code == 403

@@ -126,7 +126,9 @@ def test_no_page_scrolls_sideways_or_complains(
     with opened(browser, site, viewport=size, color_scheme=scheme) as (page, wrong):
         firsts = (f'[data-part="{part}"] tbody a' for part in ("orders", "stock", "feed"))
         found = [page.locator(first).first.get_attribute("href") for first in firsts]
-        for link in ("/", "/parked", "/phantoms", "/returns", "/margin?by=skus", *found):
+        lists = ("/orders", "/skus", "/shipments", "/connections")
+        pages = ("/", "/?since=month", "/today", "/parked", "/phantoms", "/returns")
+        for link in (*pages, *lists, "/margin?by=skus", *found):
             page.goto(f"{site.url}{link}")
             wide = page.evaluate("document.documentElement.scrollWidth")
             assert wide <= width, (link, wide)
@@ -138,8 +140,9 @@ def test_every_page_is_read_otherwise(browser: Browser, site: Site) -> None:
     with opened(browser, site, color_scheme="dark") as (page, _):
         firsts = (f'[data-part="{part}"] tbody a' for part in ("orders", "stock", "feed"))
         found = [page.locator(first).first.get_attribute("href") for first in firsts]
-        links = ("/", "/dock", "/serials", "/parked", "/parity", "/phantoms", "/returns")
-        for link in (*links, "/margin?by=skus", "/low-stock", *found):
+        lists = ("/orders", "/skus", "/shipments", "/connections")
+        links = ("/", "/today", "/dock", "/serials", "/parked", "/parity", "/phantoms", "/returns")
+        for link in (*links, *lists, "/?since=month", "/margin?by=skus", "/low-stock", *found):
             page.goto(f"{site.url}{link}")
             assert violations(page) == [], link
 
@@ -157,7 +160,7 @@ def test_the_keyboard_reaches_everything_in_order(browser: Browser, site: Site) 
             )
             ring = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
             assert ring == "solid", reached
-        assert reached[:4] == ["Skip to the content", "Trueup", "Today", "Dock"]
+        assert reached[:4] == ["Skip to the content", "Trueup", "Overview", "Orders"]
         assert "Orders" in reached
         assert "find-anything" in reached
         assert "Show" in reached

@@ -64,7 +64,7 @@ def test_what_nothing_explains_is_first_then_the_largest(money: Site) -> None:
 def test_the_first_page_counts_what_stands(money: Site) -> None:
     with money.reader() as client:
         twin = client.get("/today.json").json()["exceptions"]
-        page = client.get("/").text
+        page = client.get("/today").text
     assert twin == {"standing": 11, "unexplained": 2, "unowned": 9}
     card = page.partition('id="exceptions-title"')[2].partition("</section>")[0]
     assert '<a href="/exceptions">Exceptions</a>' in card

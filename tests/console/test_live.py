@@ -122,7 +122,7 @@ async def test_every_live_place_of_the_page_has_a_value(site: Site) -> None:
     async with await connect(site.dsn, application_name="test") as conn:
         today = await TodayDesk(Readings()).read(conn)
     with site.reader() as client:
-        page = client.get("/").text
+        page = client.get("/today").text
     keys = {unescape(key) for key in re.findall(r'data-live="([^"]*)"', page)}
     assert keys - set(live_values(today)) == set()
     rows = {unescape(key) for key in re.findall(r'data-row="([^"]*)"', page)}

@@ -35,9 +35,9 @@ def _shown(text: str) -> dict[str, str]:
 
 def test_today_shows_what_its_twin_says(client: httpx.Client) -> None:
     """Each number that the page shows in a live place equals the one of the JSON twin."""
-    page = client.get("/")
+    page = client.get("/today")
     assert page.status_code == 200
-    twin = _json(client, "/")
+    twin = _json(client, "/today")
     assert client.get("/today.json").json().keys() == twin.keys()
     shown = _shown(page.text)
     counters = twin["counters"]
@@ -67,13 +67,13 @@ def test_the_counters_are_those_of_the_database(client: httpx.Client, site: Site
     with psycopg.connect(site.dsn) as conn:
         events = conn.execute("SELECT count(*) FROM intake.event").fetchone()[0]
         numbered = conn.execute("SELECT last_value FROM intake.event_id_seq").fetchone()[0]
-    counters = _json(client, "/")["counters"]
+    counters = _json(client, "/today")["counters"]
     assert counters["events"] == events
     assert counters["repeats"] == numbered - events
 
 
 def test_every_link_of_the_first_page_leads_somewhere(client: httpx.Client) -> None:
-    text = client.get("/").text
+    text = client.get("/today").text
     links = {html.unescape(link) for link in re.findall(r'href="(/[^"#]*)"', text)}
     assert len(links) > 40
     for link in links:
@@ -82,7 +82,7 @@ def test_every_link_of_the_first_page_leads_somewhere(client: httpx.Client) -> N
 
 def test_every_page_has_its_twin(client: httpx.Client) -> None:
     """The footer's link answers JSON, the same as asking for JSON at the page's own address."""
-    today = _json(client, "/")
+    today = _json(client, "/today")
     order, stock = today["orders"][0], today["stock"][-1]
     for path in (
         "/parked",
@@ -100,7 +100,7 @@ def test_every_page_has_its_twin(client: httpx.Client) -> None:
 
 
 def test_an_order_tells_how_it_came_to_be(client: httpx.Client) -> None:
-    today = _json(client, "/")
+    today = _json(client, "/today")
     for row in today["orders"]:
         page = _json(client, link_order(row["connection"], row["ref"]))
         assert page["number"] == row["number"]
@@ -116,7 +116,7 @@ def test_an_order_tells_how_it_came_to_be(client: httpx.Client) -> None:
 
 
 def test_a_sku_tells_where_it_lies(client: httpx.Client) -> None:
-    for row in _json(client, "/")["stock"]:
+    for row in _json(client, "/today")["stock"]:
         page = _json(client, link_sku(row["sku"]))
         assert page["available"] == page["on_hand"] - page["reserved"] == row["available"]
         assert sum(site["on_hand"] for site in page["sites"]) == page["on_hand"]
@@ -124,7 +124,7 @@ def test_a_sku_tells_where_it_lies(client: httpx.Client) -> None:
 
 
 def test_a_chart_comes_as_svg_and_png(client: httpx.Client) -> None:
-    sku = _json(client, "/")["chart"]["sku"]
+    sku = _json(client, "/today")["chart"]["sku"]
     svg = client.get(f"/skus/{quote(sku)}.svg")
     assert svg.headers["content-type"].startswith("image/svg+xml")
     assert svg.text.startswith("<svg")
@@ -185,7 +185,7 @@ def test_a_body_that_is_not_json_is_not_shown(client: httpx.Client) -> None:
     "path",
     [
         *("/orders/north/none", "/orders/nobody/1", "/orders/north/%00", "/orders/n%00/1"),
-        *("/skus/none", "/skus/%00", "/skus", "/skus/x.png", "/skus/%F0%9F%92%A9"),
+        *("/skus/none", "/skus/%00", "/skus.png", "/skus/x.png", "/skus/%F0%9F%92%A9"),
         *("/events/0", "/events/-1", "/events/x", "/events/99999999999999999999", "/events/²"),
         "/events/9223372036854775807",
     ],
@@ -193,22 +193,22 @@ def test_a_body_that_is_not_json_is_not_shown(client: httpx.Client) -> None:
 def test_what_is_not_there_is_said_calmly(client: httpx.Client, path: str) -> None:
     reply = client.get(path)
     assert reply.status_code == 404
-    assert "Back to today" in reply.text
+    assert "Back to the overview" in reply.text
     twin = client.get(path, headers={"Accept": "application/json"})
     assert twin.status_code == 404
     assert twin.json()["error"]["code"] == "http.404"
 
 
 def test_a_wrong_value_is_a_400_and_no_failure(client: httpx.Client) -> None:
-    for path in ("/?sku=" + "x" * 300, "/parked?requeued=x", "/parked?requeued=" + "9" * 40):
+    for path in ("/today?sku=" + "x" * 300, "/parked?requeued=x", "/parked?requeued=" + "9" * 40):
         assert client.get(path).status_code == 400, path
-    for path in ("/?sku=%00", "/parked?cluster=%00", "/?sku=%ED%A0%80"):
+    for path in ("/today?sku=%00", "/parked?cluster=%00", "/today?sku=%ED%A0%80"):
         assert client.get(path).status_code == 200, path
 
 
 def test_an_empty_hub_teaches(bare_site: Site) -> None:
     with bare_site.reader() as client:
-        page = client.get("/")
+        page = client.get("/today")
         assert page.status_code == 200
         for words in ("No stock has moved", "Nothing has arrived", "No order has come in"):
             assert words in page.text
@@ -216,7 +216,7 @@ def test_an_empty_hub_teaches(bare_site: Site) -> None:
 
 
 def test_a_sku_shows_what_is_kept_back_and_what_that_costs(client: httpx.Client) -> None:
-    sku = next(row["sku"] for row in _json(client, "/")["stock"] if row["channels"])
+    sku = next(row["sku"] for row in _json(client, "/today")["stock"] if row["channels"])
     page, text = _json(client, link_sku(sku)), client.get(link_sku(sku)).text
     assert {each["connection"] for each in page["offers"]["channels"]} == {
         each["connection"] for each in page["channels"]

@@ -127,4 +127,4 @@ def test_the_page_is_in_the_navigation(bare_site: Site) -> None:
         assert (
             '<a href="/phantoms" aria-current="page">Phantoms</a>' in person.get("/phantoms").text
         )
-        assert '<a href="/phantoms">Phantoms</a>' in person.get("/").text
+        assert '<a href="/phantoms">Phantoms</a>' in person.get("/skus").text

@@ -35,7 +35,7 @@ def site(database_url: str) -> Iterator[Site]:
 
 def test_what_is_sold_out_soon_is_told_with_its_day(site: Site) -> None:
     with site.reader() as person:
-        page = person.get("/").text
+        page = person.get("/today").text
         twin = person.get("/today.json").json()
     [first] = twin["low"]["first"]
     assert (twin["low"]["skus"], first["sku"], first["available"]) == (1, "TEE", 10)
@@ -49,7 +49,7 @@ def test_what_is_sold_out_soon_is_told_with_its_day(site: Site) -> None:
 def test_phantoms_that_wait_are_counted_with_what_they_hold(database_url: str) -> None:
     asyncio.run(_propose(database_url))
     with served(database_url) as site, site.reader() as person:
-        page = person.get("/").text
+        page = person.get("/today").text
         twin = person.get("/today.json").json()
     assert twin["phantoms"] == {"waiting": 1, "units": 3}
     card = page.partition('id="phantoms-title"')[2].partition("</section>")[0]
@@ -60,7 +60,7 @@ def test_phantoms_that_wait_are_counted_with_what_they_hold(database_url: str) -
 
 def test_an_empty_hub_says_that_nothing_is_short_and_nobody_waits(bare_site: Site) -> None:
     with bare_site.reader() as person:
-        page = person.get("/").text
+        page = person.get("/today").text
         twin = person.get("/today.json").json()
     assert (twin["low"], twin["phantoms"]) == (
         {"skus": 0, "first": []},

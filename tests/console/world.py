@@ -59,7 +59,9 @@ class World:
         self.dsn = dsn
         known = find_connectors()
         manifest = known["manual"].manifest
-        own = types.SimpleNamespace(mapping=OwnMovements, manifest=manifest, id="own")
+        own = types.SimpleNamespace(
+            mapping=OwnMovements, manifest=manifest, id="own", has=lambda _: False
+        )
         connectors = {**known, "own": cast("ConnectorFolder", own)}
         self.hub = Hub(vault, connectors)
         self.sandbox = Sandbox()

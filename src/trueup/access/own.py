@@ -69,3 +69,14 @@ async def keep_manner(conn: Conn, member_id: int, manner: Manner) -> None:
         _queries.keep_manner,
         {"member_id": member_id, "numbers": manner.numbers.value, "zone": manner.zone},
     )
+
+
+async def last_look(conn: Conn, member_id: int) -> datetime | None:
+    """Return until when a member has seen what happened; None: they never said so."""
+    rows = await fetch_rows(conn, _queries.last_look, member_id=member_id)
+    return rows[0]["looked_at"] if rows else None
+
+
+async def note_look(conn: Conn, member_id: int, at: datetime) -> None:
+    """Note until when a member has seen what happened; an earlier instant changes nothing."""
+    await conn.execute(_queries.note_look, {"member_id": member_id, "at": at})

@@ -416,3 +416,17 @@ RETURNING t.prefix, m.name;
 -- Rows: none.
 -- Index: token_member.
 DELETE FROM access.token WHERE member_id = %(member_id)s;
+-- name: last_look
+-- Until when a member has seen what happened.
+-- Parameters: member_id.
+-- Rows: none or one: looked_at (null: they never said so).
+-- Index: member_pkey.
+SELECT looked_at FROM access.member WHERE member_id = %(member_id)s;
+
+-- name: note_look
+-- Notes until when a member has seen what happened; an earlier instant changes nothing.
+-- Parameters: member_id; at: instant.
+-- Rows: none.
+-- Index: member_pkey.
+UPDATE access.member SET looked_at = greatest(looked_at, %(at)s::timestamptz)
+WHERE member_id = %(member_id)s;

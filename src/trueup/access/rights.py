@@ -48,6 +48,7 @@ own.secure               again    x        x          x        x         x      
 own.decide                 .      x        x          x        x         x         x
 today.read                 .      x        x          x        x         x         x
 find.read                  .      x        x          x        x         x         x
+connections.read           .      x        x          x        x         x         x
 orders.read                .      x        x          x        x         x         x
 stock.read                 .      x        x          x        x         x         x
 stock.book                 .      x        x          .        .         .         .

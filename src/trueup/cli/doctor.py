@@ -13,7 +13,6 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from trueup.cli.connections import read_connections
 from trueup.cli.options import ConfigOption, JsonOption
 from trueup.cli.session import DONE, FOUND_PROBLEMS, out, print_json, run
 from trueup.config import MasterConfig
@@ -25,6 +24,7 @@ from trueup.hub import Hub
 from trueup.intake.model import Connection
 from trueup.intake.reads import count_issues, list_clusters, oldest_queued
 from trueup.outbox.reads import count_outbox
+from trueup.pull.health import Condition, read_health
 from trueup.session import Session
 
 QUEUE_AGE_S_MAX = 60.0
@@ -104,18 +104,18 @@ async def _queue(conn: Conn, session: Session) -> list[Finding]:
 
 async def _connections(conn: Conn, session: Session) -> list[Finding]:
     findings = []
-    for one in await read_connections(session):
-        name = f"connection {one['name']}"
-        hooks = one["hooks"]
-        if one["health"] == "failing":
-            why = "; ".join(f"{duty}: {reason}" for duty, reason in one["failing"].items())
-            refused = ", ".join(hooks["refused"])
+    for one in await read_health(conn, session.hub, datetime.now(UTC)):
+        name = f"connection {one.name}"
+        if one.health is Condition.FAILING:
+            why = "; ".join(f"{duty}: {reason}" for duty, reason in one.failing.items())
+            refused = ", ".join(one.hooks.refused)
             told = why or f"topics that are refused: {refused}"
             findings.append(_bad(name, told, "trueup connections, trueup issues"))
-        elif one["health"] == "healthy" and not hooks["url"]:
+        elif one.health is Condition.HEALTHY and not one.hooks.url:
             findings.append(_good(name, "polls only; a public_url would make it faster"))
         else:
-            findings.append(_good(name, f"{one['health']}, {hooks['registered']} webhooks"))
+            told = f"{one.health.value}, {one.hooks.registered} webhooks"
+            findings.append(_good(name, told))
     issues = sum(row["issues"] for row in await count_issues(conn) if row["severity"] == "error")
     return [*findings, _judge("issues", issues, "open errors", "trueup issues")]
 

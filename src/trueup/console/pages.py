@@ -8,6 +8,7 @@ from trueup.canon.order import Order
 from trueup.canon.record import decode
 from trueup.console.elsewhere import Elsewhere, read_elsewhere
 from trueup.console.fact import Chart, Money, money_of
+from trueup.console.orders_page import status_of
 from trueup.console.readings import Session
 from trueup.console.serials import SerialRow, rows_of_order, rows_of_sku
 from trueup.console.series import read_chart
@@ -18,7 +19,6 @@ from trueup.console.today import (
     read_clusters,
     read_names,
     span_ms,
-    status_of,
 )
 from trueup.db.rows import Row
 from trueup.intake import reads as intake

@@ -1,10 +1,11 @@
 """Turn a page's facts into HTML, or into JSON for whoever asks for it."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 import msgspec
@@ -14,29 +15,56 @@ from markupsafe import Markup, escape
 
 from trueup import __version__
 from trueup.access.manner import manner_in_force, set_apart
+from trueup.access.visitor import Visitor
 from trueup.api.guard import form_token, visitor_if_any
 from trueup.console.fact import Money
 from trueup.kernel.money import Money as ExactMoney
 
 FOLDER = Path(__file__).parent
 
-PAGES: Final = (
-    ("/", "Today", "today.read"),
-    ("/dock", "Dock", "stock.book"),
-    ("/serials", "Serials", "serials.read"),
-    ("/parked", "Parked", "events.read"),
-    ("/parity", "Parity", "stock.read"),
-    ("/phantoms", "Phantoms", "stock.read"),
-    ("/decisions", "Decisions", "decisions.read"),
-    ("/exceptions", "Exceptions", "exceptions.read"),
-    ("/payouts", "Payouts", "money.read"),
-    ("/journals", "Journals", "journals.read"),
-    ("/returns", "Returns", "returns.read"),
-    ("/margin", "Margin", "costs.read"),
-    ("/low-stock", "Low stock", "stock.read"),
-    ("/people", "People", "people.read"),
-)
-"""The pages of the menu, with the right that each needs."""
+
+class Page(NamedTuple):
+    """A page of the menu, with the right that it needs; `also` are addresses that belong to it."""
+
+    path: str
+    label: str
+    right: str
+    also: tuple[str, ...] = ()
+
+
+SECTIONS: Final[Mapping[str, tuple[Page, ...]]] = {
+    "Overview": (
+        Page("/", "Overview", "today.read"),
+        Page("/today", "Live", "today.read"),
+    ),
+    "Orders": (
+        Page("/orders", "Orders", "orders.read"),
+        Page("/shipments", "Shipments", "orders.read"),
+        Page("/returns", "Returns", "returns.read"),
+    ),
+    "Stock": (
+        Page("/skus", "SKUs", "stock.read"),
+        Page("/low-stock", "Low stock", "stock.read"),
+        Page("/dock", "Dock", "stock.book"),
+        Page("/serials", "Serials", "serials.read"),
+        Page("/parity", "Parity", "stock.read"),
+        Page("/phantoms", "Phantoms", "stock.read"),
+    ),
+    "Money": (
+        Page("/exceptions", "Exceptions", "exceptions.read"),
+        Page("/payouts", "Payouts", "money.read"),
+        Page("/journals", "Journals", "journals.read"),
+        Page("/margin", "Margin", "costs.read"),
+    ),
+    "Decisions": (Page("/decisions", "Decisions", "decisions.read", ("/rules", "/write-rule")),),
+    "System": (
+        Page("/connections", "Connections", "connections.read"),
+        Page("/parked", "Parked", "events.read", ("/events",)),
+        Page("/people", "People", "people.read"),
+        Page("/audit", "Audit", "audit.read"),
+    ),
+}
+"""The pages of the menu, in sections."""
 
 _encoder = msgspec.json.Encoder(decimal_format="string")
 
@@ -87,14 +115,47 @@ def html(
         "now": datetime.now(UTC),
         "visitor": visitor,
         "zone": manner_in_force().zone,
-        "pages": [
-            (path, label)
-            for path, label, right in PAGES
-            if visitor is not None and visitor.may(right)
-        ],
+        "menu": menu_of(visitor, request.url.path),
     }
     text = _environment.get_template(template).render(given | context)
     return Response(text, status_code=status, media_type=MediaType.HTML)
+
+
+class MenuLink(NamedTuple):
+    """A link of the menu; `here` says that the page shown is there."""
+
+    path: str
+    label: str
+    here: bool
+
+
+class Menu(NamedTuple):
+    """The sections that somebody may see, and the pages of the one that is shown."""
+
+    sections: tuple[MenuLink, ...]
+    pages: tuple[MenuLink, ...]
+
+
+def menu_of(visitor: Visitor | None, path: str) -> Menu:
+    """Return the menu as a visitor sees it at an address. Pure."""
+    sections: list[MenuLink] = []
+    shown: tuple[MenuLink, ...] = ()
+    for label, pages in SECTIONS.items():
+        seen = [page for page in pages if visitor is not None and visitor.may(page.right)]
+        if not seen:
+            continue
+        links = tuple(MenuLink(page.path, page.label, _is_at(page, path)) for page in seen)
+        here = any(link.here for link in links)
+        sections.append(MenuLink(seen[0].path, label, here))
+        shown = links if here and len(links) > 1 else shown
+    return Menu(tuple(sections), shown)
+
+
+def _is_at(page: Page, path: str) -> bool:
+    """Say whether an address is a page's, or of a thing on it."""
+    bare = path.removesuffix(".json")
+    places = (page.path, *page.also)
+    return any(bare == each or (each != "/" and bare.startswith(f"{each}/")) for each in places)
 
 
 def number(value: float | None) -> str:

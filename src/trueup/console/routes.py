@@ -23,6 +23,7 @@ from trueup.api.guard import doer_of, still_there
 from trueup.api.problem import CHALLENGE
 from trueup.api.reading import write_session
 from trueup.config import JournalsConfig
+from trueup.console.connections_page import connections_handlers
 from trueup.console.decisions_page import decision_handlers
 from trueup.console.dock import dock_handlers
 from trueup.console.draw import draw_page, draw_png, draw_svg, draw_trade_page
@@ -38,6 +39,8 @@ from trueup.console.live import Live, live_values
 from trueup.console.loops import return_handlers
 from trueup.console.margin_page import margin_handlers
 from trueup.console.me_page import me_handlers
+from trueup.console.orders_page import orders_handlers
+from trueup.console.overview_page import overview_handlers
 from trueup.console.pages import read_order, read_parked, read_sku
 from trueup.console.parity_page import read_parity
 from trueup.console.payouts_page import payout_handlers
@@ -48,6 +51,8 @@ from trueup.console.render import FOLDER, answer, html, wants_json
 from trueup.console.rules_page import rule_handlers
 from trueup.console.serials import serial_handlers
 from trueup.console.series import read_chart
+from trueup.console.shipments_page import shipments_handlers
+from trueup.console.skus_page import Begins, list_skus
 from trueup.console.steps import Step, draw_steps
 from trueup.console.supply import chances_of, read_low
 from trueup.console.today import TodayDesk
@@ -103,7 +108,8 @@ class Desk:
     """What the pages of one process share."""
 
     def __init__(self) -> None:
-        self.today = TodayDesk(Readings())
+        self.readings = Readings()
+        self.today = TodayDesk(self.readings)
         self.live = Live(self.today)
         self.drawings = Drawings()
 
@@ -118,6 +124,9 @@ def console_routes(journals: JournalsConfig | None = None) -> list[ControllerRou
 
     async def give_desk() -> Desk:
         return desk
+
+    async def give_readings() -> Readings:
+        return desk.readings
 
     async def give_journal_desk() -> JournalDesk:
         return journal_desk
@@ -134,6 +143,10 @@ def console_routes(journals: JournalsConfig | None = None) -> list[ControllerRou
         route_handlers=[
             *(show_today, stream_live, show_order, show_sku, show_event, reveal_event),
             *(show_parked, retry_parked, decide_brake, show_parity, show_low),
+            *overview_handlers(),
+            *orders_handlers(),
+            *shipments_handlers(),
+            *connections_handlers(),
             *dock_handlers(),
             *exception_handlers(),
             *decision_handlers(),
@@ -152,6 +165,7 @@ def console_routes(journals: JournalsConfig | None = None) -> list[ControllerRou
         ],
         dependencies={
             "desk": Provide(give_desk),
+            "readings": Provide(give_readings),
             "journal_desk": Provide(give_journal_desk),
         },
         exception_handlers={
@@ -164,7 +178,7 @@ def console_routes(journals: JournalsConfig | None = None) -> list[ControllerRou
     return [static, pages]
 
 
-@get(["/", "/today.json"], right="today.read")
+@get(["/today", "/today.json"], right="today.read")
 async def show_today(
     request: Req, session: NamedDependency[Session], desk: NamedDependency[Desk], sku: Sku = None
 ) -> Response[Any]:
@@ -216,16 +230,23 @@ async def show_order(
     return answer(request, "order.html", page)
 
 
-@get(["/skus", "/skus.json", "/skus.svg", "/skus.png", "/skus/{path:path}"], right="stock.read")
+_SKUS = ("/skus", "/skus.json", "/skus.csv", "/skus.svg", "/skus.png", "/skus/{path:path}")
+
+
+@get([*_SKUS], right="stock.read")
 async def show_sku(
     request: Req,
     session: NamedDependency[Session],
     desk: NamedDependency[Desk],
     path: FromPath[str] = "",
     sku: Sku = None,
+    begins: Begins = "",
+    after: Sku = None,
 ) -> Response[Any]:
-    """Show one SKU: places, movements, what the channels were told, and its chart."""
+    """Show one SKU: places, movements, what the channels were told, its chart; or list them."""
     whole = _clean(sku or path.removeprefix("/")) or ""
+    if sku is None and not path.strip("/") and not request.url.path.endswith((".svg", ".png")):
+        return await list_skus(request, session, begins, _clean(after) or "")
     bare, _, ending = whole.rpartition(".")
     if sku is not None:
         bare, ending = whole, request.url.path.rpartition(".")[2]

@@ -5,9 +5,8 @@ from datetime import UTC, date, datetime
 
 import msgspec
 
-from trueup.canon.order import Order
-from trueup.canon.record import decode
-from trueup.console.fact import Chart, Money, money_of
+from trueup.console.fact import Chart
+from trueup.console.orders_page import OrderRow, rows_of_orders
 from trueup.console.readings import Readings, Session
 from trueup.console.series import read_chart
 from trueup.db.rows import Row
@@ -67,18 +66,6 @@ class FeedRow(msgspec.Struct, frozen=True, kw_only=True):
     received_at: datetime
     state: str
     apply_ms: int | None
-
-
-class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One order; `issues` counts those of all its events."""
-
-    connection: str
-    ref: str
-    number: str
-    placed_at: datetime
-    status: str
-    total: Money
-    issues: int
 
 
 class ChannelCell(msgspec.Struct, frozen=True, kw_only=True):
@@ -317,43 +304,7 @@ def span_ms(start: datetime, end: datetime | None) -> int | None:
 
 async def _read_orders(session: Session, names: dict[int, str]) -> tuple[OrderRow, ...]:
     rows = await records.page_records(session, "order", count=ORDER_ROWS)
-    versions = await records.version_events(session, [row["record_id"] for row in rows])
-    order_of = {row["event_id"]: row["record_id"] for row in versions}
-    issues: dict[int, int] = {}
-    for issue in await intake.issues_of_events(session, list(order_of)):
-        record_id = order_of[issue["event_id"]]
-        issues[record_id] = issues.get(record_id, 0) + 1
-    return tuple(
-        _order_row(row, names.get(row["connection_id"], "removed"), issues.get(row["record_id"], 0))
-        for row in rows
-    )
-
-
-def _order_row(row: Row, connection: str, issues: int) -> OrderRow:
-    order = msgspec.convert(decode(Order.kind, row["body"]), Order)
-    return OrderRow(
-        connection=connection,
-        ref=order.ref,
-        number=order.number,
-        placed_at=order.placed_at,
-        status=status_of(order),
-        total=money_of(order.totals.current_total or order.totals.total),
-        issues=issues,
-    )
-
-
-def status_of(order: Order) -> str:
-    """Return how an order stands, in a few words: "paid, fulfilled"."""
-    if order.deleted:
-        return "deleted"
-    if order.cancelled_at is not None:
-        return "cancelled"
-    words = [order.payment_status.value.replace("_", " ")]
-    if order.fulfilment_code:
-        words.append(order.fulfilment_code.replace("_", " ").lower())
-    if order.test:
-        words.append("test")
-    return ", ".join(words)
+    return await rows_of_orders(session, rows, names)
 
 
 async def read_stock(session: Session) -> tuple[tuple[str, ...], tuple[StockRow, ...]]:

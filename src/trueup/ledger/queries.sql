@@ -203,13 +203,14 @@ GROUP BY t.posted_at, p.event_id ORDER BY p.event_id;
 
 -- name: page_balances
 -- One page of balances in the order of their SKUs.
--- Parameters: after: SKU or null; count.
+-- Parameters: after: SKU or null; begins: with what they begin, empty for all; count.
 -- Rows: many.
 -- Index: sku_code_key, balance primary key.
 SELECT s.code AS sku, b.on_hand - b.reserved AS available, b.on_hand, b.reserved, b.in_transit,
   b.customer, b.quarantine, b.loss, b.supplier, b.demand, b.sequence, b.counted, b.moved_at
 FROM ledger.sku s JOIN ledger.balance b USING (sku_id)
-WHERE %(after)s::text IS NULL OR s.code > %(after)s::text
+WHERE (%(after)s::text IS NULL OR s.code > %(after)s::text)
+  AND starts_with(s.code, %(begins)s::text)
 ORDER BY s.code LIMIT %(count)s;
 
 -- name: transactions_of_events

@@ -44,10 +44,17 @@ async def stock_history(conn: psycopg.AsyncConnection[Any], sku: str) -> list[Ro
 
 
 async def page_balances(
-    conn: psycopg.AsyncConnection[Any], *, count: int, after: str | None = None
+    conn: psycopg.AsyncConnection[Any], *, count: int, after: str | None = None, begins: str = ""
 ) -> list[Row]:
-    """Return one page of balances by SKU; `after` is the last SKU of the page above."""
-    return await fetch_rows(conn, _queries.page_balances, count=count, after=after)
+    """Return one page of balances by SKU.
+
+    Args:
+        conn: any session.
+        count: rows at most.
+        after: the last SKU of the page above.
+        begins: with what the SKUs begin.
+    """
+    return await fetch_rows(conn, _queries.page_balances, count=count, after=after, begins=begins)
 
 
 async def transactions_of_events(

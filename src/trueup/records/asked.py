@@ -13,7 +13,7 @@ import psycopg
 
 from trueup.canon.message import Direction, Message, MessagePerson
 from trueup.canon.record import decode
-from trueup.canon.ticket import Ticket, TicketPerson, TicketStatus
+from trueup.canon.ticket import Priority, Ticket, TicketPerson, TicketStatus
 from trueup.db.queries import load_queries
 from trueup.db.rows import Row, fetch_rows
 from trueup.govern.persons import read_keys
@@ -258,3 +258,32 @@ async def count_tickets(
     """Return how many tickets each of some persons opened since an instant."""
     rows = await fetch_rows(conn, _queries.count_tickets_of, persons=sorted(persons), since=since)
     return {bytes(row["person"]): row["tickets"] for row in rows}
+
+
+class WaitingTicket(msgspec.Struct, frozen=True, kw_only=True):
+    """A ticket for which it is the team's turn.
+
+    Attributes:
+        event_id: told it last.
+        priority, medium: None where the helpdesk does not say.
+        waits_since: when the customer wrote last, as far as that was told; else when it was made.
+    """
+
+    connection_id: int
+    ref: str
+    event_id: int
+    priority: Priority | None
+    medium: str | None
+    waits_since: datetime
+
+
+async def waiting_tickets(conn: Conn, since: datetime, *, count: int) -> list[WaitingTicket]:
+    """Return tickets made since an instant that wait for the team, who waits longest first."""
+    rows = await fetch_rows(
+        conn,
+        _queries.waiting_tickets,
+        statuses=[TicketStatus.NEW.value, TicketStatus.OPEN.value],
+        since=since,
+        count=count,
+    )
+    return [msgspec.convert(row, WaitingTicket) for row in rows]

@@ -82,3 +82,20 @@ SELECT person, count(*) AS tickets FROM records.record
 WHERE person = ANY(%(persons)s::bytea[]) AND kind = 'ticket' AND NOT deleted
   AND occurred_at >= %(since)s
 GROUP BY person;
+
+-- name: waiting_tickets
+-- Tickets for which it is the team's turn, who waits longest first.
+-- Parameters: statuses; since: when they were made; count.
+-- Rows: many: connection_id, ref, event_id, priority, medium, waits_since (when the customer wrote
+-- last, as far as that was told).
+-- Index: record_recent, version primary key.
+SELECT r.connection_id, r.ref, r.event_id, v.body->>'priority' AS priority,
+  v.body->>'medium' AS medium,
+  coalesce((v.body->>'last_customer_message_at')::timestamptz,
+    (v.body->>'created_at')::timestamptz, r.occurred_at) AS waits_since
+FROM records.record r
+JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
+WHERE r.kind = 'ticket' AND NOT r.deleted AND r.occurred_at >= %(since)s
+  AND v.body->>'status' = ANY(%(statuses)s::text[])
+  AND NOT coalesce((v.body->>'spam')::bool, false)
+ORDER BY waits_since, r.record_id LIMIT %(count)s;
