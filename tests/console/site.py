@@ -5,10 +5,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-<<<<<<< HEAD
 from datetime import UTC, datetime, timedelta
-=======
->>>>>>> 48449f4 (The console begins with what happened since one last looked, and has lists of orders, SKUs, parcels and connections)
 
 import httpx
 import psycopg

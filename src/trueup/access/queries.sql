@@ -416,6 +416,7 @@ RETURNING t.prefix, m.name;
 -- Rows: none.
 -- Index: token_member.
 DELETE FROM access.token WHERE member_id = %(member_id)s;
+
 -- name: last_look
 -- Until when a member has seen what happened.
 -- Parameters: member_id.
