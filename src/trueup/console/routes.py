@@ -140,29 +140,7 @@ def console_routes(journals: JournalsConfig | None = None) -> list[ControllerRou
     )
     pages = Router(
         path="/",
-        route_handlers=[
-            *(show_today, stream_live, show_order, show_sku, show_event, reveal_event),
-            *(show_parked, retry_parked, decide_brake, show_parity, show_low),
-            *overview_handlers(),
-            *orders_handlers(),
-            *shipments_handlers(),
-            *connections_handlers(),
-            *dock_handlers(),
-            *exception_handlers(),
-            *decision_handlers(),
-            *rule_handlers(),
-            *payout_handlers(),
-            *journal_handlers(),
-            *phantom_handlers(),
-            *return_handlers(),
-            *margin_handlers(),
-            *serial_handlers(),
-            *find_handlers(),
-            *entry_handlers(),
-            *people_handlers(),
-            *me_handlers(),
-            *factor_handlers(),
-        ],
+        route_handlers=_page_handlers(),
         dependencies={
             "desk": Provide(give_desk),
             "readings": Provide(give_readings),
@@ -176,6 +154,32 @@ def console_routes(journals: JournalsConfig | None = None) -> list[ControllerRou
         include_in_schema=False,
     )
     return [static, pages]
+
+
+def _page_handlers() -> list[ControllerRouterHandler]:
+    return [
+        *(show_today, stream_live, show_order, show_sku, show_event, reveal_event),
+        *(show_parked, retry_parked, decide_brake, show_parity, show_low),
+        *overview_handlers(),
+        *orders_handlers(),
+        *shipments_handlers(),
+        *connections_handlers(),
+        *dock_handlers(),
+        *exception_handlers(),
+        *decision_handlers(),
+        *rule_handlers(),
+        *payout_handlers(),
+        *journal_handlers(),
+        *phantom_handlers(),
+        *return_handlers(),
+        *margin_handlers(),
+        *serial_handlers(),
+        *find_handlers(),
+        *entry_handlers(),
+        *people_handlers(),
+        *me_handlers(),
+        *factor_handlers(),
+    ]
 
 
 @get(["/today", "/today.json"], right="today.read")
