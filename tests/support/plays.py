@@ -202,6 +202,17 @@ def _done_at_woocommerce(twin: Any, kind: str) -> int:
     return int(twin.done(kind))
 
 
+def _order_at_bigcommerce(twin: Any, number: int) -> Contents:
+    return _fresh(twin.contents(), number, str(twin.vendor.order({"TWIN-KETTLE": 1}).id))
+
+
+def _done_at_bigcommerce(twin: Any, kind: str) -> int:
+    if kind == CancelOrder.command:
+        orders = twin.vendor.orders.values()
+        return sum("cancelled_by" in each["value"] for order in orders for each in order.fields)
+    return int(twin.done(kind))
+
+
 def _shopify_levels(twin: Any) -> Mapping[str, int]:
     location = next(iter(twin.shop.locations))
     by_sku = {sku: variant.item.id for sku, variant in twin.shop.by_sku.items()}
@@ -227,6 +238,7 @@ _PLAYS: Mapping[str, Play] = MappingProxyType(
             done=_confirmed,
             levels=lambda twin: {sku: twin.vendor.units_of(sku) for sku in ("LAMP", "SHADE")},
         ),
+        "bigcommerce": Play(order=_order_at_bigcommerce, done=_done_at_bigcommerce),
         "delhivery": _CARRIER,
         "easypost": _CARRIER,
         "quickbooks": Play(

@@ -88,6 +88,7 @@ class CostBucket:
         now: datetime,
         *,
         in_flight_cost: float = 0.0,
+        at_most: bool = False,
     ) -> None:
         """Believe what the vendor's reply says of the budget.
 
@@ -97,11 +98,14 @@ class CostBucket:
             refill_per_s: how fast it says the budget comes back.
             now: when the reply came.
             in_flight_cost: reserved by calls that the vendor had not counted yet.
+            at_most: it counts by windows, so that what is left bounds our pace and never raises it.
         """
         if capacity <= 0 or refill_per_s <= 0:
             return  # a reply without sense changes nothing
+        self._refill(now)
         self._capacity, self._refill_per_s = capacity, refill_per_s
-        self._balance = min(available, capacity) - in_flight_cost
+        told = min(available, capacity) - in_flight_cost
+        self._balance = min(self._balance, told) if at_most else told
         self._counted_at = now
 
     def available(self, now: datetime) -> float:

@@ -94,7 +94,11 @@ class OwnLimiter:
         """Believe what the reply says."""
         if budget is not None:
             self._buckets[scope_of(self._limits, scope)].observe(
-                budget.available, budget.capacity, budget.refill_per_s, self._clock.now()
+                budget.available,
+                budget.capacity,
+                budget.refill_per_s,
+                self._clock.now(),
+                at_most=budget.at_most,
             )
 
 

@@ -191,7 +191,9 @@ def _twin_pressed(subject: Subject, usual: list[Request]) -> tuple[list[str], st
                 continue  # an order that was carried out once is refused; it counts all the same
             told = subject.folder.api.budget(reply)
             if told is not None:
-                bucket.observe(told.available, told.capacity, told.refill_per_s, now)
+                bucket.observe(
+                    told.available, told.capacity, told.refill_per_s, now, at_most=told.at_most
+                )
             elif limit is not None and limit.kind == "cost":
                 return ["the budget in a reply is not read"], ""
     over = exchange.twin.over_limit()

@@ -84,6 +84,17 @@ def test_the_vendors_word_wins_over_the_assumption() -> None:
     assert bucket.available(at(3)) == 500
 
 
+def test_of_a_vendor_that_counts_by_windows_the_word_never_raises_the_pace() -> None:
+    bucket = CostBucket(40, 3)
+    assert bucket.reserve(40, NOW) == 0
+    bucket.observe(available=37, capacity=37, refill_per_s=4, now=NOW, at_most=True)
+    assert bucket.available(NOW) == 0, "what is left of the window comes back at our pace"
+    bucket.observe(available=37, capacity=37, refill_per_s=4, now=at(5), at_most=True)
+    assert bucket.available(at(5)) == 20
+    bucket.observe(available=2, capacity=37, refill_per_s=4, now=at(5), at_most=True)
+    assert bucket.available(at(5)) == 2, "others spent it"
+
+
 @pytest.mark.parametrize(("capacity", "refill_per_s"), [(0, 10), (-1, 10), (10, 0), (10, -5)])
 def test_a_vendors_word_without_sense_changes_nothing(capacity: float, refill_per_s: float) -> None:
     bucket = CostBucket(100, 10)

@@ -73,6 +73,7 @@ class Order:
     shipments: list[dict[str, Any]] = field(default_factory=list)
     refunds: list[dict[str, Any]] = field(default_factory=list)
     transactions: list[dict[str, Any]] = field(default_factory=list)
+    fields: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def goods(self) -> Decimal:

@@ -1,12 +1,24 @@
 """The simulated BigCommerce, as the rules of quality use it."""
 
+from collections.abc import Callable, Mapping
+
+from trueup.canon.command import (
+    HOLD_NAME,
+    CancelOrder,
+    CommandContent,
+    HoldOrder,
+    ReleaseOrder,
+    TagOrder,
+)
 from trueup.contract.connector import Intent
+from trueup.sandbox.bigcommerce.model import Order
 from trueup.sandbox.bigcommerce.store import STORE_HASH, TOKEN
 from trueup.sandbox.bigcommerce.vendor import BigCommerce
 from trueup.sandbox.clock import ManualClock
 from trueup.sandbox.twin import Twin, VendorTwin
 
 _SKU = "TWIN-KETTLE"
+_OPEN, _HELD, _CANCELLED = 11, 12, 5
 
 
 class BigCommerceTwin(VendorTwin[BigCommerce]):
@@ -17,6 +29,7 @@ class BigCommerceTwin(VendorTwin[BigCommerce]):
         self.settings = {"store_hash": STORE_HASH}
         self.secrets = {"access_token": TOKEN, "client_secret": self.vendor.webhook_secret}
         self.vendor.add_product(_SKU, stock=50)
+        self._made: dict[str, Order] = {}
 
     def happen(self, count: int) -> None:
         """Let so many people come, buy, have things sent, and give some back."""
@@ -35,6 +48,43 @@ class BigCommerceTwin(VendorTwin[BigCommerce]):
             elif number % 3 == 1:
                 store.change(order, 10)
             store.count(f"{sku}-B", 7)
+
+    def contents(self) -> Mapping[str, CommandContent]:
+        """Return one command of each kind, about orders of their own."""
+        return _commands(self._sold)
+
+    def refused(self) -> Mapping[str, CommandContent]:
+        """Return the same for orders that are not there."""
+        return _commands(lambda _: "1")
+
+    def done(self, kind: str) -> int:
+        """Return how often a command stands done in the store's own books."""
+        order = self._made.get(kind)
+        if order is None:
+            return 0
+        kept = "".join(each["value"] for each in order.fields)
+        return {
+            HoldOrder.command: order.status_id == _HELD and HOLD_NAME in kept,
+            ReleaseOrder.command: order.status_id == _OPEN and HOLD_NAME not in kept,
+            TagOrder.command: "late" in kept,
+            CancelOrder.command: order.status_id == _CANCELLED,
+        }[kind]
+
+    def _sold(self, kind: str) -> str:
+        """Return the order that a kind of command is about."""
+        if kind not in self._made:
+            order = self._made[kind] = self.vendor.order({_SKU: 1})
+            if kind == ReleaseOrder.command:
+                order.fields.append(
+                    {
+                        "id": self.vendor.new_id(),
+                        "namespace": "trueup",
+                        "key": "standing",
+                        "value": f'{{"holds":["{HOLD_NAME}"],"held_from":{_OPEN}}}',
+                    }
+                )
+                self.vendor.change(order, _HELD)
+        return str(self._made[kind].id)
 
     def intent(self, value: int, expected: int | None) -> Intent:
         """Return the wish to set the stock of the kettle at the first location."""
@@ -64,3 +114,13 @@ class BigCommerceTwin(VendorTwin[BigCommerce]):
 def open_twin() -> Twin:
     """Open a fresh store."""
     return BigCommerceTwin()
+
+
+def _commands(order_ref: Callable[[str], str]) -> dict[str, CommandContent]:
+    contents: tuple[CommandContent, ...] = (
+        HoldOrder(order_ref=order_ref(HoldOrder.command)),
+        ReleaseOrder(order_ref=order_ref(ReleaseOrder.command)),
+        TagOrder(order_ref=order_ref(TagOrder.command), added=("late",)),
+        CancelOrder(order_ref=order_ref(CancelOrder.command), refund=False),
+    )
+    return {content.command: content for content in contents}

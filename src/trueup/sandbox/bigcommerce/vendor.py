@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from trueup.sandbox.bigcommerce.changes import Changes
 from trueup.sandbox.bigcommerce.model import (
     Hook,
     Order,
@@ -15,7 +16,7 @@ from trueup.sandbox.bigcommerce.model import (
     product_body,
     taxes_body,
 )
-from trueup.sandbox.bigcommerce.store import STORE_HASH, BigStore
+from trueup.sandbox.bigcommerce.store import STORE_HASH
 from trueup.sandbox.line import Asked, Reply, reply_json
 from trueup.sandbox.vendor import route
 
@@ -26,7 +27,7 @@ _NOTHING = Reply(status=204)
 _SCOPES = frozenset(("order", "product", "sku", "customer", "shipment", "inventory", "cart"))
 
 
-class BigCommerce(BigStore):
+class BigCommerce(Changes):
     """A store that answers calls."""
 
     @route("GET", f"{_ROOT}/v2/store")
@@ -50,7 +51,7 @@ class BigCommerce(BigStore):
     @route("GET", f"{_ROOT}/v2/orders/{{id}}/taxes")
     def _taxes(self, asked: Asked, places: Mapping[str, str]) -> Reply:
         order = self.orders.get(int(places["id"]))
-        return _gone() if order is None else _old_page(dict(asked.query), taxes_body(order))
+        return self.gone() if order is None else _old_page(dict(asked.query), taxes_body(order))
 
     @route("GET", f"{_ROOT}/v2/orders/{{id}}/shipments")
     def _shipments(self, asked: Asked, places: Mapping[str, str]) -> Reply:
@@ -60,7 +61,7 @@ class BigCommerce(BigStore):
     def _z_order(self, asked: Asked, places: Mapping[str, str]) -> Reply:
         order = self.orders.get(int(places["number"]))
         if order is None:
-            return _gone()
+            return self.gone()
         query = dict(asked.query)
         whole = query.get("consignment_structure") == "object"
         return reply_json(200, order_body(order) if whole else head_body(order))
@@ -84,12 +85,12 @@ class BigCommerce(BigStore):
             if each.id > int(query.get("id:greater", "0"))
             and new_time(each.modified_at)[:19] >= since.removesuffix("Z")
         ]
-        return self._page(query, [product_body(each) for each in found])
+        return self.page(query, [product_body(each) for each in found])
 
     @route("GET", f"{_ROOT}/v3/catalog/products/{{id}}")
     def _product(self, asked: Asked, places: Mapping[str, str]) -> Reply:  # noqa: ARG002
         product = self.products.get(int(places["id"]))
-        return _gone() if product is None else reply_json(200, {"data": product_body(product)})
+        return self.gone() if product is None else reply_json(200, {"data": product_body(product)})
 
     @route("GET", f"{_ROOT}/v3/customers")
     def _customers(self, asked: Asked, places: Mapping[str, str]) -> Reply:  # noqa: ARG002
@@ -101,7 +102,7 @@ class BigCommerce(BigStore):
             for ref, each in self.customers.items()
             if (not wanted or ref in wanted) and each["date_modified"][:19] >= since
         ]
-        return self._page(query, found)
+        return self.page(query, found)
 
     @route("GET", f"{_ROOT}/v3/inventory/locations")
     def _locations(self, asked: Asked, places: Mapping[str, str]) -> Reply:  # noqa: ARG002
@@ -117,7 +118,7 @@ class BigCommerce(BigStore):
             }
             for place in self.locations
         ]
-        return self._page(dict(asked.query), rows)
+        return self.page(dict(asked.query), rows)
 
     @route("GET", f"{_ROOT}/v3/inventory/items")
     def _items(self, asked: Asked, places: Mapping[str, str]) -> Reply:  # noqa: ARG002
@@ -131,7 +132,7 @@ class BigCommerce(BigStore):
             if (not variants or each.id in variants)
             and (not products or each.product_id in products)
         ]
-        return self._page(query, rows)
+        return self.page(query, rows)
 
     @route("PUT", f"{_ROOT}/v3/inventory/adjustments/absolute", scope="stock")
     def _adjust(self, asked: Asked, places: Mapping[str, str]) -> Reply:  # noqa: ARG002
@@ -151,7 +152,7 @@ class BigCommerce(BigStore):
 
     @route("GET", f"{_ROOT}/v3/hooks")
     def _hooks(self, asked: Asked, places: Mapping[str, str]) -> Reply:  # noqa: ARG002
-        return self._page(dict(asked.query), [_hook_body(hook) for hook in self.hooks.values()])
+        return self.page(dict(asked.query), [_hook_body(hook) for hook in self.hooks.values()])
 
     @route("POST", f"{_ROOT}/v3/hooks")
     def _make_hook(self, asked: Asked, places: Mapping[str, str]) -> Reply:  # noqa: ARG002
@@ -170,7 +171,7 @@ class BigCommerce(BigStore):
     def _drop_hook(self, asked: Asked, places: Mapping[str, str]) -> Reply:  # noqa: ARG002
         hook = self.hooks.pop(int(places["id"]), None)
         if hook is None:
-            return _gone()
+            return self.gone()
         self.desk.subscriptions.pop(hook.id, None)
         return reply_json(200, {"data": _hook_body(hook), "meta": {}})
 
@@ -186,7 +187,8 @@ class BigCommerce(BigStore):
             if not each.is_deleted and (at is None or each.modified_at.replace(microsecond=0) >= at)
         ]
 
-    def _page(self, query: Mapping[str, str], rows: list[dict[str, Any]]) -> Reply:
+    def page(self, query: Mapping[str, str], rows: list[dict[str, Any]]) -> Reply:
+        """Return one page of a newer list."""
         size, page = int(query.get("limit", "50")), int(query.get("page", "1"))
         pages = max(1, -(-len(rows) // size))
         part = rows[size * (page - 1) : size * page]
@@ -223,7 +225,3 @@ def _hook_body(hook: Hook) -> dict[str, Any]:
         "created_at": 1_775_000_000,
         "updated_at": 1_775_000_000,
     }
-
-
-def _gone() -> Reply:
-    return reply_json(404, {"status": 404, "title": "Not found", "type": ""})

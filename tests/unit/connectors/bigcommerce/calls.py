@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from trueup.connectors.bigcommerce import actions, api, hooks, pull
+from trueup.canon.command import HoldOrder
+from trueup.connectors.bigcommerce import actions, api, change, hooks, pull
 from trueup.contract.connector import Fetch, Hook, Intent, Reply, Request
 from trueup.contract.loader import find_connectors
 
@@ -49,7 +50,23 @@ def calls(*, order: int = 5101, product: int = 77) -> list[Request]:
     reading = actions.request([INTENT], "key-1")
     writing = actions.next_request([INTENT], "key-1", [standing()])
     assert writing is not None
-    return [*found, reading, writing]
+    return [*found, reading, writing, *changing(order)]
+
+
+def changing(order: int) -> Iterator[Request]:
+    """Give every call about an order: its looks, a mark that is new, one that is changed, a status."""
+    hold = HoldOrder(order_ref=str(order))
+    head, mark = reply({"id": order, "status_id": 11}), {"namespace": "trueup", "key": "standing"}
+    yield change.request(hold)
+    for fields in ([], [mark | {"id": 7, "value": "{}"}]):
+        told = [head]
+        written = mark | {"id": 7, "value": '{"holds":["trueup"],"held_from":11}'}
+        for answer in ({"data": fields}, {"data": written}, {"id": order, "status_id": 12}):
+            step = change.following(hold, "r", told)
+            assert step is not None
+            yield step
+            told.append(reply(answer))
+        assert change.following(hold, "r", told) is None
 
 
 def standing(available: int = 5, on_hand: int = 6) -> Reply:
