@@ -5,12 +5,11 @@
 environment to the working folder. Nothing unknown is ignored: a misspelt field is an error.
 """
 
-import difflib
 import importlib.resources
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -20,6 +19,7 @@ import msgspec
 
 from trueup.errors import ConfigError
 from trueup.kernel.limits import LEAD_DAYS, LEAD_DAYS_MAX
+from trueup.wording import default_at, found_at, kind_of, suggest
 
 CONFIG_FILE = "trueup.toml"
 ENVIRONMENT_PREFIX = "TRUEUP_"
@@ -165,6 +165,25 @@ class ModelsConfig(_Section, frozen=True, kw_only=True):
     off: tuple[Annotated[str, msgspec.Meta(min_length=1)], ...] = ()
 
 
+RoleName = Literal["owner", "operations", "finance", "support", "marketing", "viewer"]
+
+
+class OidcConfig(_Section, frozen=True, kw_only=True):
+    """Which other system says who somebody is; see `trueup.access.issuer`."""
+
+    issuer: str | None = None
+    client_id: Annotated[str, msgspec.Meta(max_length=300)] = ""
+    client_secret: Annotated[str, msgspec.Meta(max_length=1000)] = ""
+    label: Annotated[str, msgspec.Meta(min_length=1, max_length=60)] = "your company's account"
+    scopes: tuple[str, ...] = ("openid", "email", "profile")
+    role_claim: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    roles: dict[str, RoleName] = {}
+    allowed: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"OidcConfig(issuer={self.issuer})"  # what else there is may be secret
+
+
 class AccessConfig(_Section, frozen=True, kw_only=True):
     """How long people stay signed in, and who shows a second factor; see `trueup.access`."""
 
@@ -172,9 +191,8 @@ class AccessConfig(_Section, frozen=True, kw_only=True):
     session_hours: Annotated[int, msgspec.Meta(ge=1, le=90 * 24)] = 168
     confirm_minutes: Annotated[int, msgspec.Meta(ge=1, le=24 * 60)] = 15
     link_hours: Annotated[int, msgspec.Meta(ge=1, le=14 * 24)] = 24
-    second_factor: tuple[
-        Literal["owner", "operations", "finance", "support", "marketing", "viewer"], ...
-    ] = ()
+    second_factor: tuple[RoleName, ...] = ()
+    oidc: OidcConfig = OidcConfig()
 
 
 class LogConfig(_Section, frozen=True, kw_only=True):
@@ -313,7 +331,7 @@ def _override(part: SectionT, env: Mapping[str, str], section: str) -> SectionT:
             )
         elif section:
             raise ConfigError(
-                f"{variable} names no field of [{section}]; {_suggest(field, types)}",
+                f"{variable} names no field of [{section}]; {suggest(field, types)}",
                 field=f"{section}.{field}",
             )
     return msgspec.structs.replace(part, **changes)
@@ -332,9 +350,9 @@ def _read_variable(text: str, kind: Any, variable: str, field: str) -> Any:  # n
         return msgspec.convert(text, kind, strict=False, dec_hook=_decode)
     except msgspec.ValidationError as error:
         what = str(error).split(" - at `$", 1)[0]
-        default = _default_of(Config(), field)
+        default = default_at(Config(), field)
         raise _mismatch(
-            what, field=field, found=_kind(text), source=variable, default=default
+            what, field=field, found=kind_of(text), source=variable, default=default
         ) from error
 
 
@@ -344,7 +362,7 @@ def _decode(kind: type, value: object) -> object:
         return _amounts(value)
     if kind is Path and isinstance(value, str) and value.strip():
         return Path(value)
-    reason = "got `empty`" if isinstance(value, str) else f"got `{_kind(value)}`"
+    reason = "got `empty`" if isinstance(value, str) else f"got `{kind_of(value)}`"
     raise TypeError(f"Expected `path`, {reason}")
 
 
@@ -354,12 +372,12 @@ def _amounts(value: object) -> Amounts:
         value = dict(part.strip().partition("=")[::2] for part in value.split(",") if part.strip())
     wanted = 'a table of exact amounts as text by currency, such as { EUR = "0.02" }'
     if not isinstance(value, dict):
-        raise TypeError(f"Expected `{wanted}`, got `{_kind(value)}`")
+        raise TypeError(f"Expected `{wanted}`, got `{kind_of(value)}`")
     for currency, amount in value.items():
         if not _CURRENCY.fullmatch(str(currency)):
             raise TypeError(f"Expected `{wanted}`, got `{currency}: no currency`")
         if not isinstance(amount, str) or not _EXACT.fullmatch(amount):
-            found = f"the text {amount!r}" if isinstance(amount, str) else _kind(amount)
+            found = f"the text {amount!r}" if isinstance(amount, str) else kind_of(amount)
             raise TypeError(f"Expected `{wanted}`, got `{currency}: {found}`")
     return Amounts(sorted((currency, Decimal(amount)) for currency, amount in value.items()))
 
@@ -376,7 +394,9 @@ def read_section(kind: type[StructT], raw: object, source: str) -> StructT:
         ConfigError: names the field, what was found, what is expected and how to put it right.
     """
     if not isinstance(raw, dict):
-        raise ConfigError(f"{source} must be a table, found {_kind(raw)}; write one, or remove it.")
+        raise ConfigError(
+            f"{source} must be a table, found {kind_of(raw)}; write one, or remove it."
+        )
     try:
         return msgspec.convert(raw, kind, dec_hook=_decode)
     except msgspec.ValidationError as error:
@@ -397,10 +417,10 @@ def _explain(
         known = section.__struct_fields__ if is_section else ()  # type: ignore[attr-defined]
         field = f"{where}.{name}" if where else name
         return ConfigError(
-            f"{source}: there is no field {field!r}; {_suggest(name, known)}", field=field
+            f"{source}: there is no field {field!r}; {suggest(name, known)}", field=field
         )
-    default = _default_of(whole, where)
-    return _mismatch(what, field=where, found=_found(raw, where), source=source, default=default)
+    default = default_at(whole, where)
+    return _mismatch(what, field=where, found=found_at(raw, where), source=source, default=default)
 
 
 def _section_at(whole: msgspec.Struct, where: str) -> object:
@@ -433,36 +453,6 @@ def _mismatch(
     )
 
 
-def _found(raw: dict[str, Any], where: str) -> str | None:
-    """Say what kind of value stands at a place, never the value: it may be a secret."""
-    value: Any = raw
-    for name in where.split("."):
-        if not isinstance(value, dict) or name not in value:
-            return None
-        value = value[name]
-    return f"{_kind(value)} {value}" if isinstance(value, int | float) else _kind(value)
-
-
-def _default_of(whole: msgspec.Struct, where: str) -> str:
-    value: object = whole
-    for name in where.split(".") if where else []:
-        value = getattr(value, name, None)
-    is_plain = isinstance(value, str | int | float)
-    return f" ({value})" if is_plain else ""
-
-
-def _kind(value: object) -> str:
-    if isinstance(value, str) and not value.strip():
-        return "an empty text"
-    return _KINDS.get(type(value), type(value).__name__)
-
-
-def _suggest(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"{hint}known: {', '.join(known)}"
-
-
 # Sections of which a file may have several.
 _LISTED: dict[str, type[_Section]] = {"master": MasterConfig, "account": MappedAccount}
 
@@ -483,13 +473,4 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     if isinstance(section.default, _Section)
     for field in msgspec.structs.fields(section.default)
     if get_origin(field.type) is Literal
-}
-
-_KINDS: dict[type, str] = {
-    bool: "a boolean",
-    dict: "a table",
-    float: "a number with a fraction",
-    int: "a whole number",
-    list: "a list",
-    str: "a text",
 }

@@ -30,6 +30,7 @@ HubError
 │   ├── ConfirmFirst            access.confirm_first        403: the password is asked for again
 │   ├── SecondFactorFirst       access.second_factor        403: a code of the app is owed
 │   ├── WrongCredentials        access.wrong_credentials    403
+│   ├── IssuerRefused         access.issuer_refused     403: it does not say who somebody is
 │   ├── GuessedTooOften         access.guessed_too_often    after_s
 │   └── LinkSpent               access.link_spent           410
 └── DatabaseError               database.*
@@ -281,6 +282,12 @@ class WrongCredentials(AccessError):
     """The name and the password do not belong together."""
 
     code = "access.wrong_credentials"
+
+
+class IssuerRefused(AccessError):
+    """The issuer did not say, in a way that can be believed, who you are."""
+
+    code = "access.issuer_refused"
 
 
 class GuessedTooOften(AccessError):

@@ -9,6 +9,7 @@ import msgspec
 import psycopg
 
 from trueup.access.door import Door
+from trueup.access.issuer import Issuer, IssuerSettings
 from trueup.access.rights import Role
 from trueup.access.session import Limits
 from trueup.canon.link import LinkSpace
@@ -48,6 +49,24 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         )
         return Door(
             self.hub.vault, limits=limits, factor_roles=frozenset(map(Role, access.second_factor))
+        )
+
+    def issuer(self) -> Issuer | None:
+        """Return the other system that says who somebody is, where one is configured."""
+        oidc = self.config.access.oidc
+        if oidc.issuer is None:
+            return None
+        return Issuer(
+            IssuerSettings(
+                issuer=oidc.issuer,
+                client_id=oidc.client_id,
+                client_secret=oidc.client_secret,
+                label=oidc.label,
+                scopes=oidc.scopes,
+                role_claim=oidc.role_claim,
+                roles={claim: Role(role) for claim, role in oidc.roles.items()},
+                allowed=frozenset(oidc.allowed),
+            )
         )
 
     @asynccontextmanager

@@ -17,6 +17,7 @@ from litestar.response import Redirect
 
 from tests.console.world import World
 from trueup.access.door import Door
+from trueup.access.issuer import Issuer
 from trueup.access.member import fold_name
 from trueup.access.password import Passwords
 from trueup.access.rights import GRANTABLE, PUBLIC, Role, may
@@ -136,12 +137,13 @@ def serving(
     key: bytes = MASTER_KEY,
     journals: JournalsConfig | None = None,
     factor_roles: frozenset[Role] = frozenset(),
+    issuer: Issuer | None = None,
 ) -> Iterator[Site]:
     """Serve the web application while inside, from a thread of its own."""
     server: list[uvicorn.Server] = []
     thread = threading.Thread(
         target=lambda: asyncio.run(
-            _serve(dsn, world, token, server, key, journals, clock, factor_roles)
+            _serve(dsn, world, token, server, key, journals, clock, factor_roles, issuer)
         )
     )
     thread.start()
@@ -168,6 +170,7 @@ async def _serve(
     journals: JournalsConfig | None,
     clock: Clock | None,
     factor_roles: frozenset[Role],
+    issuer: Issuer | None,
 ) -> None:
     hub = Hub(Vault(key), {} if world is None else world.hub.connectors)
     async with await connect(dsn, application_name="site") as conn:
@@ -175,7 +178,14 @@ async def _serve(
     passwords = Passwords(memory_kib=8, passes=1)
     door = Door(hub.vault, passwords=passwords, clock=clock, factor_roles=factor_roles)
     routes = [*console_routes(journals), let_in]
-    app = TrueupApp(dsn, hub, body_bytes_max=1_000_000, token=token, door=door, routes=routes)
+    app = TrueupApp(
+        *(dsn, hub),
+        body_bytes_max=1_000_000,
+        token=token,
+        door=door,
+        issuer=issuer,
+        routes=routes,
+    )
     config = uvicorn.Config(
         app,
         host="127.0.0.1",

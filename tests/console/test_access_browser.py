@@ -63,14 +63,14 @@ def test_the_first_owner_comes_in_goes_and_comes_back(
         page.get_by_label("Password", exact=True).fill(PASSWORD)
         page.get_by_label("The same password again").fill(PASSWORD)
         page.get_by_role("button", name="Come in").click()
-        expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+        expect(page.get_by_role("button", name="Sign out", exact=True)).to_be_visible()
         cookies = {each["name"]: each for each in context.cookies()}
         assert cookies["__Host-trueup_session"]["secure"], "kept at http://127.0.0.1 all the same"
-        for name in ("people", "audit", "me"):
+        for name in ("people", "audit", "me", "second-factor"):
             page.goto(f"{site.url}/{name}")
             assert violations(page) == [], name
             looked_at(page, name, width=320)
-        page.get_by_role("button", name="Sign out").click()
+        page.get_by_role("button", name="Sign out", exact=True).first.click()
         expect(page).to_have_url(f"{site.url}/sign-in")
     sizes = {"width": 1280, "height": 800}
     with browser.new_context(
@@ -97,4 +97,9 @@ def test_the_first_owner_comes_in_goes_and_comes_back(
         page.get_by_role("button", name="Read it so").click()
         expect(page.get_by_role("status")).to_contain_text("From now on")
         expect(page.locator("time").first).to_contain_text("IST")
+        page.get_by_text("Make a token").click()
         looked_at(page, "me-dark", width=1280)
+        page.goto(f"{site.url}/second-factor")
+        page.get_by_role("button", name="Begin").click()
+        expect(page.get_by_role("img", name="The secret below")).to_be_visible()
+        looked_at(page, "factor-dark", width=1280)

@@ -200,6 +200,12 @@ def test_rendered_default_is_the_default_and_names_every_field(tmp_path: Path) -
     assert reconcile == {"ship_days": 5, "carry_days": 2, "book_matches": False}
     access = shown.pop("access")
     assert set(access) == set(config.access.__struct_fields__)
+    # Which issuer there is only the brand knows, and what its groups mean.
+    oidc = access.pop("oidc")
+    assert set(oidc) == set(config.access.oidc.__struct_fields__)
+    for name in ("issuer", "roles", "allowed"):
+        assert oidc.pop(name) != getattr(config.access.oidc, name)
+    assert msgspec.convert(oidc, type(config.access.oidc)) == config.access.oidc
     assert msgspec.convert(access, type(config.access)) == config.access
     models = shown.pop("models")
     assert set(models) == set(config.models.__struct_fields__)

@@ -142,7 +142,7 @@ class Door:
         if hashed is not None and self.passwords.is_old(hashed):
             await keep_password(conn, member.member_id, await self.passwords.hash(password))
         async with conn.transaction():
-            return await self._enter(conn, member, browser, Did.SIGNED_IN)
+            return await self.enter(conn, member, browser, Did.SIGNED_IN)
 
     async def first_link(self, conn: Conn) -> str | None:
         """Return the secret of a link that makes the first owner; None once there is somebody."""
@@ -190,7 +190,7 @@ class Door:
             else:
                 role = invite.role or Role.VIEWER
                 member = await add_member(conn, name=tidy, role=role, password=hashed, now=now)
-            return await self._enter(conn, member, browser, _ENTERED[invite.purpose])
+            return await self.enter(conn, member, browser, _ENTERED[invite.purpose])
 
     async def _member_of(self, conn: Conn, invite: Invite) -> Member | None:
         """Return whose link it is; None where it is of somebody who is not there yet."""
@@ -275,7 +275,8 @@ class Door:
                 address=browser.address,
             )
 
-    async def _enter(self, conn: Conn, member: Member, browser: Browser, did: Did) -> Entered:
+    async def enter(self, conn: Conn, member: Member, browser: Browser, did: Did) -> Entered:
+        """Begin a session for somebody who showed who they are, in the caller's transaction."""
         now = self.clock.now()
         await end_old_sessions(conn, now, self.limits)
         session = await begin_session(conn, member.member_id, browser, now)

@@ -77,6 +77,11 @@ async def make_invite(
     return secret
 
 
+async def address_invite(conn: Conn, secret: str, email: str) -> None:
+    """Let whoever has an address, folded, at the issuer come in without the link."""
+    await conn.execute(_queries.address_invite, {"digest": digest_of(secret), "email": email})
+
+
 async def end_invites_of(conn: Conn, member_id: int) -> None:
     """Let no link of a member be good any more, in the caller's transaction."""
     await conn.execute(_queries.end_invites_of, {"member_id": member_id})
@@ -98,6 +103,12 @@ async def take_invite(conn: Conn, secret: str, now: datetime) -> Invite:
         LinkSpent: as above.
     """
     return _invite(await fetch_rows(conn, _queries.take_invite, digest=digest_of(secret), now=now))
+
+
+async def take_invite_of(conn: Conn, email: str, now: datetime) -> Invite | None:
+    """Use up the newest link that was made for an address, in the caller's transaction."""
+    rows = await fetch_rows(conn, _queries.take_invite_of, email=email, now=now)
+    return _invite(rows) if rows else None
 
 
 def _invite(rows: list[dict[str, Any]]) -> Invite:

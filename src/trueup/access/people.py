@@ -9,8 +9,9 @@ from typing import Any
 
 import psycopg
 
+from trueup.access.claims import fold_email, is_email
 from trueup.access.factor import drop_factor
-from trueup.access.invite import Purpose, make_invite
+from trueup.access.invite import Purpose, address_invite, make_invite
 from trueup.access.member import Member, find_member
 from trueup.access.rights import Role
 from trueup.access.session import Limits, end_sessions_of
@@ -35,13 +36,32 @@ async def list_invites(conn: Conn, now: datetime) -> list[Row]:
     return await fetch_rows(conn, _queries.list_invites, now=now)
 
 
-async def invite_member(conn: Conn, role: Role, doer: Doer, now: datetime, limits: Limits) -> str:
-    """Return the secret of a link by which somebody joins; it can not be read again."""
+async def invite_member(
+    conn: Conn, role: Role, doer: Doer, now: datetime, limits: Limits, *, email: str = ""
+) -> str:
+    """Return the secret of a link by which somebody joins; it can not be read again.
+
+    Args:
+        conn: in autocommit.
+        role: what they will be here for.
+        doer: who invites.
+        now: the instant.
+        limits: how long the link is good.
+        email: whose it is; with this address, verified, they may come in by the issuer instead.
+
+    Raises:
+        ConfigError: that is no address.
+    """
+    if email and not is_email(email):
+        raise ConfigError("That is no e-mail address.", field="email")
     async with conn.transaction():
         await note_deed_of(conn, doer, Did.INVITED, at=now, about=role.value)
-        return await make_invite(
+        secret = await make_invite(
             conn, Purpose.JOIN, role=role, made_by=doer.name, now=now, lasts=limits.link
         )
+        if email:
+            await address_invite(conn, secret, fold_email(email))
+        return secret
 
 
 async def reset_member(conn: Conn, name: str, doer: Doer, now: datetime, limits: Limits) -> str:
@@ -73,13 +93,26 @@ async def give_role(conn: Conn, name: str, role: Role, doer: Doer, now: datetime
     """
     async with conn.transaction():
         member = await _held(conn, name)
-        if member.role is role:
-            return
-        await _keep_an_owner(conn, member)
-        await conn.execute(_queries.give_role, {"member_id": member.member_id, "role": role.value})
-        await end_sessions_of(conn, member.member_id)
-        about = f"{member.name}: {member.role.value} to {role.value}"
-        await note_deed_of(conn, doer, Did.GAVE_ROLE, at=now, about=about)
+        if member.role is not role:
+            await change_role(conn, member, role, doer, now)
+
+
+async def change_role(conn: Conn, member: Member, role: Role, doer: Doer, now: datetime) -> None:
+    """Give a member another role, in the caller's transaction, with `hold_members` before.
+
+    Raises:
+        ConfigError: they are the last owner.
+    """
+    await _keep_an_owner(conn, member)
+    await conn.execute(_queries.give_role, {"member_id": member.member_id, "role": role.value})
+    await end_sessions_of(conn, member.member_id)
+    about = f"{member.name}: {member.role.value} to {role.value}"
+    await note_deed_of(conn, doer, Did.GAVE_ROLE, at=now, about=about)
+
+
+async def hold_members(conn: Conn) -> None:
+    """Let nobody else change who is in the team until the transaction ends."""
+    await conn.execute(_queries.hold_members)
 
 
 async def remove_member(conn: Conn, name: str, doer: Doer, now: datetime) -> None:
@@ -135,7 +168,7 @@ async def _found(conn: Conn, name: str) -> Member:
 
 async def _held(conn: Conn, name: str) -> Member:
     """Return a member, with nobody else changing who is in the team until the transaction ends."""
-    await conn.execute(_queries.hold_members)
+    await hold_members(conn)
     return await _found(conn, name)
 
 

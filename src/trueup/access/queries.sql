@@ -38,6 +38,13 @@ UPDATE access.member SET password = %(password)s WHERE member_id = %(member_id)s
 INSERT INTO access.invite (digest, purpose, role, member_id, made_by, made_at, ends_at)
 VALUES (%(digest)s, %(purpose)s, %(role)s, %(member_id)s, %(made_by)s, %(now)s, %(ends_at)s);
 
+-- name: address_invite
+-- Keeps whose a link is.
+-- Parameters: digest, email.
+-- Rows: none.
+-- Index: invite_digest_key.
+UPDATE access.invite SET email = %(email)s WHERE digest = %(digest)s;
+
 -- name: end_invites
 -- Removes links that are too old, and earlier ones of which only the newest may be good.
 -- Parameters: purpose, member_id: or null; now.
@@ -69,6 +76,16 @@ WHERE digest = %(digest)s AND ends_at > %(now)s;
 -- Rows: none or one: invite_id, purpose, role, member_id, made_by, made_at, ends_at.
 -- Index: invite_digest_key.
 DELETE FROM access.invite WHERE digest = %(digest)s AND ends_at > %(now)s
+RETURNING invite_id, purpose, role, member_id, made_by, made_at, ends_at;
+
+-- name: take_invite_of
+-- Uses up the newest link that was made for an address.
+-- Parameters: email, now.
+-- Rows: none or one: invite_id, purpose, role, member_id, made_by, made_at, ends_at.
+-- Index: invite_email.
+DELETE FROM access.invite WHERE invite_id = (
+  SELECT max(invite_id) FROM access.invite
+  WHERE email = %(email)s AND ends_at > %(now)s AND purpose = 'join')
 RETURNING invite_id, purpose, role, member_id, made_by, made_at, ends_at;
 
 -- name: add_session
@@ -203,9 +220,9 @@ ORDER BY m.role <> 'owner', m.folded;
 -- name: list_invites
 -- Lists links that are still good.
 -- Parameters: now.
--- Rows: many: invite_id, purpose, role, name: whose it is; made_by, made_at, ends_at.
+-- Rows: many: invite_id, purpose, role, name: whose it is; made_by, made_at, ends_at, email.
 -- Index: none; the table is small.
-SELECT i.invite_id, i.purpose, i.role, m.name, i.made_by, i.made_at, i.ends_at
+SELECT i.invite_id, i.purpose, i.role, m.name, i.made_by, i.made_at, i.ends_at, i.email
 FROM access.invite i LEFT JOIN access.member m USING (member_id)
 WHERE i.ends_at > %(now)s AND m.removed_at IS NULL
 ORDER BY i.invite_id;
@@ -431,3 +448,27 @@ SELECT looked_at FROM access.member WHERE member_id = %(member_id)s;
 -- Index: member_pkey.
 UPDATE access.member SET looked_at = greatest(looked_at, %(at)s::timestamptz)
 WHERE member_id = %(member_id)s;
+
+-- name: find_account
+-- Finds which member an issuer's account is.
+-- Parameters: issuer, subject.
+-- Rows: none or one: member_id, by_claim.
+-- Index: account_pkey.
+SELECT member_id, by_claim FROM access.account
+WHERE issuer = %(issuer)s AND subject = %(subject)s;
+
+-- name: add_account
+-- Keeps an issuer's account as a member's, unless it is somebody's.
+-- Parameters: issuer, subject, member_id, by_claim, now.
+-- Rows: none; how many tells.
+-- Index: account_pkey.
+INSERT INTO access.account (issuer, subject, member_id, by_claim, made_at)
+VALUES (%(issuer)s, %(subject)s, %(member_id)s, %(by_claim)s, %(now)s)
+ON CONFLICT DO NOTHING;
+
+-- name: accounts_of
+-- Finds a member's accounts at an issuer.
+-- Parameters: issuer, member_id.
+-- Rows: many: subject.
+-- Index: account_member.
+SELECT subject FROM access.account WHERE issuer = %(issuer)s AND member_id = %(member_id)s;

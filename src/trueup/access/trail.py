@@ -54,6 +54,7 @@ class Did(StrEnum):
     TURNED_FACTOR_OFF = "turned the second factor off"
     TOOK_FACTOR = "took a member's second factor away"
     MADE_SPARES = "made spare codes"
+    LINKED = "linked an account"
     MADE_TOKEN = "made a token"  # noqa: S105 - as above
     REVOKED_TOKEN = "revoked a token"  # noqa: S105 - as above
     REVEALED = "looked at personal data"

@@ -12,10 +12,11 @@ from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
-from litestar.types import ControllerRouterHandler
+from litestar.types import ControllerRouterHandler, ExceptionHandlersMap
 
 from trueup import __version__
 from trueup.access.door import Door
+from trueup.access.issuer import Issuer
 from trueup.access.rights import PUBLIC
 from trueup.api.callback import oauth_callback
 from trueup.api.described import COMPONENTS
@@ -34,6 +35,14 @@ from trueup.reserve import Reservations
 
 SLOW_QUEUE_S = 60.0
 """A queue older than this says that no worker is at work."""
+
+
+_FAILURES: ExceptionHandlersMap = {
+    HubError: hub_error,
+    psycopg.DataError: data_error,
+    RecursionError: depth_error,
+    Exception: http_error,
+}
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +102,7 @@ class TrueupApp:
         body_bytes_max: largest delivery.
         token: of `load_token`; without it no program is let in.
         door: lets people in.
+        issuer: another system that says who somebody is; None: there is none.
 
     Attributes:
         rest: everything but the hooks.
@@ -107,6 +117,7 @@ class TrueupApp:
         body_bytes_max: int,
         token: str | None = None,
         door: Door | None = None,
+        issuer: Issuer | None = None,
     ) -> None:
         self._gateway = Gateway(conninfo, hub.vault)
         self._hooks = HooksApp(conninfo, hub, self._gateway, body_bytes_max=body_bytes_max)
@@ -119,6 +130,7 @@ class TrueupApp:
                 app.state.pool = pool
                 app.state.hub = hub
                 app.state.door = door or Door(hub.vault)
+                app.state.issuer = issuer
                 app.state.token = token
                 app.state.reservations = Reservations(hub)
                 try:
@@ -135,12 +147,7 @@ class TrueupApp:
             dependencies={"session": Provide(give_session)},
             lifespan=[lifespan],
             middleware=[PrometheusConfig(app_name="trueup", prefix="trueup").middleware, Guard()],
-            exception_handlers={
-                HubError: hub_error,
-                psycopg.DataError: data_error,
-                RecursionError: depth_error,
-                Exception: http_error,
-            },
+            exception_handlers=_FAILURES,
             openapi_config=OpenAPIConfig(
                 title="Trueup",
                 version=__version__,

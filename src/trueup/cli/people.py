@@ -72,13 +72,20 @@ def list_(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
 
 @people.command()
-def invite(role: _RoleArgument, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+def invite(
+    role: _RoleArgument,
+    email: Annotated[
+        str, typer.Option(help="Theirs at the issuer: with it they come in without the link.")
+    ] = "",
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
     """Print a link by which somebody joins, once, until it is too old."""
 
     async def work(session: Session) -> str:
         async with session.connection() as conn:
             limits, now = session.door().limits, SystemClock().now()
-            secret = await invite_member(conn, role, _DOER, now, limits)
+            secret = await invite_member(conn, role, _DOER, now, limits, email=email)
         return f"{address_of(session.config)}/invite/{secret}"
 
     _print_link(run(work, config_path=config, as_json=as_json), as_json=as_json)

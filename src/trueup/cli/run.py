@@ -137,6 +137,7 @@ async def run_web(session: Session, stop: asyncio.Event) -> None:
         body_bytes_max=config.web.body_bytes_max,
         token=load_token(config.data_dir),
         door=session.door(),
+        issuer=session.issuer(),
         routes=console_routes(config.journals),
     )
     server = uvicorn.Server(

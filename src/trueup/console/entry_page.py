@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import msgspec
 from litestar import Response, get, post
@@ -105,7 +105,7 @@ async def sign_in(request: Req, data: URLEncodedBody[dict[str, Any]]) -> Respons
             said = f"{error.message} Try again in {error.after_s} seconds."
         page = EntryPage(asks="sign-in", next=wanted, name=name, said=said)
         return _ask(request, page, status=error.status)
-    return _let_in(entered, wanted)
+    return let_in(entered, wanted)
 
 
 @post("/sign-out", status_code=303, right="own.enter")
@@ -151,7 +151,7 @@ async def enter_by_link(
             return _ask(request, msgspec.structs.replace(page, said=error.message), status=400)
     except LinkSpent as error:
         return _ask(request, EntryPage(asks="nothing", said=error.message), status=error.status)
-    return _let_in(entered, "/")
+    return let_in(entered, "/")
 
 
 async def _page_of_link(request: Req, secret: str, name: str = "") -> EntryPage:
@@ -189,6 +189,11 @@ def inner_path(wanted: str) -> str:
     return wanted if plain else "/"
 
 
+def ask_to_sign_in(request: Req, said: str, *, status: int) -> Response[Any]:
+    """Ask for a name and a password, with what went wrong elsewhere."""
+    return _ask(request, EntryPage(asks="sign-in", said=said), status=status)
+
+
 def to_sign_in(request: Req) -> Response[Any]:
     """Send a stranger to where people come in, and from there back."""
     wanted = request.url.path if request.method == "GET" else "/"
@@ -213,10 +218,22 @@ def stale_entry(request: Req, error: FormStale) -> Response[Any]:
 def ask_again(request: Req, error: ConfirmFirst) -> Response[Any]:
     """Ask for the password once more; what the form held goes along, and then on its way."""
     page = EntryPage(asks="again", action=request.url.path, said=error.message)
-    return html(request, "confirm.html", status=error.status, page=page, fields=error.fields)
+    issuer = request.app.state.issuer
+    label = issuer.settings.label if issuer else ""
+    # Where a form came from is where they are sent back to: only a page can be asked for again.
+    came = inner_path(urlsplit(request.headers.get("referer", "")).path)
+    return html(
+        *(request, "confirm.html"),
+        status=error.status,
+        page=page,
+        fields=error.fields,
+        issuer=label,
+        came=came,
+    )
 
 
-def _let_in(entered: Entered, wanted: str) -> Response[Any]:
+def let_in(entered: Entered, wanted: str) -> Response[Any]:
+    """Send whoever came in on, with what their browser keeps."""
     response: Response[Any] = Redirect(wanted, status_code=303)
     response.set_cookie(host_cookie(SESSION_COOKIE, entered.session))
     response.set_cookie(host_cookie(KNOWN_COOKIE, entered.known, age_s=_YEAR_S))
@@ -227,7 +244,9 @@ def _let_in(entered: Entered, wanted: str) -> Response[Any]:
 def _ask(request: Req, page: EntryPage, *, status: int = 200) -> Response[Any]:
     before = request.cookies.get(BEFORE_COOKIE, "") or new_secret()
     token = token_of_stranger(door_of(request.app.state), before)
-    response = html(request, "entry.html", status=status, page=page, csrf=token)
+    issuer = request.app.state.issuer
+    label = issuer.settings.label if issuer else ""
+    response = html(request, "entry.html", status=status, page=page, csrf=token, issuer=label)
     response.set_cookie(host_cookie(BEFORE_COOKIE, before))
     return response
 

@@ -10,6 +10,8 @@ from litestar.params import QueryParameter, URLEncodedBody
 from litestar.response import Redirect
 from litestar.types import ControllerRouterHandler
 
+from trueup.access.account import is_linked
+from trueup.access.issuer import Issuer
 from trueup.access.manner import Numbers, read_manner, zones
 from trueup.access.own import (
     end_other_sessions,
@@ -46,6 +48,7 @@ _DONE: Final = {
     "end": "That browser is signed out.",
     "others": "Wherever else you were signed in, you are signed out.",
     "revoke": "That token is good no more.",
+    "linked": "From now on you may sign in there too.",
     "manner": "From now on you read it so.",
 }
 
@@ -104,19 +107,23 @@ class MePage(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         factor: whether a second factor is asked for.
         rights: of one's role.
+        linked: whether one may sign in at the issuer; None: none is set up.
         secret: of a token made just now; shown once.
+        onward: where an account is linked, at the issuer.
     """
 
     name: str
     role: Role
     rights: tuple[str, ...]
     factor: bool
+    linked: bool | None
     numbers: Numbers
     zone: str
     sessions: tuple[SessionRow, ...]
     tokens: tuple[TokenRow, ...]
     trail: tuple[DeedRow, ...]
     secret: str = ""
+    onward: str = ""
     told: str = ""
     refused: str = ""
 
@@ -200,6 +207,16 @@ def said_of(error: ConfigError | AccessError) -> str:
     return error.message
 
 
+async def show_own(
+    request: Req, *, onward: str = "", refused: str = "", status: int = 200
+) -> Response[Any]:
+    """Show what is one's own with something that was just begun, or refused."""
+    async with write_session(request.app.state) as session:
+        page = await _read(request, session, member_of(request))
+    page = msgspec.structs.replace(page, onward=onward, refused=refused)
+    return _answer(request, page, status=status)
+
+
 def me_handlers() -> list[ControllerRouterHandler]:
     """Return the handlers of one's own page."""
     return [show_me, change_me, make_own_token]
@@ -241,6 +258,10 @@ async def _read(request: Req, session: Session, visitor: Visitor) -> MePage:
     door, member_id = door_of(request.app.state), visitor.member_id or 0
     now = door.clock.now()
     sessions = await list_sessions_of(session, member_id, now, door.limits)
+    issuer: Issuer | None = request.app.state.issuer
+    linked = None
+    if issuer is not None:
+        linked = await is_linked(session, issuer.settings.issuer, member_id)
     tokens = await list_tokens(session, now, member_id=member_id)
     trail = await list_trail_of(session, member_id, count=TRAIL_MAX)
     return MePage(
@@ -248,6 +269,7 @@ async def _read(request: Req, session: Session, visitor: Visitor) -> MePage:
         role=visitor.role,
         rights=rights_of(visitor.role),
         factor=visitor.factor,
+        linked=linked,
         numbers=visitor.manner.numbers,
         zone=visitor.manner.zone,
         sessions=tuple(
@@ -267,6 +289,7 @@ async def _read(request: Req, session: Session, visitor: Visitor) -> MePage:
 
 
 def _answer(request: Req, page: MePage, *, status: int = 200) -> Response[Any]:
+    issuer: Issuer | None = request.app.state.issuer
     return answer(
         request,
         "me.html",
@@ -275,5 +298,6 @@ def _answer(request: Req, page: MePage, *, status: int = 200) -> Response[Any]:
         zones=zones(),
         grantable=[right for right in GRANTABLE if right in page.rights],
         days=(DAYS, DAYS_MAX),
+        issuer=issuer.settings.label if issuer else "",
         chars=(CHARS_MIN, CHARS_ADVISED, CHARS_MAX),
     )

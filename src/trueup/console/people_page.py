@@ -61,6 +61,7 @@ class InviteRow(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None
     made_by: str
     ends_at: datetime
+    email: str | None
 
 
 class TokenRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,7 +166,8 @@ async def _do(request: Req, session: Session, form: Mapping[str, str]) -> str | 
     now = door.clock.now()
     match form.get("do"):
         case "invite":
-            return await invite_member(session, _role(form), doer, now, door.limits)
+            email = form.get("email", "").strip()
+            return await invite_member(session, _role(form), doer, now, door.limits, email=email)
         case "reset":
             return await reset_member(session, name, doer, now, door.limits)
         case "role":
@@ -202,4 +204,6 @@ async def _read(request: Req, session: Session) -> PeoplePage:
 
 def _answer(request: Req, page: PeoplePage, *, status: int = 200) -> Response[Any]:
     roles = [each.value for each in Role]
-    return answer(request, "people.html", page, status=status, roles=roles)
+    issuer = request.app.state.issuer
+    label = issuer.settings.label if issuer else ""
+    return answer(request, "people.html", page, status=status, roles=roles, issuer=label)

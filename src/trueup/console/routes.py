@@ -34,6 +34,7 @@ from trueup.console.fact import Chance, Chart
 from trueup.console.factor_page import factor_handlers, to_second_factor
 from trueup.console.find_page import find_handlers
 from trueup.console.forms import whole
+from trueup.console.issuer_page import issuer_handlers
 from trueup.console.journals_page import JournalDesk, journal_handlers
 from trueup.console.live import Live, live_values
 from trueup.console.loops import return_handlers
@@ -179,6 +180,7 @@ def _page_handlers() -> list[ControllerRouterHandler]:
         *people_handlers(),
         *me_handlers(),
         *factor_handlers(),
+        *issuer_handlers(),
     ]
 
 
