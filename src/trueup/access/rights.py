@@ -69,6 +69,7 @@ journals.decide          again    x        .          x        .         .      
 costs.read                 .      x        .          x        .         x         .
 costs.book                 .      x        .          x        .         .         .
 customers.read             .      x        .          .        x         x         .
+customers.personal.reveal  .      x        .          .        x         .         .
 models.read                .      x        x          x        .         x         .
 decisions.read             .      x        x          x        x         x         x
 decisions.decide           .      x        x          .        x         x         .

@@ -151,4 +151,6 @@ def _address(hit: Hit, connection: str) -> str:
     """Return the page of a thing, or of its order; empty where there is none."""
     if hit.kind == "payout":
         return link_payout(connection, hit.ref)
+    if hit.kind == "customer" and hit.person is not None:
+        return f"/customers/{hit.person.hex()}"
     return "" if hit.order_ref is None else link_order(connection, hit.order_ref)

@@ -104,12 +104,17 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
-    """One order: what it says now, and how it came to that, newest first."""
+    """One order: what it says now, and how it came to that, newest first.
+
+    Attributes:
+        customer: the id of whose it is; empty where nobody is named.
+    """
 
     connection: str
     ref: str
     number: str
     status: str
+    customer: str
     placed_at: datetime
     updated_at: datetime
     total: Money
@@ -226,6 +231,7 @@ async def read_order(session: Session, connection: str, ref: str) -> OrderPage |
         ref=order.ref,
         number=order.number,
         status=status_of(order),
+        customer="" if row["person"] is None else bytes(row["person"]).hex(),
         placed_at=order.placed_at,
         updated_at=order.updated_at,
         total=money_of(order.totals.current_total or order.totals.total),

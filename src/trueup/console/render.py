@@ -41,6 +41,7 @@ SECTIONS: Final[Mapping[str, tuple[Page, ...]]] = {
         Page("/orders", "Orders", "orders.read"),
         Page("/shipments", "Shipments", "orders.read"),
         Page("/returns", "Returns", "returns.read"),
+        Page("/customers", "Customers", "customers.read"),
     ),
     "Stock": (
         Page("/skus", "SKUs", "stock.read"),

@@ -24,6 +24,7 @@ from trueup.api.problem import CHALLENGE
 from trueup.api.reading import write_session
 from trueup.config import JournalsConfig
 from trueup.console.connections_page import connections_handlers
+from trueup.console.customers_page import customers_handlers
 from trueup.console.decisions_page import decision_handlers
 from trueup.console.dock import dock_handlers
 from trueup.console.draw import draw_page, draw_png, draw_svg, draw_trade_page
@@ -164,6 +165,7 @@ def _page_handlers() -> list[ControllerRouterHandler]:
         *overview_handlers(),
         *orders_handlers(),
         *shipments_handlers(),
+        *customers_handlers(),
         *connections_handlers(),
         *dock_handlers(),
         *exception_handlers(),

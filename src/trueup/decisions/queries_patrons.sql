@@ -124,3 +124,19 @@ ORDER BY p.late_on, p.person LIMIT %(count)s;
 -- Rows: none or one: of patron.
 -- Index: patron primary key.
 SELECT * FROM decisions.patron WHERE person = %(person)s;
+
+-- name: page_patrons
+-- One page of customers, who is worth most first.
+-- Parameters: tier: or null; skip; count.
+-- Rows: many: of patron.
+-- Index: patron_worth.
+SELECT * FROM decisions.patron WHERE %(tier)s::text IS NULL OR tier = %(tier)s::text
+ORDER BY worth DESC, person OFFSET %(skip)s LIMIT %(count)s;
+
+-- name: patron_of_persons
+-- A customer as a patron, by all of their persons: who was joined since has another id there.
+-- Parameters: persons.
+-- Rows: none or one: of patron.
+-- Index: patron primary key.
+SELECT * FROM decisions.patron WHERE person = ANY(%(persons)s::bytea[])
+ORDER BY purchases DESC, person LIMIT 1;

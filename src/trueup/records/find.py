@@ -43,6 +43,7 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
         ref: the vendor's id.
         number: as people call it.
         event_id: told it last.
+        person: whose it is; None: nobody's, or of somebody who is not named.
         order_ref: of the order that it is, or belongs to, where that was told.
     """
 
@@ -53,6 +54,7 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at: datetime
     event_id: int
     deleted: bool
+    person: bytes | None
     by: By
     order_ref: str | None
 

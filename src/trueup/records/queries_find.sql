@@ -19,7 +19,7 @@ WITH named AS (
 ), nearest AS (
   SELECT record_id, min(by) AS by FROM named GROUP BY record_id
 )
-SELECT r.connection_id, r.kind, r.ref, r.number, r.occurred_at, r.event_id, r.deleted, n.by,
+SELECT r.connection_id, r.kind, r.ref, r.number, r.occurred_at, r.event_id, r.deleted, r.person, n.by,
   (SELECT o.ref FROM records.record o WHERE o.connection_id = r.connection_id AND o.kind = 'order'
      AND o.ref = substr(r.entity, 7) AND r.entity = 'order/' || o.ref) AS order_ref
 FROM nearest n JOIN records.record r USING (record_id)
