@@ -17,6 +17,7 @@ from trueup.decisions.leave import keep_replay
 from trueup.decisions.model import State, to_json
 from trueup.decisions.propose import Proposed
 from trueup.decisions.purchasing.model import FIGURE
+from trueup.decisions.purchasing.planned import planned_lines
 from trueup.decisions.reads import find_decision
 from trueup.decisions.rule import Replay
 from trueup.decisions.rules.reorder import RULE, ReorderSettings
@@ -30,11 +31,17 @@ pytestmark = pytest.mark.anyio
 
 async def test_what_one_supplier_sends_is_one_draft(database_url: str) -> None:
     async with open_firm(database_url, ("LAMP", "MUG")) as firm:
+        brand, settings = firm.brand, firm.settings[RULE.name]
+        planned = await planned_lines(brand.conn, brand.hub, settings, brand.clock.now())
+        assert {sku: line.supplier for sku, line in planned.items()} == {
+            "LAMP": "Garn KG",
+            "MUG": "Garn KG",
+        }
         number = await firm.proposed()
         row, _ = await find_decision(firm.brand.conn, number)
         assert row["subject"].startswith("supplier/")
         assert {"sku/LAMP", "sku/MUG"} <= set(row["evidence"])
-        assert set(await firm.lines(number)) == {"LAMP", "MUG"}
+        assert await firm.lines(number) == {sku: each.units for sku, each in planned.items()}
         await firm.approve(number)
         for _ in range(3):
             await firm.turn()

@@ -1,4 +1,4 @@
-"""`/api/v1/models`, `/forecast`, `/customers/...` and `/routes`: what was learned, and how well.
+"""`/api/v1/models`, `/forecast`, `/reorders`, `/customers/...` and `/routes`: what lies ahead.
 
 The models are loaded when they are asked for: the web process starts without numpy.
 """
@@ -19,6 +19,9 @@ from litestar.types import ControllerRouterHandler
 from trueup.api.cursor import cursor_of, cursor_text
 from trueup.api.v1_model import After, Count, Page
 from trueup.decisions.parcels.tracked import zone_here
+from trueup.decisions.purchasing.planned import Planned, planned_lines
+from trueup.decisions.rules.reorder import NAME as REORDER
+from trueup.decisions.written.store import read_rulebook
 from trueup.kernel.clock import SystemClock
 from trueup.models.arrivals.past import LONG_SHARE, SOON_SHARE, Past, past_of, quantile
 from trueup.models.arrivals.pasts import read_pasts
@@ -194,6 +197,17 @@ async def forecast(
     return Page(items=shown, next_cursor=following)
 
 
+@get("/reorders", right="models.read")
+async def list_reorders(
+    request: Request[Any, Any, Any], session: NamedDependency[Session]
+) -> list[Planned]:
+    """Tell what the rule `reorder` would order now, by SKU; nothing is kept or sent."""
+    hub = request.app.state.hub
+    book = await read_rulebook(session, hub.rule_tables)
+    found = await planned_lines(session, hub, book.settings[REORDER], SystemClock().now())
+    return [found[sku] for sku in sorted(found)]
+
+
 @get("/customers/tiers", right="customers.read")
 async def list_tiers(session: NamedDependency[Session]) -> list[TierView]:
     """Tell what is expected of the customers of each tier, by currency; none before training."""
@@ -274,4 +288,4 @@ def _value() -> Any:  # noqa: ANN401 - a module
 
 def model_routes() -> list[ControllerRouterHandler]:
     """Return the routes of models, below `/api/v1`."""
-    return [list_models, forecast, list_tiers, show_expected, list_routes]
+    return [list_models, forecast, list_reorders, list_tiers, show_expected, list_routes]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import date
 from functools import cache
 from types import ModuleType
 from typing import Any, Final
@@ -103,6 +104,59 @@ def specify_bars(bars: Sequence[Bar], *, width: int = WIDTH) -> dict[str, Any]:
     return found
 
 
+class Span(msgspec.Struct, frozen=True, kw_only=True):
+    """One day or week of a picture: what was, or what is expected with what it lies between.
+
+    Attributes:
+        value: what was; None: it is expected.
+        expected, low, high: None where nothing is.
+    """
+
+    on: date
+    value: float | None = None
+    expected: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+def specify_spans(
+    spans: Sequence[Span], *, mark: date | None = None, width: int = WIDTH, share: bool = False
+) -> dict[str, Any]:
+    """Return the specification of what was over time, and what is expected between two lines.
+
+    Args:
+        spans: oldest first.
+        mark: a day that is drawn through.
+        width: of the picture.
+        share: values are shares of one.
+    """
+    alt = _altair()
+    rows = [
+        {"on": each.on.isoformat(), "value": each.value, "expected": each.expected}
+        | {"low": each.low, "high": each.high}
+        for each in spans
+    ]
+    axis = alt.Axis(tickCount=width // 110, labelFlush=True, labelOverlap=True, format="%d %b")
+    x = alt.X("on:T", title=None, axis=axis, scale=alt.Scale(type="utc"))
+    form = alt.Axis(tickCount=5, format="~%" if share else "~s")
+
+    def y(name: str) -> Any:  # noqa: ANN401 - a channel of Altair
+        return alt.Y(f"{name}:Q", title=None, axis=form, scale=alt.Scale(zero=True))
+
+    def rows_with(name: str) -> Any:  # noqa: ANN401 - a chart of Altair
+        known = [row for row in rows if row[name] is not None]
+        return alt.Chart(alt.InlineData(values=known)).encode(x=x)
+
+    band = rows_with("low").mark_area(color=_FILL, fillOpacity=1).encode(y=y("low"), y2="high:Q")
+    was = rows_with("value").mark_line(color=_LINE, strokeWidth=1.5, point=share)
+    told = rows_with("expected").mark_line(color=_LINE, strokeWidth=1.75, strokeDash=[5, 3])
+    layers = [band, was.encode(y=y("value")), told.encode(y=y("expected"))]
+    if mark is not None:
+        at = alt.Chart(alt.InlineData(values=[{"at": mark.isoformat()}]))
+        layers.append(at.mark_rule(color=_ZERO, strokeDash=[3, 3]).encode(x=alt.X("at:T")))
+    return _styled(alt.layer(*layers), width)
+
+
 def _styled(layers: Any, width: int) -> dict[str, Any]:  # noqa: ANN401 - a chart of Altair
     styled = (
         layers.properties(width=width, height=HEIGHT, padding=4)
@@ -148,6 +202,13 @@ def draw_bars_page(bars: Sequence[Bar]) -> str:
     """Return bars for a page: one picture for wide screens, one for narrow ones."""
     wide = specify_bars(bars, width=WIDTH - 120)
     narrow = specify_bars(bars, width=NARROW_WIDTH - 110)
+    return _drawn(wide, "wide") + _drawn(narrow, "narrow")
+
+
+def draw_spans_page(spans: Sequence[Span], *, mark: date | None = None, share: bool = False) -> str:
+    """Return what was and is expected for a page: one picture for wide screens, one for narrow."""
+    wide = specify_spans(spans, mark=mark, width=WIDTH - 60, share=share)
+    narrow = specify_spans(spans, mark=mark, width=NARROW_WIDTH - 60, share=share)
     return _drawn(wide, "wide") + _drawn(narrow, "narrow")
 
 

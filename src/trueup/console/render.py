@@ -57,6 +57,11 @@ SECTIONS: Final[Mapping[str, tuple[Page, ...]]] = {
         Page("/journals", "Journals", "journals.read"),
         Page("/margin", "Margin", "costs.read"),
     ),
+    "Ahead": (
+        Page("/forecasts", "Forecasts", "models.read"),
+        Page("/routes", "Routes", "models.read"),
+        Page("/tiers", "Tiers", "customers.read"),
+    ),
     "Decisions": (Page("/decisions", "Decisions", "decisions.read", ("/rules", "/write-rule")),),
     "System": (
         Page("/connections", "Connections", "connections.read"),

@@ -23,6 +23,7 @@ from trueup.api.guard import doer_of, still_there
 from trueup.api.problem import CHALLENGE
 from trueup.api.reading import write_session
 from trueup.config import JournalsConfig
+from trueup.console.carriers_page import route_handlers
 from trueup.console.connections_page import connections_handlers
 from trueup.console.customers_page import customers_handlers
 from trueup.console.decisions_page import decision_handlers
@@ -39,6 +40,7 @@ from trueup.console.issuer_page import issuer_handlers
 from trueup.console.journals_page import JournalDesk, journal_handlers
 from trueup.console.live import Live, live_values
 from trueup.console.loops import return_handlers
+from trueup.console.forecasts_page import forecast_handlers
 from trueup.console.margin_page import margin_handlers
 from trueup.console.me_page import me_handlers
 from trueup.console.orders_page import orders_handlers
@@ -57,6 +59,7 @@ from trueup.console.shipments_page import shipments_handlers
 from trueup.console.skus_page import Begins, list_skus
 from trueup.console.steps import Step, draw_steps
 from trueup.console.supply import chances_of, read_low
+from trueup.console.tiers_page import tier_handlers
 from trueup.console.today import TodayDesk
 from trueup.errors import (
     AccessError,
@@ -176,6 +179,9 @@ def _page_handlers() -> list[ControllerRouterHandler]:
         *phantom_handlers(),
         *return_handlers(),
         *margin_handlers(),
+        *forecast_handlers(),
+        *route_handlers(),
+        *tier_handlers(),
         *serial_handlers(),
         *find_handlers(),
         *entry_handlers(),

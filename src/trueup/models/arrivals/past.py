@@ -154,6 +154,37 @@ def _days(trip: Trip) -> float:
     return 0.0 if begun is None or ended is None else (ended - begun).total_seconds() / _DAY_S
 
 
+class Week(msgspec.Struct, frozen=True, kw_only=True):
+    """How the parcels did that were promised for one week.
+
+    Attributes:
+        monday: of the week.
+        promised, late: how many whose promised day is over, and how many of them were late.
+    """
+
+    monday: date
+    promised: int
+    late: int
+
+    @property
+    def late_share(self) -> float:
+        """How many of those that were promised came late, or still come."""
+        return self.late / self.promised
+
+
+def weeks_of(trips: Iterable[Trip], today: date, zone: ZoneInfo) -> tuple[Week, ...]:
+    """Return how parcels did week by week, by the day that was promised; the oldest first."""
+    counts: dict[date, list[bool]] = defaultdict(list)
+    for trip in trips:
+        late = is_late(trip, today, zone)
+        if late is not None and trip.promised_on is not None:
+            counts[trip.promised_on - timedelta(days=trip.promised_on.weekday())].append(late)
+    return tuple(
+        Week(monday=monday, promised=len(lates), late=sum(lates))
+        for monday, lates in sorted(counts.items())
+    )
+
+
 def past_of(route: Route, pasts: Mapping[Route, Past]) -> Past:
     """Return what tells of a route: its own past, or its carrier's where that is short."""
     own = pasts.get(route, Past())

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 
 from trueup.govern.vault import Vault
-from trueup.models.arrivals.past import NOWHERE, Past, day_of, pasts_of
+from trueup.models.arrivals.past import NOWHERE, Past, Week, day_of, pasts_of, weeks_of
 from trueup.models.arrivals.route import Route
 from trueup.records.scanned import regions_of
 from trueup.records.trips import trips_since
@@ -36,3 +36,13 @@ async def read_pasts(
     if vault is not None:
         regions = await regions_of(conn, vault, [each.record_id for each in trips])
     return pasts_of(trips, day_of(now, zone), zone, regions)
+
+
+async def read_weeks(
+    conn: Conn, now: datetime, zone: ZoneInfo, carrier: str = ""
+) -> tuple[Week, ...]:
+    """Return how parcels did week by week, of all carriers or of one by its name."""
+    trips = await trips_since(conn, now - timedelta(days=PAST_DAYS), count=PAST_MAX)
+    return weeks_of(
+        (each for each in trips if carrier in ("", each.carrier)), day_of(now, zone), zone
+    )
