@@ -107,7 +107,7 @@ def test_who_may_not_see_them_does_not(site: Site) -> None:
         assert client.get("/forecasts").status_code == 403
         assert client.get("/routes").status_code == 403
         page = client.get("/tiers").text
-        assert 'href="/forecasts"' not in page.partition("<main")[2].partition("ahead")[2]
+        assert ('href="/forecasts"' in page, 'href="/tiers"' in page) == (False, True)
     with site.reader("Op", Role.OPERATIONS) as client:
         assert client.get("/tiers").status_code == 403
         assert client.get("/forecasts").status_code == 200

@@ -35,12 +35,12 @@ from trueup.console.exceptions_page import exception_handlers
 from trueup.console.fact import Chance, Chart
 from trueup.console.factor_page import factor_handlers, to_second_factor
 from trueup.console.find_page import find_handlers
+from trueup.console.forecasts_page import forecast_handlers
 from trueup.console.forms import whole
 from trueup.console.issuer_page import issuer_handlers
 from trueup.console.journals_page import JournalDesk, journal_handlers
 from trueup.console.live import Live, live_values
 from trueup.console.loops import return_handlers
-from trueup.console.forecasts_page import forecast_handlers
 from trueup.console.margin_page import margin_handlers
 from trueup.console.me_page import me_handlers
 from trueup.console.orders_page import orders_handlers

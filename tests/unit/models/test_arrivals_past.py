@@ -19,6 +19,7 @@ from trueup.models.arrivals.past import (
     pasts_of,
     quantile,
     route_of,
+    weeks_of,
 )
 from trueup.models.arrivals.route import Route
 from trueup.records.trips import Trip
@@ -159,3 +160,21 @@ def test_a_route_is_told_apart_by_where_parcels_go_where_that_was_read() -> None
     refs = sorted(route.ref for route in pasts)
     assert refs == ["route/2/DHL//", "route/2/DHL/Paket/Leipzig", "route/2/DHL/Paket/Leipzig/DE-10"]
     assert past_of(route_of(trips[0], "DE-10"), pasts).parcels == 3, "too few of its own"
+
+
+def test_weeks_are_those_of_the_promise_and_what_nobody_promised_is_left_out() -> None:
+    monday = TODAY - timedelta(days=TODAY.weekday() + 14)
+    on_time = datetime.combine(monday, datetime.min.time(), UTC) + timedelta(hours=9)
+    trips = [
+        trip(promised_on=monday, delivered_at=on_time, shipped_at=on_time),
+        trip(promised_on=monday + timedelta(days=6)),
+        trip(promised_on=monday + timedelta(days=7)),
+        trip(promised_on=TODAY),
+        trip(),
+    ]
+    found = weeks_of(trips, TODAY, ZONE)
+    assert [(each.monday, each.promised, each.late) for each in found] == [
+        (monday, 2, 1),
+        (monday + timedelta(days=7), 1, 1),
+    ]
+    assert [each.late_share for each in found] == [0.5, 1.0]
