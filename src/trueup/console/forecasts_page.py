@@ -36,7 +36,7 @@ _Sku = Annotated[
 ]
 
 
-class ForecastRow(msgspec.Struct, frozen=True, kw_only=True):
+class OutlookRow(msgspec.Struct, frozen=True, kw_only=True):
     """One SKU in the list: when it is sold out, and what the rule would order now.
 
     Attributes:
@@ -53,7 +53,7 @@ class ForecastsPage(msgspec.Struct, frozen=True, kw_only=True):
     """The SKUs that are as likely as not sold out within some days, the first first."""
 
     ahead_days: int
-    rows: tuple[ForecastRow, ...]
+    rows: tuple[OutlookRow, ...]
     more: bool
 
 
@@ -137,7 +137,7 @@ async def _list(session: Session, planned: Mapping[str, Planned], today: date) -
     return ForecastsPage(
         ahead_days=AHEAD_DAYS,
         rows=tuple(
-            ForecastRow(
+            OutlookRow(
                 outlook=row,
                 days_left=(row.expected_on - today).days if row.expected_on else AHEAD_DAYS,
                 planned=planned.get(row.sku),
