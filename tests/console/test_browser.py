@@ -184,6 +184,29 @@ def test_the_slash_key_leads_to_the_field_that_finds(browser: Browser, site: Sit
         assert not wrong
 
 
+def test_the_pages_and_the_keys_open_over_any_page(browser: Browser, site: Site) -> None:
+    with opened(browser, site) as (page, wrong):
+        palette = page.locator("#palette")
+        page.keyboard.press("?")
+        expect(palette).to_be_visible()
+        assert not violations(page)
+        page.keyboard.press("Escape")
+        expect(palette).to_be_hidden()
+        page.keyboard.press("Control+k")
+        page.keyboard.type("ship")
+        expect(palette.get_by_role("listitem")).to_have_count(1)
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("ArrowUp")
+        page.keyboard.press("Enter")
+        expect(page.locator("h1")).to_have_text("Shipments")
+        page.get_by_role("button", name="Pages and keys").click()
+        page.keyboard.type("#1001")
+        expect(palette.locator("[data-none]")).to_be_visible()
+        page.keyboard.press("Enter")
+        expect(page.locator("h1")).to_contain_text("#1001")
+        assert not wrong
+
+
 def test_the_chart_says_the_value_under_the_pointer(browser: Browser, site: Site) -> None:
     with opened(browser, site) as (page, wrong):
         value = page.locator("[data-chart-value]")

@@ -136,15 +136,17 @@ class MenuLink(NamedTuple):
 
 
 class Menu(NamedTuple):
-    """The sections that somebody may see, and the pages of the one that is shown."""
+    """The sections that somebody may see, the pages of the one that is shown, and every page."""
 
     sections: tuple[MenuLink, ...]
     pages: tuple[MenuLink, ...]
+    every: tuple[MenuLink, ...]
 
 
 def menu_of(visitor: Visitor | None, path: str) -> Menu:
     """Return the menu as a visitor sees it at an address. Pure."""
     sections: list[MenuLink] = []
+    every: list[MenuLink] = []
     shown: tuple[MenuLink, ...] = ()
     for label, pages in SECTIONS.items():
         seen = [page for page in pages if visitor is not None and visitor.may(page.right)]
@@ -153,8 +155,9 @@ def menu_of(visitor: Visitor | None, path: str) -> Menu:
         links = tuple(MenuLink(page.path, page.label, _is_at(page, path)) for page in seen)
         here = any(link.here for link in links)
         sections.append(MenuLink(seen[0].path, label, here))
+        every += links
         shown = links if here and len(links) > 1 else shown
-    return Menu(tuple(sections), shown)
+    return Menu(tuple(sections), shown, tuple(every))
 
 
 def _is_at(page: Page, path: str) -> bool:

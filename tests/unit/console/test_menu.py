@@ -37,7 +37,7 @@ def test_a_section_leads_to_the_first_page_that_its_reader_may_see() -> None:
     assert "Money" not in shown
     assert shown["System"] == "/connections"
     assert "/dock" not in [link.path for link in menu_of(VIEWER, "/skus").pages]
-    assert menu_of(None, "/sign-in") == ((), ())
+    assert menu_of(None, "/sign-in") == ((), (), ())
 
 
 def test_no_page_stands_twice() -> None:

@@ -146,8 +146,3 @@ def medium_of(hub: Hub, connection_id: int) -> str | None:
     folder = hub.folder_of(connection_id)
     action = None if folder is None else folder.manifest.action(SendMessage.command)
     return None if action is None else action.medium
-
-
-def media_without_sender(hub: Hub, settings: ContactSettings) -> Sequence[str]:
-    """Return the media that no connection sends."""
-    return [each for each in settings.media if _sender(hub, settings, each) is None]
