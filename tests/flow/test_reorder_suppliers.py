@@ -155,7 +155,7 @@ async def test_learned_demand_counts_only_where_it_won_twice(database_url: str) 
         learned = await firm.looked()
         [item] = learned.facts.values.items
         assert (item.learned, item.demand.per_day) == (True, pytest.approx(5, abs=0.5))
-        source = learned.facts.values.model
+        [source] = learned.facts.values.models
         assert source.sha256 == sha256(model.artifact).hexdigest()
         assert source.features == model.features.hex()
         assert drafted(learned) > 2 * drafted(by_rule)

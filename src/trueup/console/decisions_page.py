@@ -319,6 +319,9 @@ def _named(name: str, value: object) -> Iterator[tuple[str, str]]:
     elif isinstance(value, dict):
         for key, each in value.items():
             yield from _named(f"{name} {key.replace('_', ' ')}".strip(), each)
+    elif isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
+        for each in value:
+            yield from _named(name, each)
     elif isinstance(value, list):
         shown = [
             " ".join(map(str, each)) if isinstance(each, list) else str(each) for each in value

@@ -47,7 +47,7 @@ def order(*items: Item, **left: str) -> Facts[ReorderValues]:
             supplier_ref="7",
             supplier="Garn KG",
             items=items,
-            left=tuple(Money(Decimal(amount), each) for each, amount in left.items()),
+            budget_left=tuple(Money(Decimal(amount), each) for each, amount in left.items()),
         ),
     )
 

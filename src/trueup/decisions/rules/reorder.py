@@ -81,8 +81,8 @@ class ReorderValues(Values, frozen=True, kw_only=True):
     Attributes:
         supplier_id: the connection whose system knows the supplier and drafts orders there.
         items: by SKU.
-        left: what budgets leave for it; nothing of a currency: it is not bounded.
-        model: what tells the demand of items that are learned; None: none is.
+        budget_left: what budgets leave for it; nothing of a currency: it is not bounded.
+        models: what tells the demand of items that are learned.
     """
 
     today: date
@@ -90,8 +90,8 @@ class ReorderValues(Values, frozen=True, kw_only=True):
     supplier_ref: str
     supplier: str
     items: tuple[Item, ...]
-    left: tuple[Money, ...] = ()
-    model: Source | None = None
+    budget_left: tuple[Money, ...] = ()
+    models: tuple[Source, ...] = ()
 
 
 async def read(
@@ -195,8 +195,8 @@ def _facts(
             supplier_ref=supplier.ref,
             supplier=supplier.name,
             items=items,
-            left=tuple(Money(amount, each) for each, amount in sorted(left.items())),
-            model=source if any(item.learned for item in items) else None,
+            budget_left=tuple(Money(amount, each) for each, amount in sorted(left.items())),
+            models=(source,) if source and any(item.learned for item in items) else (),
         ),
         evidence=tuple(
             ref for item in items for ref in (f"sku/{item.sku}", f"{offers}/{item.offer_ref}")
@@ -207,7 +207,7 @@ def _facts(
 def propose(facts: Facts[ReorderValues], settings: ReorderSettings) -> Proposal | None:
     """Return a draft for what is missing until the order after this one; None: nothing is."""
     known = facts.values
-    left = {each.currency: each.amount for each in known.left}
+    left = {each.currency: each.amount for each in known.budget_left}
     stocks = [_stock(item, settings) for item in known.items]
     wanted = within(basket_of(stocks, known.today), left, known.today)
     lines = [line for line in wanted if line.units]
