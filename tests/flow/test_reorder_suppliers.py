@@ -3,6 +3,7 @@
 Method: as in `test_reorder.py`, with two SKUs of one supplier.
 """
 
+import asyncio
 from datetime import UTC, date, timedelta
 from hashlib import sha256
 
@@ -10,6 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from tests.support.brand import open_brand
 from tests.support.firm import RULES, Firm, open_firm
 from trueup.canon.command import DraftPurchase
 from trueup.db.queries import load_queries
@@ -19,9 +21,11 @@ from trueup.decisions.propose import Proposed
 from trueup.decisions.purchasing.model import FIGURE
 from trueup.decisions.purchasing.planned import planned_lines
 from trueup.decisions.reads import find_decision
-from trueup.decisions.rule import Replay
+from trueup.decisions.replaying import replay_rule
+from trueup.decisions.rule import Look, Replay, Settings
 from trueup.decisions.rules.reorder import RULE, ReorderSettings
 from trueup.decisions.settings import read_settings
+from trueup.decisions.written.store import RuleBook
 from trueup.models.demand.learn import MODEL, Sales, train
 from trueup.models.demand.series import Panel
 from trueup.models.model import Figure, Fitted
@@ -165,3 +169,19 @@ async def test_learned_demand_counts_only_where_it_won_twice(database_url: str) 
         firm.settings[RULE.name] = ReorderSettings()
         await keep_model(firm, model, beats=False)
         assert await firm.looked() == by_rule
+
+
+async def test_a_play_may_take_longer_than_a_session_may_be_idle(database_url: str) -> None:
+    async def play(_look: Look, _settings: Settings, since: date, until: date) -> Replay:
+        await asyncio.sleep(0.6)
+        return Replay(since=since, until=until, figures={}, sentence="It took its time.")
+
+    slow = msgspec.structs.replace(RULE, play=play)
+    async with open_brand(database_url) as brand:
+        await brand.conn.execute("SET idle_in_transaction_session_timeout = '200ms'")
+        book = RuleBook(
+            rules={RULE.name: slow}, settings={RULE.name: ReorderSettings()}, written={}, broken={}
+        )
+        now = brand.clock.now()
+        found = await replay_rule(brand.conn, brand.hub, book, RULE.name, 3, now)
+        assert found.sentence == "It took its time."

@@ -1,7 +1,7 @@
 """Play a rule on the brand's own past, and keep what it would have done."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 
@@ -13,6 +13,8 @@ from trueup.errors import ConfigError
 from trueup.hub import Hub
 
 Conn = psycopg.AsyncConnection[Any]
+
+PLAY_TIMEOUT_S: Final = 900
 
 
 async def replay_rule(
@@ -37,6 +39,10 @@ async def replay_rule(
     until = now.date() - timedelta(days=1)
     look = Look(conn=conn, hub=hub, now=now)
     async with snapshot(conn):
+        # A year is read at once, and then played for longer than a session may usually be idle.
+        await conn.execute(
+            f"SET LOCAL idle_in_transaction_session_timeout = '{PLAY_TIMEOUT_S}s'".encode()
+        )
         found = await rule.play(look, book.settings[name], until - timedelta(days=days - 1), until)
     await keep_replay(conn, rule, book.settings[name], found, now)
     return found

@@ -9,6 +9,7 @@ order after this one has come: sales are worth what their units cost, so that is
 money saves. Margins would weigh better, and are known for orders, not for what is not sold yet.
 """
 
+import heapq
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
@@ -141,21 +142,22 @@ def within(lines: Sequence[Line], left: Mapping[str, Decimal], today: date) -> l
         left: money by currency; what costs another currency, or nobody knows what, is not cut.
         today: of the look.
     """
-    parts = sorted(part for line in lines for part in _parts(line, left, today))
-    money, bought, closed = dict(left), {line.stock.sku: 0 for line in lines}, set[str]()
-    for part in parts:
-        if part.sku in closed:
-            continue
+    rest = [_parts(line, left, today) for line in lines]
+    # Of each line the next part alone is worked out: most of what is wanted may never be looked at.
+    heap = [(part, parts) for parts in rest if (part := next(parts, None)) is not None]
+    money, bought = dict(left), {part.sku: 0 for part, _ in heap}
+    heapq.heapify(heap)
+    while heap:
+        part, parts = heapq.heappop(heap)
         if part.price > money[part.currency]:
-            closed.add(part.sku)  # a later part of it may fit, but never without this one
-            continue
+            continue  # a later part of it may fit, but never without this one
         money[part.currency] -= part.price
         bought[part.sku] += part.units
-    held = {part.sku for part in parts}
+        following = next(parts, None)
+        if following is not None:
+            heapq.heappush(heap, (following, parts))
     found = [
-        msgspec.structs.replace(line, units=bought[line.stock.sku])
-        if line.stock.sku in held
-        else line
+        msgspec.structs.replace(line, units=bought.get(line.stock.sku, line.units))
         for line in lines
     ]
     if not any(line.units for line in found if line.urgent):
