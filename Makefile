@@ -10,6 +10,7 @@ PYTHON ?= python3
 JOBS ?= 3
 WORLD ?= spine
 SEEDS ?= 3
+EXAMPLES ?= 200
 BENCH ?= intake apply propagate hotsku reconcile
 
 BIN := .venv/bin
@@ -29,7 +30,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup sentences test unit db contract flow tidy sim bench lint layers type fmt demo serve \
+.PHONY: help setup sentences test unit db contract flow tidy sim fuzz bench lint layers type fmt demo serve \
   docs docs-check screenshots chromium clean
 
 help: ## Explain every target (this text)
@@ -88,6 +89,9 @@ tidy: setup lint layers ## Check the house rules, and that the papers equal the 
 
 sim: setup ## Replay a world from seeds with faults: WORLD=spine|stock|racers|flash|year SEEDS=10, or SEED=7; one JSON line
 	@$(BIN)/python -m tests.sim --world $(WORLD) $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(SIM)
+
+fuzz: setup ## Send the API strange requests as everybody, EXAMPLES=200 of each operation (minutes)
+	@EXAMPLES=$(EXAMPLES) $(PYTEST) --timeout 3600 tests/flow/test_api_fuzzed.py
 
 bench: setup ## Measure beside a bare loop: BENCH="intake apply propagate hotsku reconcile"
 	@for name in $(BENCH); do $(BIN)/trueup bench $$name; done

@@ -4,7 +4,7 @@ Who may ask, and how every endpoint tells what went wrong: in the one shape of `
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, get_args
 
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
@@ -41,9 +41,9 @@ _ALWAYS: Final[Mapping[int, ResponseSpec]] = {
     400: _said("A parameter or the body is not right; `fields` names what."),
     401: _said("No token came, or one that is over, was revoked, or never was."),
     403: _said("The token does not have the right that this needs, or its member's role has not."),
+    404: _said("There is nothing of this name."),
     503: _said("The database does not answer; `Retry-After` says when to ask again."),
 }
-_OF_ONE: Final[Mapping[int, ResponseSpec]] = {404: _said("There is nothing of this name.")}
 _OF_BODIES: Final[Mapping[int, ResponseSpec]] = {
     409: _said("What is asked for can not be done as things stand."),
     413: _said("The body is larger than anybody may send."),
@@ -60,10 +60,20 @@ def described(handlers: Sequence[ControllerRouterHandler]) -> list[ControllerRou
 
 
 def _describe(handler: HTTPRouteHandler) -> None:
-    said = dict(_ALWAYS)
-    if any("{" in path or "connection" in handler.fn.__annotations__ for path in handler.paths):
-        said |= _OF_ONE
+    said = dict(_ALWAYS) | _both(handler)
     if handler.http_methods & {"POST", "DELETE"}:
         said |= _OF_BODIES
     handler.responses = {**said, **(handler.responses or {})}
     handler.security = [{BEARER: [str(handler.opt["right"])]}]
+
+
+def _both(handler: HTTPRouteHandler) -> dict[int, ResponseSpec]:
+    """Return what is said of what tells whether it was done before: 201 at first, 200 again."""
+    views = get_args(handler.fn.__annotations__.get("return"))
+    if not any("repeated" in getattr(view, "__struct_fields__", ()) for view in views):
+        return {}
+    first = ResponseSpec(views[0], description="It was done.", generate_examples=False)
+    again = ResponseSpec(
+        views[0], description="It was done before, or is only tried.", generate_examples=False
+    )
+    return {201: first, 200: again}

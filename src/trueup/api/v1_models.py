@@ -3,8 +3,9 @@
 The models are loaded when they are asked for: the web process starts without numpy.
 """
 
+import asyncio
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
@@ -174,7 +175,7 @@ async def forecast(
     session: NamedDependency[Session], cursor: After = None, count: Count = 50, sku: _Sku = None
 ) -> Page[ForecastView]:
     """Tell what is expected of each SKU from the day after the newest training on, by SKU."""
-    demand = importlib.import_module("trueup.models.demand.told")
+    demand = await _aside(lambda: importlib.import_module("trueup.models.demand.told"))
     after = "" if cursor is None else cursor_text(cursor)
     found = await demand.read_forecasts(session, sku=sku, after=after, count=count + 1)
     shown = [
@@ -211,7 +212,7 @@ async def list_reorders(
 @get("/customers/tiers", right="customers.read")
 async def list_tiers(session: NamedDependency[Session]) -> list[TierView]:
     """Tell what is expected of the customers of each tier, by currency; none before training."""
-    tiers = await _value().read_tiers(session)
+    tiers = await (await _aside(_value)).read_tiers(session)
     return [msgspec.convert(each, TierView, from_attributes=True) for each in tiers]
 
 
@@ -222,7 +223,7 @@ async def show_expected(
     """Tell what is expected of one customer, by any id of theirs."""
     hub, now = request.app.state.hub, SystemClock().now()
     number = bytes.fromhex(person) if len(person) % 2 == 0 else b""
-    found = await _value().expect_of(session, hub, number, now)
+    found = await (await _aside(_value)).expect_of(session, hub, number, now)
     if found is None:
         raise NotFoundException("Of this customer nothing was bought, or nothing was learned yet.")
     return msgspec.convert(found, ExpectedView, from_attributes=True)
@@ -284,6 +285,11 @@ def _route(route: Route, pasts: Mapping[Route, Past], names: Mapping[int, str]) 
 def _value() -> Any:  # noqa: ANN401 - a module
     find_model("value")  # says how its library is installed where it is not
     return importlib.import_module("trueup.models.value.one")
+
+
+async def _aside(load: Callable[[], Any]) -> Any:  # noqa: ANN401 - a module
+    """Return a module whose libraries take seconds to load; others are served meanwhile."""
+    return await asyncio.to_thread(load)
 
 
 def model_routes() -> list[ControllerRouterHandler]:
