@@ -127,3 +127,30 @@ async def test_every_live_place_of_the_page_has_a_value(site: Site) -> None:
     assert keys - set(live_values(today)) == set()
     rows = {unescape(key) for key in re.findall(r'data-row="([^"]*)"', page)}
     assert rows == {key for part in live_rows(today).values() for key in part}
+
+
+async def test_the_stream_writes_numbers_as_its_reader_reads_them(site: Site) -> None:
+    """Two readers of one poller, each in their own manner."""
+    told = {}
+    for name, numbers in (("Pia", "1.234.567,89"), ("Ada", "")):
+        secret = site.session(name)
+        async with await connect(site.dsn, application_name="test") as conn:
+            await conn.execute(
+                "UPDATE access.member SET numbers = %s WHERE name = %s", (numbers, name)
+            )
+        cookies = {"Cookie": f"{SESSION_COOKIE}={secret}"}
+        async with (
+            httpx.AsyncClient(base_url=site.url, headers=cookies, timeout=30) as client,
+            client.stream("GET", "/live") as reply,
+        ):
+            blocks = reply.aiter_text()
+            text = ""
+            while "event: now" not in text or not text.endswith("\n\n"):
+                text += await anext(blocks)
+            told[name] = _read(text[text.index("event: now") :])[1]["values"]
+    totals = [key for key in told["Ada"] if key.endswith(".total")]
+    assert totals
+    for key in totals:
+        english = told["Ada"][key]
+        assert "." in english
+        assert told["Pia"][key] == english.translate(str.maketrans(",.", ".,"))
