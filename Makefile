@@ -93,7 +93,7 @@ sim: setup ## Replay a world from seeds with faults: WORLD=spine|stock|racers|fl
 fuzz: setup ## Send the API strange requests as everybody, EXAMPLES=200 of each operation (minutes)
 	@EXAMPLES=$(EXAMPLES) $(PYTEST) --timeout 3600 tests/flow/test_api_fuzzed.py
 
-bench: setup ## Measure beside a bare loop: BENCH="intake apply propagate hotsku reconcile"
+bench: setup ## Measure beside a bare loop: BENCH="intake apply propagate hotsku reconcile console"
 	@for name in $(BENCH); do $(BIN)/trueup bench $$name; done
 
 lint: setup ## Check style with every ruff rule, and formatting

@@ -29,7 +29,7 @@ async def run(stage: Stage, *, orders: int = 20_000) -> Report:
     """Apply orders that wait in the log, then write the same rows in bare batches."""
     session, connection_id = await _set(stage, skus=_SKUS)
     await feed_orders(session, connection_id, count=orders, skus=_SKUS)
-    rate = await _drain(session, orders)
+    rate = await drain(session, orders)
     bare_rate = await _bare(session)
     await _prove(session)
     ratio = rate / bare_rate
@@ -47,9 +47,9 @@ async def run_hot(stage: Stage, *, orders: int = 15_000) -> Report:
     """Apply orders that are all for one SKU, beside orders spread over a thousand."""
     session, connection_id = await _set(stage, skus=_SKUS)
     await feed_orders(session, connection_id, count=orders, skus=_SKUS)
-    spread_rate = await _drain(session, orders)
+    spread_rate = await drain(session, orders)
     await feed_orders(session, connection_id, count=orders, skus=1, first=1_000_001)
-    hot_rate = await _drain(session, orders)
+    hot_rate = await drain(session, orders)
     await _prove(session)
     ratio = hot_rate / spread_rate
     return Report(
@@ -68,14 +68,14 @@ async def _set(stage: Stage, *, skus: int) -> tuple[Session, int]:
     other = await add_connection(session, "south")
     own = await add_own(session)
     await feed_catalogue(session, (selling, other), own, skus=skus, units=_UNITS)
-    await _drain(session, 3 * skus)
+    await drain(session, 3 * skus)
     async with session.connection() as conn:
         await conn.execute("ANALYZE")
     settle_memory()
     return session, selling
 
 
-async def _drain(session: Session, events: int) -> float:
+async def drain(session: Session, events: int) -> float:
     """Apply what waits with one worker; returns events a second."""
     worker = Worker(session.conninfo, session.hub)
     stop = asyncio.Event()

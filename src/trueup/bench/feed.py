@@ -11,19 +11,26 @@ from trueup.kernel.clock import SystemClock
 from trueup.session import Session
 
 _BATCH = 250
+_STEPS = (1, 7, 13)
 
 
 async def feed_orders(
-    session: Session, connection_id: int, *, count: int, skus: int, first: int = 1
+    session: Session,
+    connection_id: int,
+    *,
+    count: int,
+    skus: int,
+    first: int = 1,
+    lines: int = 2,
 ) -> None:
-    """Append orders of two lines each, spread evenly over the SKUs."""
+    """Append orders of so many lines each (three at most), spread evenly over the SKUs."""
     names = [sku_name(n) for n in range(skus)]
     folder = session.hub.connectors["shopify"]
     now = SystemClock().now()
     events = []
     for number in range(first, first + count):
-        chosen = (names[number % skus], names[number * 7 % skus])
-        body = order_body(number, skus=chosen if chosen[0] != chosen[1] else chosen[:1])
+        chosen = dict.fromkeys(names[number * step % skus] for step in _STEPS[:lines])
+        body = order_body(number, skus=tuple(chosen))
         headers = {
             "x-shopify-topic": "orders/create",
             "x-shopify-webhook-id": f"feed-{number:012d}",

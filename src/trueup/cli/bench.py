@@ -10,7 +10,7 @@ import uvloop
 from rich.markup import escape
 from rich.table import Table
 
-from trueup.bench import apply, intake, propagate, reconcile
+from trueup.bench import apply, console, intake, propagate, reconcile
 from trueup.bench.models import measure_models, report_of
 from trueup.bench.report import Report
 from trueup.bench.stage import Stage, open_stage
@@ -28,6 +28,7 @@ class Name(StrEnum):
     PROPAGATE = "propagate"
     HOTSKU = "hotsku"
     RECONCILE = "reconcile"
+    CONSOLE = "console"
     MODELS = "models"
     ALL = "all"
 
@@ -38,6 +39,7 @@ _BENCHES: dict[Name, Bench] = {
     Name.PROPAGATE: propagate.run,
     Name.HOTSKU: apply.run_hot,
     Name.RECONCILE: reconcile.run,
+    Name.CONSOLE: console.run,
 }
 
 

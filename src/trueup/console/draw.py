@@ -15,6 +15,8 @@ WIDTH: Final = 640
 NARROW_WIDTH: Final = 290
 HEIGHT: Final = 200
 _LABEL_CHARS_MAX: Final = 24
+_ROWS: Final = "rows"
+"""The name of the rows in a specification."""
 
 # In pages the colours are the page's own: each stands for a variable of the style sheet.
 _LINE: Final = "#2f5bd7"
@@ -33,19 +35,23 @@ _VARIABLES: Final = {
 
 def specify(chart: Chart, *, width: int = WIDTH) -> dict[str, Any]:
     """Return the Vega-Lite specification of a stock chart; its times are UTC."""
-    alt = _altair()
     rows = [
         {"at": point.at.isoformat(), "available": point.available, "event": point.event_id}
         for point in chart.points
     ]
-    axis = alt.Axis(
-        tickCount=width // 110, labelFlush=True, labelOverlap=True, format=_time_format(chart)
-    )
+    return {**_stock_shape(width, _time_format(chart)), "datasets": {_ROWS: rows}}
+
+
+@cache
+def _stock_shape(width: int, time_format: str) -> dict[str, Any]:
+    """Return what is the same of all stock charts: checking it takes longer than drawing it."""
+    alt = _altair()
+    axis = alt.Axis(tickCount=width // 110, labelFlush=True, labelOverlap=True, format=time_format)
     x = alt.X("at:T", title=None, axis=axis, scale=alt.Scale(type="utc"))
     y = alt.Y(
         "available:Q", title=None, stack=None, axis=alt.Axis(tickCount=5, tickMinStep=1, format="d")
     )
-    base = alt.Chart(alt.InlineData(values=rows)).encode(x=x, y=y)
+    base = alt.Chart(alt.NamedData(name=_ROWS)).encode(x=x, y=y)
     area = base.mark_area(interpolate="step-after", color=_FILL, fillOpacity=1)
     line = base.mark_line(interpolate="step-after", color=_LINE, strokeWidth=1.75)
     dots = base.mark_point(filled=True, opacity=0, size=30, color=_LINE).encode(
@@ -60,11 +66,16 @@ def specify(chart: Chart, *, width: int = WIDTH) -> dict[str, Any]:
 
 def specify_trade(chances: Sequence[Chance], *, width: int = WIDTH) -> dict[str, Any]:
     """Return the specification of a trade: the chance of an oversell over sales turned away."""
-    alt = _altair()
     rows = [
         {"away": each.turned_away, "chance": each.oversell_chance, "bound": each.bound}
         for each in chances
     ]
+    return {**_trade_shape(width), "datasets": {_ROWS: rows}}
+
+
+@cache
+def _trade_shape(width: int) -> dict[str, Any]:
+    alt = _altair()
     x = alt.X("away:Q", title="Turned away in a sell-out", axis=alt.Axis(tickCount=width // 110))
     y = alt.Y(
         "chance:Q",
@@ -72,7 +83,7 @@ def specify_trade(chances: Sequence[Chance], *, width: int = WIDTH) -> dict[str,
         scale=alt.Scale(type="log"),
         axis=alt.Axis(tickCount=5, format="~g"),
     )
-    base = alt.Chart(alt.InlineData(values=rows)).encode(x=x, y=y)
+    base = alt.Chart(alt.NamedData(name=_ROWS)).encode(x=x, y=y)
     line = base.mark_line(color=_LINE, strokeWidth=1.75, point=False).encode(order="chance:Q")
     dots = base.mark_point(filled=True, opacity=1, size=36, color=_LINE).encode(
         description=alt.Description("bound:N")
