@@ -25,6 +25,7 @@ from trueup.decisions.settings import read_settings
 from trueup.decisions.written.store import read_rulebook
 from trueup.hub import Hub
 from trueup.kernel.clock import Clock, SystemClock
+from trueup.models.tickets.reads import sure_reader
 
 INTERVAL_S: Final = 60.0
 PAUSE_S_MIN: Final = 1.0
@@ -110,6 +111,7 @@ class Decider:
     async def step(self, conn: psycopg.AsyncConnection[Any]) -> Turn:
         """Take one turn."""
         book = await read_rulebook(conn, self._hub.rule_tables)
+        await sure_reader(conn)  # what it loads takes seconds, too long for a rule's snapshot
         now = self._clock.now()
         turn = await take_turn(
             conn, self._hub, book.rules, book.settings, now, desk=self._desk, memo=self._memo

@@ -43,12 +43,12 @@ SELECT trained_id, trained_at, until, artifact, sha256, features, card, beats FR
 WHERE model = %(model)s AND version = %(version)s ORDER BY trained_id DESC LIMIT 1;
 
 -- name: newest_card
--- The newest of a model in its version of now, without its artifact.
--- Parameters: model, version.
--- Rows: none or one: sha256, card.
+-- The newest of a model in any version, without its artifact.
+-- Parameters: model.
+-- Rows: none or one: version, sha256, card.
 -- Index: trained_newest.
-SELECT sha256, card FROM models.trained
-WHERE model = %(model)s AND version = %(version)s ORDER BY trained_id DESC LIMIT 1;
+SELECT version, sha256, card FROM models.trained
+WHERE model = %(model)s ORDER BY trained_id DESC LIMIT 1;
 
 -- name: artifact_before
 -- The newest artifact of a model whose history ended on or before a day.

@@ -45,10 +45,18 @@ async def find_trained(conn: Conn, model: Model) -> Kept | None:
     return _kept(await fetch_rows(conn, query, model=model.name, version=model.version))
 
 
-async def find_card(conn: Conn, model: Model) -> tuple[bytes, Card] | None:
-    """Return the digest and the card of the newest of a model; None where there is none."""
-    rows = await fetch_rows(conn, _queries.newest_card, model=model.name, version=model.version)
-    return (bytes(rows[0]["sha256"]), msgspec.convert(rows[0]["card"], Card)) if rows else None
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a kept model without opening it, or importing what it needs."""
+
+    version: int
+    sha256: bytes
+    card: Card
+
+
+async def newest_card(conn: Conn, name: str) -> Shown | None:
+    """Return the card of the newest of a model, whatever its version; None where there is none."""
+    rows = await fetch_rows(conn, _queries.newest_card, model=name)
+    return msgspec.convert(rows[0], Shown) if rows else None
 
 
 async def trained_before(conn: Conn, model: Model, until: date) -> Kept | None:

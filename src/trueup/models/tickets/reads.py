@@ -9,8 +9,11 @@ import psycopg
 
 from trueup.models.finding import Absent, find_models
 from trueup.models.model import Card
-from trueup.models.reads import find_card, find_trained, may_use
+from trueup.models.reads import find_trained, may_use, newest_card
 from trueup.models.tickets.matters import Matter, Told, matter_by_words
+
+TICKETS: Final = "tickets"
+"""The model's name."""
 
 ReadTexts = Callable[[Sequence[str]], list[Told]]
 
@@ -72,13 +75,13 @@ async def sure_reader(conn: psycopg.AsyncConnection[Any]) -> SureReader | None:
     It was trained on the brand's own tickets, does better there than our own sentences, and was
     measured to be right where words say nothing.
     """
-    model = find_models()["tickets"]
-    if isinstance(model, Absent):
+    shown = await newest_card(conn, TICKETS)
+    if shown is None or not may_be_heard(shown.card):
+        return None  # before anything is imported: that takes seconds, and this may be a snapshot
+    model = find_models()[TICKETS]
+    if isinstance(model, Absent) or model.version != shown.version:
         return None
-    found = await find_card(conn, model)
-    if found is None or not may_be_heard(found[1]):
-        return None
-    digest, _ = found
+    digest = shown.sha256
     if digest not in _readers:
         kept = await find_trained(conn, model)
         if kept is None or hashlib.sha256(kept.artifact).digest() != digest:
@@ -109,7 +112,7 @@ async def texts_reader(conn: psycopg.AsyncConnection[Any]) -> ReadTexts:
     Trained on the brand's own tickets, where that beats our sentences alone; else on those; and
     where the extra `text` is not installed, by the rule.
     """
-    model = find_models()["tickets"]
+    model = find_models()[TICKETS]
     if isinstance(model, Absent):
         return read_by_rule
     reader = importlib.import_module("trueup.models.tickets.reader")
