@@ -30,6 +30,7 @@ ROUTES = [
     ("GET", "/?since=ever", 400),
     ("GET", "/overview.json", 200),
     ("POST", "/seen", 403),
+    ("POST", "/views", 403),
     ("GET", "/today", 200),
     ("GET", "/today.json", 200),
     ("GET", "/orders", 200),

@@ -95,6 +95,7 @@ def test_a_phone_without_javascript_accepts_a_match_and_takes_it_back(
 ) -> None:
     size = {"width": 320, "height": 640}
     with opened(browser, site, viewport=size, java_script_enabled=False) as (page, _):
+        page.get_by_role("link", name="Money", exact=True).first.click()
         page.get_by_role("link", name="Payouts", exact=True).first.click()
         page.get_by_role("link", name="po_day").click()
         accept = page.locator("form").filter(has_text="Accept this match")
@@ -113,6 +114,7 @@ def test_a_phone_without_javascript_is_shown_what_taking_back_posts(
     assert isinstance(site.world, MoneyWorld)
     size, done = {"width": 320, "height": 640}, site.world.journals[0]
     with opened(browser, site, viewport=size, java_script_enabled=False) as (page, _):
+        page.get_by_role("link", name="Money", exact=True).first.click()
         page.get_by_role("link", name="Journals", exact=True).first.click()
         page.get_by_role("link", name=done, exact=True).click()
         page.get_by_role("button", name="Show what would be posted").click()

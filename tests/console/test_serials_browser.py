@@ -60,7 +60,7 @@ def test_a_scanner_receives_packs_and_finds(
         page.goto(f"{site.url}/dock")
         status = page.get_by_role("status")
         # The first serial of a SKU is typed below "Serials"; then each scan is asked for its own.
-        page.get_by_text("Serials", exact=True).last.click()
+        page.locator("main").get_by_text("Serials", exact=True).last.click()
         page.get_by_label("One a line").fill(serial)
         page.get_by_label("Barcode, or SKU").focus()
         type_scan(page, sku)
@@ -111,7 +111,7 @@ def test_it_works_without_javascript(site: Site, browser: Browser, orders: list[
     _, sku, _ = orders[0]
     with opened(browser, site, java_script_enabled=False) as (page, wrong):
         page.goto(f"{site.url}/dock")
-        page.get_by_text("Serials", exact=True).last.click()
+        page.locator("main").get_by_text("Serials", exact=True).last.click()
         page.get_by_label("One a line").fill("NJ-1\nNJ-2")
         page.get_by_label("Barcode, or SKU").fill(sku)
         page.get_by_label("Units").fill("2")

@@ -472,3 +472,29 @@ ON CONFLICT DO NOTHING;
 -- Rows: many: subject.
 -- Index: account_member.
 SELECT subject FROM access.account WHERE issuer = %(issuer)s AND member_id = %(member_id)s;
+
+-- name: list_views
+-- Lists the views of a member by their names.
+-- Parameters: member_id.
+-- Rows: many: view_id, name, address.
+-- Index: view_member_id_name_key.
+SELECT view_id, name, address FROM access.view WHERE member_id = %(member_id)s ORDER BY name;
+
+-- name: keep_view
+-- Keeps a view under a name; one that has the name already is another one from then on.
+-- Parameters: member_id, name, address, now; most: so many at most.
+-- Rows: none or one: view_id.
+-- Index: view_member_id_name_key.
+INSERT INTO access.view (member_id, name, address, made_at)
+SELECT %(member_id)s, %(name)s::text, %(address)s, %(now)s
+WHERE (SELECT count(*) FROM access.view v
+  WHERE v.member_id = %(member_id)s AND v.name <> %(name)s::text) < %(most)s
+ON CONFLICT (member_id, name) DO UPDATE SET address = excluded.address, made_at = excluded.made_at
+RETURNING view_id;
+
+-- name: drop_view
+-- Forgets a view of a member.
+-- Parameters: member_id, view_id.
+-- Rows: none or one: name.
+-- Index: view_pkey.
+DELETE FROM access.view WHERE member_id = %(member_id)s AND view_id = %(view_id)s RETURNING name;

@@ -15,15 +15,18 @@ from litestar.response import Redirect
 from litestar.types import ControllerRouterHandler
 
 from trueup.access.own import last_look, note_look
+from trueup.access.views import ADDRESS_CHARS_MAX, drop_view, keep_view, list_views
 from trueup.access.visitor import Visitor
 from trueup.api.guard import door_of, visitor_of
 from trueup.api.reading import write_session
 from trueup.console.card import Card, Desk, Span, Tone
 from trueup.console.cards import CARDS
 from trueup.console.columns import draw_columns, draw_shares
+from trueup.console.forms import read_form, whole
 from trueup.console.me_page import member_of
 from trueup.console.readings import Readings, Session
 from trueup.console.render import answer, wants_json
+from trueup.errors import ConfigError
 
 Req = Request[Any, Any, Any]
 
@@ -50,6 +53,14 @@ _LONG: Final = {
 }
 
 
+class ViewRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A question to a list that its reader gave a name."""
+
+    view_id: int
+    name: str
+    address: str
+
+
 class OverviewPage(msgspec.Struct, frozen=True, kw_only=True):
     """What happened in a span, as cards.
 
@@ -57,6 +68,7 @@ class OverviewPage(msgspec.Struct, frozen=True, kw_only=True):
         back: how far back was asked for.
         looked: the span begins where its reader said that they had seen everything.
         needs: how many cards want to be looked at.
+        views: of its reader.
     """
 
     back: Back
@@ -65,6 +77,7 @@ class OverviewPage(msgspec.Struct, frozen=True, kw_only=True):
     looked: bool
     needs: int
     cards: tuple[Card, ...]
+    views: tuple[ViewRow, ...] = ()
 
 
 @get(["/", "/overview.json"], right="today.read")
@@ -96,6 +109,7 @@ async def show_overview(
         looked=looked,
         needs=sum(card.tone in {Tone.WARNING, Tone.ERROR} for card in cards),
         cards=tuple(cards),
+        views=await _views(session, visitor),
     )
     if wants_json(request):
         return answer(request, "overview.html", page)
@@ -131,9 +145,34 @@ async def note_seen(request: Req, data: URLEncodedBody[dict[str, Any]]) -> Respo
     return Redirect("/", status_code=303)
 
 
+@post("/views", status_code=303, right="own.decide")
+async def change_views(request: Req, data: URLEncodedBody[dict[str, Any]]) -> Response[Any]:
+    """Give a question to a list a name, or forget one."""
+    form, visitor = read_form(data, {"address": ADDRESS_CHARS_MAX}), member_of(request)
+    member_id, address = visitor.member_id or 0, form.get("address", "")
+    now = door_of(request.app.state).clock.now()
+    async with write_session(request.app.state) as session:
+        try:
+            if form.get("do") == "drop":
+                await drop_view(session, member_id, whole(form.get("view", "")))
+                address = "/"
+            else:
+                await keep_view(session, member_id, form.get("name", ""), address, now)
+        except ConfigError as error:
+            raise ValidationException(error.message) from error
+    return Redirect(address, status_code=303)
+
+
 def overview_handlers() -> list[ControllerRouterHandler]:
     """Return the handlers of the start page."""
-    return [show_overview, note_seen]
+    return [show_overview, note_seen, change_views]
+
+
+async def _views(session: Session, visitor: Visitor) -> tuple[ViewRow, ...]:
+    if visitor.member_id is None:
+        return ()
+    rows = await list_views(session, visitor.member_id)
+    return tuple(msgspec.convert(row, ViewRow) for row in rows)
 
 
 async def _span(session: Session, visitor: Visitor, back: Back, now: datetime) -> tuple[Span, bool]:

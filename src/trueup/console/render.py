@@ -117,6 +117,7 @@ def html(
     given = {
         "csrf": form_token(request),
         "path": request.url.path,
+        "address": f"{request.url.path}?{request.url.query}".removesuffix("?"),
         "version": __version__,
         "now": datetime.now(UTC),
         "visitor": visitor,

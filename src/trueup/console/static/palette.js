@@ -42,19 +42,20 @@
     open();
   });
 
-  palette.addEventListener("keydown", (press) => {
-    const by = { ArrowDown: 1, ArrowUp: -1 }[press.key];
-    if (by === undefined) return;
-    press.preventDefault();
-    step(by);
-  });
-
-  palette.querySelector("form").addEventListener("submit", (sent) => {
-    sent.preventDefault();
+  const follow = () => {
     const [first] = shown();
     const wanted = text.value.trim();
     if (first) window.location.assign(first.href);
     else if (wanted) window.location.assign(`/find?q=${encodeURIComponent(wanted)}`);
+  };
+
+  palette.addEventListener("keydown", (press) => {
+    const by = { ArrowDown: 1, ArrowUp: -1 }[press.key];
+    const entered = press.key === "Enter" && press.target === text;
+    if (by === undefined && !entered) return;
+    press.preventDefault();
+    if (entered) follow();
+    else step(by);
   });
 
   palette.querySelector("[data-close]").addEventListener("click", () => palette.close());
