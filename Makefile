@@ -61,7 +61,7 @@ $(UV):
 
 # Every step runs, so that one look shows all that is wrong; any that fails, fails the whole. What
 # reads the code goes beside what runs it: the tests leave a core idle now and then.
-test: setup chromium ## Run everything: rules, layers, types, every test (under 15 minutes)
+test: setup chromium ## Run everything: rules, layers, types, every test (a quarter of an hour)
 	@for step in lint layers type; do \
 	  $(MAKE) --silent --no-print-directory $$step || echo "$$step" >&3; \
 	done >.make/checks 2>&1 3>.make/failed & \
