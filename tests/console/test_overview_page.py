@@ -106,7 +106,11 @@ def test_a_role_sees_the_cards_that_it_may_read(trouble: tuple[Site, ManualClock
     seen = {}
     for role in Role:
         with site.reader(f"Cards {role}", role) as client:
-            seen[role] = set(cards(client))
+            found = cards(client, "week")
+            seen[role] = set(found)
+            ways = {each["address"] for card in found.values() for each in (card, *card["lines"])}
+            for address in ways - {""}:
+                assert client.get(address).status_code == 200, (role, address)
     assert "tickets" not in seen[Role.FINANCE]
     assert "discrepancies" not in seen[Role.SUPPORT]
     assert "tickets" in seen[Role.SUPPORT]

@@ -25,7 +25,7 @@ from trueup.console.columns import draw_columns, draw_shares
 from trueup.console.forms import read_form, whole
 from trueup.console.me_page import member_of
 from trueup.console.readings import Readings, Session
-from trueup.console.render import answer, wants_json
+from trueup.console.render import answer, may_reach, wants_json
 from trueup.errors import ConfigError
 
 Req = Request[Any, Any, Any]
@@ -108,7 +108,7 @@ async def show_overview(
         until=span.until,
         looked=looked,
         needs=sum(card.tone in {Tone.WARNING, Tone.ERROR} for card in cards),
-        cards=tuple(cards),
+        cards=tuple(_reachable(card, visitor) for card in cards),
         views=await _views(session, visitor),
     )
     if wants_json(request):
@@ -166,6 +166,16 @@ async def change_views(request: Req, data: URLEncodedBody[dict[str, Any]]) -> Re
 def overview_handlers() -> list[ControllerRouterHandler]:
     """Return the handlers of the start page."""
     return [show_overview, note_seen, change_views]
+
+
+def _reachable(card: Card, visitor: Visitor) -> Card:
+    """Return a card whose ways lead only to what its reader may see."""
+    lines = (
+        line if may_reach(visitor, line.address) else msgspec.structs.replace(line, address="")
+        for line in card.lines
+    )
+    address = card.address if may_reach(visitor, card.address) else ""
+    return msgspec.structs.replace(card, address=address, lines=tuple(lines))
 
 
 async def _views(session: Session, visitor: Visitor) -> tuple[ViewRow, ...]:

@@ -161,6 +161,13 @@ def menu_of(visitor: Visitor | None, path: str) -> Menu:
     return Menu(tuple(sections), shown, tuple(every))
 
 
+def may_reach(visitor: Visitor, address: str) -> bool:
+    """Say whether a visitor may see the page of the menu that an address belongs to. Pure."""
+    path = address.partition("?")[0]
+    pages = (page for each in SECTIONS.values() for page in each if _is_at(page, path))
+    return all(visitor.may(page.right) for page in pages)
+
+
 def _is_at(page: Page, path: str) -> bool:
     """Say whether an address is a page's, or of a thing on it."""
     bare = path.removesuffix(".json")
