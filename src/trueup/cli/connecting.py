@@ -1,7 +1,6 @@
 """`trueup connect` and what keeps a connection: pause, resume, disconnect, rotate-secret."""
 
 import os
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,27 +14,19 @@ from trueup.cli.session import DONE, FOUND_PROBLEMS, err, out, print_json, run
 from trueup.cli.signing_in import CALLBACK_PORT, let_in
 from trueup.contract.loader import ConnectorFolder
 from trueup.contract.manifest import ConfigField
-from trueup.contract.oauth import scheme_of
-from trueup.errors import ConfigError, HubError
+from trueup.errors import ConfigError
 from trueup.importing import check_connector
 from trueup.intake.connections import Account, change_connection, find_account, rotate_secret
-from trueup.intake.duties import write_duty
-from trueup.kernel.clock import SystemClock
-from trueup.pull.access import open_access, what_lacks
-from trueup.pull.draft import (
-    Checked,
-    Draft,
-    check_value,
-    renew_connection,
-    store_draft,
-    try_draft,
+from trueup.pull.draft import Draft, check_value, renew_connection, store_draft, try_draft
+from trueup.pull.joining import (
+    open_places,
+    register_hooks,
+    signs_in,
+    unregister_hooks,
+    with_location,
+    worth_asking,
 )
-from trueup.pull.subscriptions import (
-    HOOKS_INTERVAL_S,
-    HooksState,
-    remove_hooks,
-    tend_hooks,
-)
+from trueup.pull.subscriptions import HooksState
 from trueup.session import Session
 
 NameArgument = Annotated[str, typer.Argument(help="Name of the connection.")]
@@ -125,15 +116,16 @@ async def _connect(session: Session, wish: _Wish) -> dict[str, Any]:
             session, conn, draft, browser=wish.browser, callback_port=wish.callback_port
         )
         checked = await try_draft(conn, session.hub, draft)
-        if folder.has("actions"):
-            draft = _with_location(draft, checked, ask=wish.ask)
+        if wish.ask and _is_terminal():
+            draft = _choose(draft, open_places(folder, draft, checked))
+        draft = with_location(folder, draft, checked)
         if account is None:
-            number = await store_draft(conn, session.hub, draft)
+            await store_draft(conn, session.hub, draft)
         else:
-            number = await renew_connection(conn, session.hub, account, draft)
-    hooks, problem = HooksState(), None
-    if folder.has("hooks") and draft.settings.get("public_url"):
-        hooks, problem = await _register(session, draft.name, number)
+            await renew_connection(conn, session.hub, account, draft)
+        hooks, problem = HooksState(), None
+        if folder.has("hooks") and draft.settings.get("public_url"):
+            hooks, problem = await register_hooks(conn, session.conninfo, session.hub, draft.name)
     return {
         "connection": draft.name,
         "connector": wish.connector,
@@ -248,9 +240,8 @@ def _change(name: str, state: str, *, as_json: bool, config: Path | None) -> Non
         problem = None
         async with session.connection() as conn:
             account = await find_account(conn, session.hub.vault, name)
-            folder = session.hub.connectors.get(account.connection.connector)
-            if state == "removed" and folder is not None and folder.has("hooks"):
-                problem = await _unregister(session, name)
+            if state == "removed":
+                problem = await unregister_hooks(conn, session.conninfo, session.hub, name)
             await change_connection(conn, account.connection, state=state)
         return problem
 
@@ -265,57 +256,21 @@ def _change(name: str, state: str, *, as_json: bool, config: Path | None) -> Non
             )
 
 
-async def _unregister(session: Session, name: str) -> str | None:
-    """Delete the connection's webhooks; a vendor that does not answer holds nothing up."""
-    async with session.connection() as conn:
-        account = await find_account(conn, session.hub.vault, name)
-    if what_lacks(session.hub.connectors[account.connection.connector], account):
-        return None
-    try:
-        async with open_access(session.conninfo, session.hub, account, wait_s=10) as access:
-            await remove_hooks(access)
-    except HubError as error:
-        return str(error)
-    return None
-
-
-async def _register(session: Session, name: str, number: int) -> tuple[HooksState, str | None]:
-    """Subscribe every topic now; what fails is done by the scheduler's next look."""
-    async with session.connection() as conn:
-        account = await find_account(conn, session.hub.vault, name)
-    try:
-        async with open_access(session.conninfo, session.hub, account, wait_s=10) as access:
-            state = await tend_hooks(access, first=True)
-            now = SystemClock().now()
-            await write_duty(
-                access.conn,
-                number,
-                "hooks",
-                at=now,
-                due_at=now + timedelta(seconds=HOOKS_INTERVAL_S),
-                outcome=msgspec.json.encode(state).decode(),
-            )
-            return state, None
-    except HubError as error:
-        return HooksState(), str(error)
-
-
 def _draft(folder: ConnectorFolder, wish: _Wish, account: Account | None) -> Draft:
     known = account.connection.settings if account else {}
     given = known | _pairs("--set", wish.settings)
     hidden = (account.secret_values() if account else {}) | _pairs("--secret", wish.secrets)
-    signs_in = folder.has("auth") and scheme_of(folder.manifest, given) is not None
-    wanted_keys = _APP_KEYS if signs_in else _KEYS
+    signing_in = signs_in(folder, given)
     for field in folder.manifest.config:
         into = hidden if field.is_secret else given
         if not into.get(field.key):
             value = _from_environment(field.key) if field.is_secret else None
-            wanted = field.required or field.key in wanted_keys
+            wanted = worth_asking(field, signing_in=signing_in)
             if value is None and wish.ask and wanted and _is_terminal():
                 value = _ask(field)
             if value:
                 into[field.key] = value
-    if signs_in:
+    if signing_in:
         hidden.pop("access_token", None)
     return Draft(
         name=account.connection.name if account else wish.name,
@@ -325,28 +280,13 @@ def _draft(folder: ConnectorFolder, wish: _Wish, account: Account | None) -> Dra
     )
 
 
-_KEYS = frozenset(("access_token", "api_key", "client_secret"))
-"""Secrets worth asking for although a connector can also come by them in another way."""
-
-_APP_KEYS = frozenset(("client_id", "client_secret"))
-"""What is worth asking for where somebody signs in."""
-
-
-def _with_location(draft: Draft, checked: Checked, *, ask: bool) -> Draft:
-    """Choose where stock is written: the only active location, or the one that is said."""
-    places = {place.ref: place.name for place in checked.locations}
-    chosen = draft.settings.get("stock_location", "")
+def _choose(draft: Draft, places: dict[str, str]) -> Draft:
+    """Ask where stock is written, where that is open."""
+    if not places:
+        return draft
     listed = ", ".join(f"{ref} ({name})" for ref, name in places.items())
-    if not chosen and len(places) == 1:
-        chosen = next(iter(places))
-    if not chosen and places and ask and _is_terminal():
-        chosen = typer.prompt(f"Write stock at which location? {listed}", err=True)
-    if not chosen and places:
-        raise ConfigError(f"Say where stock is written: --set stock_location=… of {listed}.")
-    if chosen and places and chosen not in places:
-        raise ConfigError(f"There is no active location {chosen!r}; there are: {listed}.")
-    settings = draft.settings | ({"stock_location": chosen} if chosen else {})
-    return msgspec.structs.replace(draft, settings=settings)
+    chosen = typer.prompt(f"Write stock at which location? {listed}", err=True)
+    return msgspec.structs.replace(draft, settings=draft.settings | {"stock_location": chosen})
 
 
 def _pairs(option: str, texts: list[str]) -> dict[str, str]:

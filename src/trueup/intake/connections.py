@@ -110,6 +110,20 @@ async def change_connection(
     )
 
 
+async def change_state(
+    conn: psycopg.AsyncConnection[Any], connection_id: int, *, before: str, after: str
+) -> bool:
+    """Change the state of a connection that is in the one before; False where it is not.
+
+    Of two who ask for the same at once, one is told that the other was first.
+    """
+    cursor = await conn.execute(
+        _queries.change_state,
+        {"connection_id": connection_id, "before": before, "after": after},
+    )
+    return await cursor.fetchone() is not None
+
+
 async def load_accounts(conn: psycopg.AsyncConnection[Any], vault: Vault) -> list[Account]:
     """Return every connection that was not removed, with its live secrets opened."""
     cursor = await conn.execute(_queries.list_secrets)

@@ -8,6 +8,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from trueup.db.queries import load_queries
+from trueup.db.rows import fetch_rows
 
 _queries = load_queries("trueup.intake")
 
@@ -40,6 +41,21 @@ async def read_cursor(
             {"connection_id": connection_id, "resource": resource, "purpose": purpose},
         )
         return await cursor.fetchone()
+
+
+async def list_cursors(
+    conn: psycopg.AsyncConnection[Any], connection_id: int, purpose: str
+) -> dict[str, PullCursor]:
+    """Return how far a connection's pulls of one purpose have come, by resource."""
+    rows = await fetch_rows(
+        conn, _queries.list_cursors, connection_id=connection_id, purpose=purpose
+    )
+    return {
+        row["resource"]: msgspec.convert(
+            {name: value for name, value in row.items() if name != "resource"}, PullCursor
+        )
+        for row in rows
+    }
 
 
 async def write_cursor(

@@ -308,6 +308,15 @@ UPDATE intake.connection SET settings = %(settings)s::jsonb, state = %(state)s,
     THEN left(name, 45) || '-removed-' || connection_id ELSE name END
 WHERE connection_id = %(connection_id)s;
 
+-- name: change_state
+-- Changes the state of a connection that is in another one; of two at once one finds it changed.
+-- Parameters: connection_id, before, after: "active" or "paused".
+-- Rows: none or one: connection_id.
+-- Index: connection primary key.
+UPDATE intake.connection SET state = %(after)s
+WHERE connection_id = %(connection_id)s AND state = %(before)s
+RETURNING connection_id;
+
 -- name: add_secret
 -- Stores a sealed secret; an older one of the same name lives on until `overlap_s` has passed.
 -- Parameters: connection_id, name, sealed, overlap_s.

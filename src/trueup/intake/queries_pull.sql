@@ -6,6 +6,14 @@
 SELECT since_at, position, bulk_ref, done, expected, finished_at FROM intake.cursor
 WHERE connection_id = %(connection_id)s AND resource = %(resource)s AND purpose = %(purpose)s;
 
+-- name: list_cursors
+-- How far the pulls of one purpose of a connection have come.
+-- Parameters: connection_id, purpose.
+-- Rows: many: resource, since_at, position, bulk_ref, done, expected, finished_at.
+-- Index: cursor primary key.
+SELECT resource, since_at, position, bulk_ref, done, expected, finished_at FROM intake.cursor
+WHERE connection_id = %(connection_id)s AND purpose = %(purpose)s ORDER BY resource;
+
 -- name: write_cursor
 -- Notes how far a pull has come; in the transaction that appended its page.
 -- Parameters: connection_id, resource, purpose, since_at, position, bulk_ref, done, expected,
