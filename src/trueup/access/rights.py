@@ -49,6 +49,7 @@ own.decide                 .      x        x          x        x         x      
 today.read                 .      x        x          x        x         x         x
 find.read                  .      x        x          x        x         x         x
 connections.read           .      x        x          x        x         x         x
+connections.decide         .      x        x          .        .         .         .
 orders.read                .      x        x          x        x         x         x
 stock.read                 .      x        x          x        x         x         x
 stock.book                 .      x        x          .        .         .         .

@@ -1,5 +1,6 @@
 """The trail: who did what, when. It is only ever added to."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -16,6 +17,8 @@ Conn = psycopg.AsyncConnection[Any]
 
 ABOUT_CHARS_MAX: Final = 300
 ADDRESS_CHARS_MAX: Final = 64
+LOOKED_MAX: Final = 1000
+"""Entries among which the newest about one thing is looked for."""
 
 
 class Doer(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +60,9 @@ class Did(StrEnum):
     LINKED = "linked an account"
     MADE_TOKEN = "made a token"  # noqa: S105 - as above
     REVOKED_TOKEN = "revoked a token"  # noqa: S105 - as above
+    CONNECTED = "connected an account"
+    PAUSED = "paused a connection"
+    RESUMED = "resumed a connection"
     REVEALED = "looked at personal data"
 
 
@@ -110,3 +116,15 @@ async def note_deed_of(conn: Conn, doer: Doer, did: Did, *, at: datetime, about:
 async def list_trail(conn: Conn, *, before: int | None = None, count: int = 100) -> list[Row]:
     """Return the newest entries, or those before one."""
     return await fetch_rows(conn, _queries.list_trail, before=before, count=count)
+
+
+async def newest_about(conn: Conn, about: str, deeds: Sequence[Did]) -> Row | None:
+    """Return the newest of some deeds about one thing: at, who, did; None where none is recent."""
+    rows = await fetch_rows(
+        conn,
+        _queries.newest_about,
+        about=about,
+        deeds=[each.value for each in deeds],
+        looked=LOOKED_MAX,
+    )
+    return rows[0] if rows else None

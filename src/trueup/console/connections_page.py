@@ -76,7 +76,7 @@ async def show_connections(
     hub: Hub = request.app.state.hub
     now = door_of(request.app.state).clock.now()
     found = await readings.take("health of all", session, lambda s: read_health(s, hub, now))
-    rows = [_row(each, hub, now.date()) for each in found]
+    rows = [row_of(each, hub, now.date()) for each in found]
     rows.sort(key=lambda row: (row.health is not Condition.FAILING, row.name))
     failing = sum(row.health is Condition.FAILING for row in rows)
     return answer(request, "connections.html", ConnectionsPage(rows=tuple(rows), failing=failing))
@@ -87,7 +87,8 @@ def connections_handlers() -> list[ControllerRouterHandler]:
     return [show_connections]
 
 
-def _row(each: Health, hub: Hub, today: date) -> ConnectionRow:
+def row_of(each: Health, hub: Hub, today: date) -> ConnectionRow:
+    """Return how a connection is, as its card shows it. Pure."""
     folder = hub.connectors.get(each.connector)
     ending = [] if folder is None else calendar_of([folder.manifest], today)
     return ConnectionRow(

@@ -27,6 +27,8 @@ from trueup.console.me_page import member_of
 from trueup.console.readings import Readings, Session
 from trueup.console.render import answer, may_reach, wants_json
 from trueup.errors import ConfigError
+from trueup.hub import OWN_CONNECTOR
+from trueup.intake.reads import name_connections
 
 Req = Request[Any, Any, Any]
 
@@ -125,6 +127,7 @@ async def show_overview(
         page,
         pictures=pictures,
         backs=list(Back),
+        connected=any(row["connector"] != OWN_CONNECTOR for row in await name_connections(session)),
         may_note=visitor.member_id is not None and visitor.session_id is not None,
     )
 

@@ -64,7 +64,7 @@ SECTIONS: Final[Mapping[str, tuple[Page, ...]]] = {
     ),
     "Decisions": (Page("/decisions", "Decisions", "decisions.read", ("/rules", "/write-rule")),),
     "System": (
-        Page("/connections", "Connections", "connections.read"),
+        Page("/connections", "Connections", "connections.read", ("/connect",)),
         Page("/parked", "Parked", "events.read", ("/events",)),
         Page("/people", "People", "people.read"),
         Page("/audit", "Audit", "audit.read"),

@@ -24,6 +24,8 @@ from trueup.api.problem import CHALLENGE
 from trueup.api.reading import write_session
 from trueup.config import JournalsConfig
 from trueup.console.carriers_page import route_handlers
+from trueup.console.connect_page import ConnectDesk, connect_handlers
+from trueup.console.connection_page import connection_handlers
 from trueup.console.connections_page import connections_handlers
 from trueup.console.customers_page import customers_handlers
 from trueup.console.decisions_page import decision_handlers
@@ -126,6 +128,7 @@ def console_routes(journals: JournalsConfig | None = None) -> list[ControllerRou
         journals: how the money ledger becomes journals; None: by default.
     """
     desk, journal_desk = Desk(), JournalDesk(journals or JournalsConfig())
+    connect_desk = ConnectDesk()
 
     async def give_desk() -> Desk:
         return desk
@@ -135,6 +138,9 @@ def console_routes(journals: JournalsConfig | None = None) -> list[ControllerRou
 
     async def give_journal_desk() -> JournalDesk:
         return journal_desk
+
+    async def give_connect_desk() -> ConnectDesk:
+        return connect_desk
 
     static = create_static_files_router(
         path="/static",
@@ -150,6 +156,7 @@ def console_routes(journals: JournalsConfig | None = None) -> list[ControllerRou
             "desk": Provide(give_desk),
             "readings": Provide(give_readings),
             "journal_desk": Provide(give_journal_desk),
+            "connect_desk": Provide(give_connect_desk),
         },
         exception_handlers={
             AccessError: _refused,
@@ -170,6 +177,8 @@ def _page_handlers() -> list[ControllerRouterHandler]:
         *shipments_handlers(),
         *customers_handlers(),
         *connections_handlers(),
+        *connection_handlers(),
+        *connect_handlers(),
         *dock_handlers(),
         *exception_handlers(),
         *decision_handlers(),

@@ -9,6 +9,7 @@ from psycopg.rows import class_row
 
 from trueup.canon.product import Product
 from trueup.db.queries import load_queries
+from trueup.db.rows import fetch_rows
 
 _queries = load_queries("trueup.records")
 
@@ -103,3 +104,9 @@ async def listings_of_skus(
             _queries.listings_of_skus, {"skus": list(skus), "connection_ids": list(connection_ids)}
         )
         return await cursor.fetchall()
+
+
+async def count_listings(conn: psycopg.AsyncConnection[Any], connection_id: int) -> int:
+    """Return how many variants of a connection are listed under a SKU."""
+    rows = await fetch_rows(conn, _queries.count_listings, connection_id=connection_id)
+    return int(rows[0]["listings"])

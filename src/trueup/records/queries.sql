@@ -157,6 +157,14 @@ SELECT connection_id, variant_ref, item_ref, sku, product_ref, title, stocked, a
 FROM records.listing WHERE %(sku)s::text IS NULL OR sku = %(sku)s::text
 ORDER BY sku, connection_id, variant_ref;
 
+-- name: count_listings
+-- How many variants of a connection are listed under a SKU.
+-- Parameters: connection_id.
+-- Rows: one: listings.
+-- Index: listing primary key.
+SELECT count(*) AS listings FROM records.listing
+WHERE connection_id = %(connection_id)s AND active;
+
 -- name: listings_of_skus
 -- Where some SKUs are listed and sold, at some connections.
 -- Parameters: skus, connection_ids.

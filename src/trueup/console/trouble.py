@@ -1,0 +1,137 @@
+"""Trouble: why an account could not be connected, in plain words, and what to do about it."""
+
+from typing import Final
+
+import msgspec
+
+from trueup.contract.loader import ConnectorFolder
+from trueup.errors import (
+    AuthExpired,
+    ContractBroken,
+    HubError,
+    RateLimited,
+    Refused,
+    Unavailable,
+)
+from trueup.pull.draft import Draft
+
+_SHORTEST_SECRET: Final = 4
+_GRANTED: Final = "has not granted"
+_AWAY: Final = (
+    "Nothing is wrong with what you typed, as far as anybody can tell. Try again in a while."
+)
+_AWAY_SANDBOX: Final = "See that the sandbox runs, and that its address and port are right."
+_OUTWARD: Final = (
+    "The hub calls vendors on the public internet, by https. It does not call addresses of the "
+    "network that it stands in."
+)
+
+
+class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+    """Why it did not work.
+
+    Attributes:
+        code: of the error; for programs.
+        said: what happened.
+        mend: what to do about it.
+        field: whose value is wrong; empty where none is alone.
+    """
+
+    code: str
+    said: str
+    mend: str = ""
+    field: str = ""
+
+
+def explain(error: HubError | TimeoutError, folder: ConnectorFolder, draft: Draft) -> Trouble:
+    """Return an error of trying a draft in plain words; no secret is in them. Pure.
+
+    Args:
+        error: of `try_draft` or of what comes before it.
+        folder: the connector.
+        draft: what was tried.
+    """
+    name = folder.manifest.name
+    if isinstance(error, TimeoutError):
+        said = f"{name} takes too long to answer."
+        return Trouble(code=Unavailable.code, said=said, mend=_AWAY)
+    said = _without(error.message, draft)
+    match error:
+        case AuthExpired():
+            return _not_let_in(said, folder, draft)
+        case Unavailable():
+            return _away(error, folder, draft)
+        case RateLimited():
+            wait = f"Try again in {max(1, round(error.after_s))} seconds."
+            slow = f"{name} wants to be asked less often."
+            return Trouble(code=error.code, said=slow, mend=wait)
+        case Refused() | ContractBroken():
+            return _refused(error, said, folder)
+        case _:
+            field = str(error.context.get("field", ""))
+            return Trouble(code=error.code, said=f"{said}.", mend=_mend(said, name), field=field)
+
+
+def _not_let_in(said: str, folder: ConnectorFolder, draft: Draft) -> Trouble:
+    own = "" if said == AuthExpired().message else f" What came back: {said}."
+    return Trouble(
+        code=AuthExpired.code,
+        said=f"{folder.manifest.name} does not let us in with these credentials.",
+        mend=f"Copy {_secrets(folder, draft)} anew and whole: of this account, and not revoked. "
+        f"What the app may do there counts as well.{own}",
+    )
+
+
+def _away(error: Unavailable, folder: ConnectorFolder, draft: Draft) -> Trouble:
+    status = error.context.get("status")
+    answered = f"answers that it is down ({status})" if status else "does not answer"
+    sandbox = bool(draft.settings.get("api_base")) and not status
+    return Trouble(
+        code=error.code,
+        said=f"{folder.manifest.name} {answered}.",
+        mend=_AWAY_SANDBOX if sandbox else _AWAY,
+    )
+
+
+def _refused(error: Refused | ContractBroken, said: str, folder: ConnectorFolder) -> Trouble:
+    """Return what a vendor, or our own policy, will not do."""
+    name = folder.manifest.name
+    if error.context.get("reason") == "egress":
+        mend = _OUTWARD
+    elif isinstance(error, ContractBroken):
+        said = f"What answers there does not answer as {name} does: {said}"
+        mend = "See that the address is right, and that nothing stands between."
+    elif error.context.get("status") == 404:
+        mend = "See that the address names the account that you mean."
+    else:
+        return Trouble(code=error.code, said=f"{said}.", mend=f"Mend it at {name}, and try again.")
+    return Trouble(code=error.code, said=f"{said}.", mend=mend, field=_address(folder))
+
+
+def _mend(said: str, name: str) -> str:
+    if _GRANTED in said:
+        return f"Grant what is missing to the app at {name}, install it anew, and try again."
+    return ""
+
+
+def _address(folder: ConnectorFolder) -> str:
+    """Return the field that says where the account is; empty where none does."""
+    keys = [field.key for field in folder.manifest.config]
+    return next((each for each in ("shop_domain", "shop_url", "url") if each in keys), "")
+
+
+def _secrets(folder: ConnectorFolder, draft: Draft) -> str:
+    labels = [
+        f"“{field.label}”"
+        for field in folder.manifest.config
+        if field.is_secret and draft.secrets.get(field.key)
+    ]
+    return " and ".join(labels) or "the secrets"
+
+
+def _without(text: str, draft: Draft) -> str:
+    """Return a text in which no secret stands, whatever a vendor repeats; without its full stop."""
+    for value in draft.secrets.values():
+        if len(value) >= _SHORTEST_SECRET:
+            text = text.replace(value, "…")
+    return text.strip().rstrip(".")
