@@ -1,6 +1,7 @@
 """The hub's standing knowledge: its vault, its connectors, its connections."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from datetime import timedelta
 from decimal import Decimal
 
@@ -111,6 +112,10 @@ class Hub:
         self.sell_sites: dict[int, frozenset[str]] = {}
         self._owner_names = dict(owners or {})
         self.use_connections(connections)
+
+    def aside(self) -> "Hub":
+        """Return a hub that knows the same, and whose learning stays its own."""
+        return copy(self)
 
     def use_connections(self, connections: Iterable[Connection]) -> None:
         """Replace what is known of connections."""

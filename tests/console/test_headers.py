@@ -64,6 +64,7 @@ ROUTES = [
     ("POST", "/connect/nobody", 403),
     ("GET", "/parked", 200),
     ("POST", "/parked", 403),
+    ("GET", "/parked/preview", 404),
     ("POST", "/brakes", 403),
     ("GET", "/dock", 200),
     ("GET", "/dock.json", 200),

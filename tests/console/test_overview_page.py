@@ -119,7 +119,7 @@ def test_a_role_sees_the_cards_that_it_may_read(trouble: tuple[Site, ManualClock
 
 def test_an_empty_hub_says_so(bare_site: Site) -> None:
     with bare_site.reader() as client:
-        assert client.get("/").text.count("Nothing needs you") == 1
+        assert client.get("/").text.count("<h1>Begin by connecting a shop</h1>") == 1
         found = cards(client)
         assert found["connections"]["cause"] == "Nothing is connected yet."
         assert all(card["count"] == 0 for card in found.values())

@@ -63,6 +63,7 @@ class Did(StrEnum):
     CONNECTED = "connected an account"
     PAUSED = "paused a connection"
     RESUMED = "resumed a connection"
+    RETRIED = "tried parked events again"
     REVEALED = "looked at personal data"
 
 

@@ -52,6 +52,7 @@ from trueup.console.parity_page import read_parity
 from trueup.console.payouts_page import payout_handlers
 from trueup.console.people_page import people_handlers
 from trueup.console.phantoms import phantom_handlers
+from trueup.console.preview_page import preview_handlers
 from trueup.console.readings import Readings, Session
 from trueup.console.render import FOLDER, answer, html, wants_json
 from trueup.console.rules_page import rule_handlers
@@ -173,6 +174,7 @@ def _page_handlers() -> list[ControllerRouterHandler]:
         *(show_today, stream_live, show_order, show_sku, show_event, reveal_event),
         *(show_parked, retry_parked, decide_brake, show_parity, show_low),
         *overview_handlers(),
+        *preview_handlers(),
         *orders_handlers(),
         *shipments_handlers(),
         *customers_handlers(),
@@ -348,16 +350,18 @@ async def show_parked(
 
 
 @post("/parked", status_code=303, right="events.retry")
-async def retry_parked(
-    session: NamedDependency[Session],
-    data: URLEncodedBody[dict[str, Any]],
-) -> Response[Any]:
+async def retry_parked(request: Req, data: URLEncodedBody[dict[str, Any]]) -> Response[Any]:
     """Put the parked events of one cause back on the queue."""
     cluster = _clean(str(data.get("cluster", "")))
     if not cluster:
         raise NotFoundException("There is no such cause.")
-    back = await requeue_parked(session, cluster=cluster)
-    await session.commit()  # before the answer leaves
+    async with write_session(request.app.state) as session, session.transaction():
+        back = await requeue_parked(session, cluster=cluster)
+        # The cause alone: the rest of a cluster is made of what was wrong in the events.
+        about = f"{len(back)} for {cluster.partition(' · ')[0]}"
+        await note_deed_of(
+            session, doer_of(request), Did.RETRIED, at=datetime.now(UTC), about=about
+        )
     _log.info("parked_retried", events=len(back))
     return Redirect(f"/parked?requeued={len(back)}", status_code=303)
 

@@ -16,7 +16,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One step.
 
     Attributes:
-        state: done, doing, todo (a person must do something), or wrong.
+        state: done, doing, waits (it is paused), todo (a person must do something), or wrong.
         said: how it stands, and what to do.
         copy: what is to be pasted at the vendor; empty where nothing is.
         at: when it happened.
@@ -52,7 +52,17 @@ def steps_of(
     if folder.manifest.action("stock.set") is not None:
         steps.append(_listings(seen))
     steps.append(_first_event(seen))
-    return tuple(step for step in steps if step is not None)
+    paused = account.connection.state == "paused"
+    return tuple(_waiting(step) if paused else step for step in steps if step is not None)
+
+
+def _waiting(step: Step) -> Step:
+    """Return a step of a connection that is paused: what went on waits."""
+    if step.state != "doing":
+        return step
+    return msgspec.structs.replace(
+        step, state="waits", said="It waits until this is taken up again."
+    )
 
 
 def _let_in(folder: ConnectorFolder, seen: Seen) -> Step | None:

@@ -447,6 +447,14 @@ WHERE (%(cluster)s::text IS NULL OR p.cluster = %(cluster)s::text)
   AND (%(before)s::bigint IS NULL OR p.event_id < %(before)s::bigint)
 ORDER BY p.event_id DESC LIMIT %(count)s;
 
+-- name: oldest_parked
+-- The oldest parked events of one cause, and how many there are.
+-- Parameters: cluster, count.
+-- Rows: many: event_id, waiting: of all.
+-- Index: parked_cluster.
+SELECT event_id, count(*) OVER () AS waiting FROM intake.parked
+WHERE cluster = %(cluster)s ORDER BY event_id LIMIT %(count)s;
+
 -- name: page_issues
 -- One page of open issues, newest first.
 -- Parameters: code: text or null; before: issue_id or null; count.

@@ -112,6 +112,14 @@ async def page_parked(
     return await fetch_rows(conn, _queries.page_parked, count=count, cluster=cluster, before=before)
 
 
+async def oldest_parked(
+    conn: psycopg.AsyncConnection[Any], cluster: str, *, count: int
+) -> tuple[list[int], int]:
+    """Return the oldest parked events of one cause, oldest first, and how many there are of all."""
+    rows = await fetch_rows(conn, _queries.oldest_parked, cluster=cluster, count=count)
+    return [row["event_id"] for row in rows], rows[0]["waiting"] if rows else 0
+
+
 async def page_issues(
     conn: psycopg.AsyncConnection[Any],
     *,

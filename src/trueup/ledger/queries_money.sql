@@ -136,3 +136,11 @@ WHERE c.account = 'clearing' AND c.connection_id = %(connection_id)s AND c.item 
   AND NOT EXISTS (SELECT FROM ledger.money_posting t
     WHERE t.record_id = c.record_id AND t.account = 'transit')
 GROUP BY c.record_id HAVING sum(c.amount) <> 0;
+
+-- name: money_of_events
+-- What some events posted in money.
+-- Parameters: event_ids.
+-- Rows: many: event_id, account, connection_id, currency, amount.
+-- Index: money_posting primary key.
+SELECT event_id, account, connection_id, currency, amount FROM ledger.money_posting
+WHERE event_id = ANY(%(event_ids)s) ORDER BY event_id, ordinal;

@@ -38,6 +38,11 @@ async def postings_of_events(
     return await fetch_rows(conn, _queries.postings_of_events, event_ids=list(event_ids))
 
 
+async def money_of_events(conn: psycopg.AsyncConnection[Any], event_ids: list[int]) -> list[Row]:
+    """Return what some events posted in money."""
+    return await fetch_rows(conn, _queries.money_of_events, event_ids=event_ids)
+
+
 async def stock_history(conn: psycopg.AsyncConnection[Any], sku: str) -> list[Row]:
     """Return what was available of a SKU after each event that moved it."""
     return await fetch_rows(conn, _queries.stock_history, code=sku)
