@@ -20,13 +20,16 @@ class ModelsReport(Report, frozen=True, kw_only=True):
     left_out: dict[str, str]
 
 
-def measure_models(data: Path | None) -> Iterator[Measured]:
+def measure_models(data: Path | None, only: str | None = None) -> Iterator[Measured]:
     """Give one part after the other; what can not be measured says why.
 
     Args:
         data: the folder of the data sets; None: only what needs none is measured.
+        only: the model that is measured; None: all.
     """
     for name, bench in find_benches().items():
+        if only is not None and name != only:
+            continue
         if isinstance(bench, Absent):
             yield Measured(part=name, left_out=bench.why)
         else:

@@ -15,6 +15,7 @@ from trueup.bench.models import measure_models, report_of
 from trueup.bench.report import Report
 from trueup.bench.stage import Stage, open_stage
 from trueup.cli.session import DONE, FOUND_PROBLEMS, err, out, print_json, telling_failures
+from trueup.models.finding import find_benches
 from trueup.models.measured import Measured
 
 Bench = Callable[[Stage], Coroutine[Any, Any, Report]]
@@ -50,6 +51,7 @@ def bench(
     data: Path | None = typer.Option(
         None, help="Of models: the folder of the data sets; what is not there is left out."
     ),
+    only: str | None = typer.Option(None, help="Of models: this one alone, such as demand."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON document."),
 ) -> None:
     """Measure on a fresh database; nothing of yours is touched.
@@ -58,8 +60,12 @@ def bench(
     """
     if data is not None and (name is not Name.MODELS or not data.is_dir()):
         raise typer.BadParameter("--data names the folder of the data sets of: bench models.")
+    if only is not None and (name is not Name.MODELS or only not in find_benches()):
+        raise typer.BadParameter(
+            f"--only names one of: bench models ({', '.join(find_benches())})."
+        )
     if name is Name.MODELS:
-        _measure_models(data, as_json=as_json)
+        _measure_models(data, only, as_json=as_json)
     wanted = list(_BENCHES) if name is Name.ALL else [name]
     reports = []
     with telling_failures(as_json=as_json):
@@ -75,10 +81,10 @@ def bench(
     raise typer.Exit(DONE if all(report.passed for report in reports) else FOUND_PROBLEMS)
 
 
-def _measure_models(data: Path | None, *, as_json: bool) -> NoReturn:
+def _measure_models(data: Path | None, only: str | None, *, as_json: bool) -> NoReturn:
     measured: list[Measured] = []
     with telling_failures(as_json=as_json):
-        for each in measure_models(data):
+        for each in measure_models(data, only):
             measured.append(each)
             if not as_json:
                 err.print(f"Measured {each.part}." if not each.left_out else f"{each.part}: no.")

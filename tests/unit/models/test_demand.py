@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from trueup.errors import InvariantBroken
 from trueup.models.artifact import of_array, unpack
-from trueup.models.demand import bench, methods
+from trueup.models.demand import covered, methods, panels
 from trueup.models.demand.foretell import (
     DAILY,
-    LEVELS,
     MONTHLY,
     SHARE,
+    Told,
     level_of,
     quantile_of_sum,
     tell,
@@ -29,6 +30,7 @@ from trueup.models.demand.learn import (
     train,
 )
 from trueup.models.demand.series import KINDS, Kind, Panel, filled, kinds_of, launched
+from trueup.models.demand.spread import LEVELS, at_level, uneven_of
 from trueup.models.model import Fitted, Lacking
 
 TODAY = date(2026, 3, 10)
@@ -50,7 +52,7 @@ def sales(skus: int = 40, days: int = 400) -> Sales:
     names = tuple(f"S-{number:03}" for number in range(skus))
     return Sales(
         skus=names,
-        panel=bench.made_up(skus, days, 11),
+        panel=panels.made_up(skus, days, 11),
         until=TODAY,
         siblings=np.arange(skus),
         channels=("north", "south"),
@@ -152,21 +154,92 @@ def test_a_level_that_falls_is_told_lower() -> None:
 
 
 def test_intervals_hold_eight_of_ten_by_kind_on_days_that_were_held_back() -> None:
-    _, came, known, told = bench._held_out(bench.made_up(600, 428, 4), DAILY)
+    case = covered.case_of(panels.of_all_kinds(600, 428, 4), DAILY, 400)
+    told, seen = case.told, 0
     assert (told.low <= told.means).all()
     assert (told.high >= 0).all()
-    seen = 0
     for number in range(len(KINDS)):
         rows = told.kinds == number
         if KINDS[number] is not Kind.SILENT and rows.sum() > 40:
-            inside = ((came >= told.low) & (came <= told.high))[known & rows[:, None]]
-            assert 0.74 <= inside.mean() <= 0.86, KINDS[number]
+            inside = (case.came >= told.low) & (case.came <= told.high)
+            assert 0.76 <= inside[case.known & rows[:, None]].mean() <= 0.84, KINDS[number]
             seen += 1
-    assert seen >= 2
+    assert seen == 4
+
+
+def test_a_kind_of_a_handful_of_skus_borrows_from_those_most_alike() -> None:
+    inside: dict[Kind, list[np.ndarray]] = {}
+    for seed in range(6):
+        whole = panels.of_all_kinds(40, 420, seed)
+        for cut in (364, 392):
+            case = covered.case_of(whole, DAILY, cut)
+            for number in np.unique(case.told.kinds):
+                rows = (case.told.kinds == number)[:, None] & case.known
+                hit = (case.came >= case.told.low) & (case.came <= case.told.high)
+                inside.setdefault(KINDS[number], []).append(hit[rows])
+    # Borrowed from all SKUs at once, as it was, these held 68 and 48 %.
+    for kind in (Kind.SMOOTH, Kind.ERRATIC):
+        assert 0.75 <= np.concatenate(inside[kind]).mean() <= 0.85, kind
+
+
+def test_each_sku_has_the_width_of_its_own_unevenness() -> None:
+    random = np.random.default_rng(7)
+    even = random.binomial(20, 0.5, (60, 300)).astype(np.float64)
+    uneven = random.negative_binomial(2, 2 / 12, (60, 300)).astype(np.float64)
+    both = Panel(np.vstack([even, uneven]), np.ones((120, 300), dtype=bool))
+    told = covered.case_of(both, DAILY, 272).told
+    width = (told.high - told.low).mean(1)
+    assert told.uneven[:60].max() < 1.0
+    assert told.uneven[60:].mean() > 4.0
+    assert width[:60].mean() < 0.5 * width[60:].mean()
+
+
+def test_unevenness_of_a_young_row_is_drawn_to_that_of_its_kind() -> None:
+    random = np.random.default_rng(3)
+    units = random.poisson(5.0, (50, 200)).astype(np.float64)
+    units[0] = np.r_[np.zeros(190), [0, 30] * 5]
+    kinds = np.zeros(50, dtype=np.int64)
+    found = uneven_of(Panel(units, units >= 0), kinds, 364)
+    own = units[0, 191:].var(ddof=1) / units[0, 191:].mean()
+    assert found[1:] == pytest.approx(np.ones(49), abs=0.4)
+    assert 1.5 < found[0] < 0.5 * own
+    nothing = Panel(np.zeros((2, 30)), np.ones((2, 30), dtype=bool))
+    assert uneven_of(nothing, np.zeros(2, dtype=np.int64), 364) == pytest.approx([1.0, 1.0])
+
+
+def test_quantiles_between_levels_lie_between_and_beyond_them_the_outermost_count() -> None:
+    tables = np.array([np.arange(len(LEVELS), dtype=np.float64), np.zeros(len(LEVELS))])
+    place = LEVELS.index(0.8)
+    assert at_level(tables, 0.8) == pytest.approx([place, 0.0])
+    assert at_level(tables, 0.85) == pytest.approx([place + 0.5, 0.0])
+    assert at_level(tables, 0.999) == pytest.approx([len(LEVELS) - 1, 0.0])
+    assert at_level(tables, 0.0) == pytest.approx([0.0, 0.0])
+
+
+def test_what_holds_too_rarely_or_by_width_alone_misses_its_anchor() -> None:
+    case = covered.case_of(panels.of_all_kinds(600, 428, 4), DAILY, 400)
+
+    def missed(told: Told) -> list[str]:
+        figures = covered.covers([case._replace(told=told)], DAILY)
+        return [each.name for each in figures if not each.holds]
+
+    assert not missed(case.told)
+    middle = (case.told.low + case.told.high) / 2
+    assert "intermittent_cover_share_least" in missed(case.told._replace(high=middle))
+    wide = missed(case.told._replace(high=case.told.high + 30))
+    assert "interval_score" in wide
+    assert "intermittent_cover_share_most" in wide
+    surer = missed(case.told._replace(uneven=0.1 * case.told.uneven))
+    assert {"sum_90_share_least", "sum_95_share_least"} <= set(surer)
+
+
+def test_a_panel_too_short_to_hold_a_horizon_back_is_a_bug() -> None:
+    with pytest.raises(InvariantBroken, match="a horizon is held back"):
+        train_on(panel([1.0] * 12), MONTHLY)
 
 
 def test_a_sum_over_days_has_its_own_quantiles() -> None:
-    whole = bench.made_up(600, 428, 4)
+    whole = panels.made_up(600, 428, 4)
     before = whole.before(400)
     factor, spread = train_on(before, DAILY)
     told = tell(before, DAILY, factor, spread)

@@ -17,15 +17,9 @@ from trueup.decisions.purchasing.quantity import Terms
 from trueup.decisions.purchasing.replayed import Item, Standing
 from trueup.kernel.chance import units_for
 from trueup.ledger.demand import DISPERSION_MAX, Day, Demand
-from trueup.models.demand.foretell import (
-    DAILY,
-    Spread,
-    Told,
-    quantile_of_sum,
-    tell,
-    train_on,
-)
+from trueup.models.demand.foretell import DAILY, Told, quantile_of_sum, tell, train_on
 from trueup.models.demand.series import Panel
+from trueup.models.demand.spread import Spread
 
 TRAINED_DAYS_MIN: Final = 4 * DAILY.horizon
 _REFINED: Final = 5

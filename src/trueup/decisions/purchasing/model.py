@@ -79,6 +79,6 @@ async def read_learned(
 
 
 def _told(artifact: Artifact) -> Told:
-    arrays = (artifact.kinds, artifact.means, artifact.low, artifact.high)
-    kinds, means, low, high = (of_array(each) for each in arrays)
-    return Told(kinds=kinds, means=means, low=low, high=high)
+    arrays = (artifact.kinds, artifact.means, artifact.low, artifact.high, artifact.uneven)
+    kinds, means, low, high, uneven = (of_array(each) for each in arrays)
+    return Told(kinds=kinds, means=means, low=low, high=high, uneven=uneven)

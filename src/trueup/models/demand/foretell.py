@@ -1,10 +1,10 @@
 """The forecast of many SKUs with intervals, told by blends that earlier days have judged. Pure.
 
 What is told is a blend of methods by kind, times the season's profile, times a level that is
-learned where it can be: from how much of what was told at three earlier days came. Intervals are
-conformal: how far off the same procedure was when it was held back, for each kind and horizon, in
-units of the root of what was told. Where nothing at all is the likeliest, the interval begins at
-zero and holds its whole share above it: the narrowest, not the middle one.
+learned where it can be: from how much of what was told at three earlier days came. Intervals go by
+how far off the same procedure was at five earlier days (`spread.py`). Where nothing at all is the
+likeliest, the interval begins at zero and holds its whole share above it: the narrowest, not the
+middle one.
 """
 
 from typing import Final, NamedTuple
@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import msgspec
 import numpy as np
 
+from trueup.errors import invariant
 from trueup.models.demand import methods
 from trueup.models.demand.series import (
     KINDS,
@@ -24,14 +25,19 @@ from trueup.models.demand.series import (
     kinds_of,
     launched,
 )
+from trueup.models.demand.spread import Held, Spread, at_level, scale_of, spread_of, uneven_of
 
 SHARE: Final = 0.8
-LEVELS: Final = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 _FACTOR_MIN, _FACTOR_MAX = 0.5, 2.0
 _DAMPING: Final = 0.8
 """A level that rose or fell goes on to, but less: so large a share of the logarithm is kept."""
 
-_CASES_MIN: Final = 30
+_HELD_BACK: Final = 5
+"""At so many earlier days it is held back, half a horizon apart."""
+
+_UNEVEN_RECENTS: Final = 4
+"""How uneven a row is, is told by so many times the periods of the rule's mean: a year."""
+
 _RARE: Final = (Kind.INTERMITTENT, Kind.LUMPY, Kind.SILENT, Kind.NEW)
 
 
@@ -59,18 +65,6 @@ DAILY: Final = Setup(horizon=28, season=7, recent=91, dying=0.03, silent_after=1
 MONTHLY: Final = Setup(horizon=12, season=1, recent=12, silent_after=24, young=4)
 
 
-class Spread(msgspec.Struct, frozen=True, kw_only=True):
-    """How far off the forecast was, by kind: quantiles at `LEVELS`, of each period and of sums.
-
-    Attributes:
-        each: kind -> horizon -> quantiles of one period.
-        sums: kind -> horizon -> quantiles of all periods up to it together.
-    """
-
-    each: tuple[tuple[tuple[float, ...], ...], ...]
-    sums: tuple[tuple[tuple[float, ...], ...], ...]
-
-
 class Told(NamedTuple):
     """A forecast, rows and periods as in the panel.
 
@@ -78,12 +72,14 @@ class Told(NamedTuple):
         kinds: which of `KINDS` each row is.
         means: what is expected.
         low, high: between which eight of ten lie.
+        uneven: of each row, the variance of a period's units over their mean.
     """
 
     kinds: Ints
     means: Floats
     low: Floats
     high: Floats
+    uneven: Floats
 
 
 def level_of(panel: Panel, setup: Setup, siblings: Ints | None = None) -> tuple[Ints, Floats]:
@@ -101,8 +97,7 @@ def level_of(panel: Panel, setup: Setup, siblings: Ints | None = None) -> tuple[
     mean = methods.recent(values, setup.recent)
     smooth = (methods.simple(values) + mean) / 2.0
     rare = (methods.aggregated(values, gaps) + methods.dying(panel, setup.dying) + mean) / 3.0
-    is_rare = np.isin(kinds, [KINDS.index(kind) for kind in _RARE])
-    level = np.where(is_rare, rare, smooth)
+    level = np.where(is_rare(kinds), rare, smooth)
     level = np.where(kinds == KINDS.index(Kind.SILENT), 0.0, level)
     level = _lean(panel, setup, kinds, level, siblings)
     shape = methods.profile(values, setup.season)
@@ -110,18 +105,41 @@ def level_of(panel: Panel, setup: Setup, siblings: Ints | None = None) -> tuple[
     return kinds, level[:, None] * shape[:, places]
 
 
+def is_rare(kinds: Ints) -> Bools:
+    """Return which rows sell so rarely that their intervals begin at zero."""
+    return np.asarray(np.isin(kinds, [KINDS.index(kind) for kind in _RARE]))
+
+
 def train_on(panel: Panel, setup: Setup, siblings: Ints | None = None) -> tuple[float, Spread]:
-    """Learn by how much what is told is to be raised or lowered, and how far off it will be."""
+    """Learn by how much what is told is to be raised or lowered, and how far off it will be.
+
+    Args:
+        panel: at least a horizon and a half.
+        setup: of the panel.
+        siblings: rows of one number belong together; None: all of them.
+    """
+    back = _Back(panel, setup, siblings)
     periods, h = panel.units.shape[1], setup.horizon
-    factor = _factor(panel, setup, siblings)
-    spreads: list[tuple[Ints, Floats, Floats, Bools]] = []
-    for begin in (periods - h, periods - h - h // 2):
-        before = panel.before(begin)
-        earlier = _factor(before, setup, siblings)
-        kinds, told = level_of(before, setup, siblings)
+    held = []
+    for number in range(_HELD_BACK):
+        begin = periods - h - number * back.half
+        if number and not back.tells_from(begin):
+            break
+        kinds, told = back.level(begin)
         came = slice(begin, begin + h)
-        spreads.append((kinds, told * earlier, panel.units[:, came], panel.known[:, came]))
-    return factor, _spread(spreads, h)
+        held.append(
+            Held(
+                kinds=kinds,
+                means=told * back.factor(begin),
+                uneven=uneven_of(panel.before(begin), kinds, _UNEVEN_RECENTS * setup.recent),
+                came=panel.units[:, came],
+                known=panel.known[:, came],
+            )
+        )
+    factor = back.factor(periods)
+    kinds, level = back.level(periods)
+    uneven = uneven_of(panel, kinds, _UNEVEN_RECENTS * setup.recent)
+    return factor, spread_of(held, kinds, level * factor, uneven)
 
 
 def tell(
@@ -129,20 +147,28 @@ def tell(
 ) -> Told:
     """Tell what is sold in the periods after a panel."""
     kinds, level = level_of(panel, setup, siblings)
-    means = level * factor
-    each = np.array(spread.each)[kinds]
-    rare = np.isin(kinds, [KINDS.index(kind) for kind in _RARE])[:, None]
-    low, high = (1.0 - SHARE) / 2.0, (1.0 + SHARE) / 2.0
-    scale = scale_of(means)
-    lower = means + each[:, :, LEVELS.index(round(low, 2))] * scale
-    middle = means + each[:, :, LEVELS.index(round(high, 2))] * scale
-    whole = means + each[:, :, LEVELS.index(SHARE)] * scale
-    return Told(
+    told = Told(
         kinds=kinds,
-        means=means,
-        low=np.where(rare, 0.0, np.maximum(lower, 0.0)),
-        high=np.maximum(np.where(rare, whole, middle), 0.0),
+        means=level * factor,
+        low=level,
+        high=level,
+        uneven=uneven_of(panel, kinds, _UNEVEN_RECENTS * setup.recent),
     )
+    low, high = between(told, spread, SHARE)
+    return told._replace(low=low, high=high)
+
+
+def between(told: Told, spread: Spread, share: float) -> tuple[Floats, Floats]:
+    """Return between what units a share of the periods lies, of each row and period."""
+    tables = np.array(spread.each)[told.kinds]
+    rare = is_rare(told.kinds)[:, None]
+    scale = scale_of(told.means, told.uneven[:, None])
+    lower, middle, whole = (
+        told.means + at_level(tables, level)[:, None] * scale
+        for level in ((1.0 - share) / 2.0, (1.0 + share) / 2.0, share)
+    )
+    low = np.where(rare, 0.0, np.maximum(lower, 0.0))
+    return low, np.maximum(np.where(rare, whole, middle), 0.0)
 
 
 def quantile_of_sum(told: Told, spread: Spread, periods: int, share: float) -> Floats:
@@ -155,75 +181,47 @@ def quantile_of_sum(told: Told, spread: Spread, periods: int, share: float) -> F
         share: the chance.
     """
     sums = told.means[:, :periods].sum(1)
-    tables = np.array(spread.sums)[told.kinds, periods - 1]
-    scores = np.array([np.interp(share, LEVELS, table) for table in tables])
-    return np.asarray(np.maximum(sums + scores * scale_of(sums), 0.0))
+    scores = at_level(np.array(spread.sums)[told.kinds, periods - 1], share)
+    return np.asarray(np.maximum(sums + scores * scale_of(sums, told.uneven), 0.0))
 
 
-def scale_of(means: Floats) -> Floats:
-    """Return in what units it is told how far off something was: about as counts spread."""
-    return np.asarray(np.sqrt(means + 0.05))
+class _Back:
+    """What was told at earlier periods of a panel, each worked out once."""
 
+    def __init__(self, panel: Panel, setup: Setup, siblings: Ints | None) -> None:
+        invariant(panel.units.shape[1] > setup.horizon, "a horizon is held back")
+        self._panel, self._setup, self._siblings = panel, setup, siblings
+        self._levels: dict[int, tuple[Ints, Floats]] = {}
+        self.half = max(1, setup.horizon // 2)
 
-def _factor(panel: Panel, setup: Setup, siblings: Ints | None) -> float:
-    """Return how much of what was told at three earlier days came, as their geometric mean."""
-    logs = []
-    for back in (1, 2, 3):
-        begin = panel.units.shape[1] - back * setup.horizon // 2
-        if begin < 2 * setup.season + 2:
-            continue
-        _, told = level_of(panel.before(begin), setup, siblings)
-        known = panel.known[:, begin:]
-        span = min(known.shape[1], told.shape[1])
-        came = float((panel.units[:, begin : begin + span] * known[:, :span]).sum())
-        expected = float((told[:, :span] * known[:, :span]).sum())
-        if came > 0 and expected > 0:
-            logs.append(np.log(came / expected))
-    return (
-        float(np.clip(np.exp(_DAMPING * np.mean(logs)), _FACTOR_MIN, _FACTOR_MAX)) if logs else 1.0
-    )
+    def tells_from(self, begin: int) -> bool:
+        """Whether there is enough before a period to tell what follows as it will be told."""
+        periods: int = self._panel.units.shape[1]
+        return begin >= max(2 * self._setup.season + 2, periods // 3)
 
+    def level(self, begin: int) -> tuple[Ints, Floats]:
+        """Return kinds and levels from a period on, by what was before it."""
+        if begin not in self._levels:
+            before = self._panel.before(begin)
+            self._levels[begin] = level_of(before, self._setup, self._siblings)
+        return self._levels[begin]
 
-def _spread(cases: list[tuple[Ints, Floats, Floats, Bools]], horizon: int) -> Spread:
-    each: list[tuple[tuple[float, ...], ...]] = []
-    sums: list[tuple[tuple[float, ...], ...]] = []
-    for number in range(len(KINDS)):
-        rows = [
-            (told[k == number], came[k == number], ok[k == number]) for k, told, came, ok in cases
-        ]
-        if sum(len(told) for told, _, _ in rows) < _CASES_MIN:
-            rows = [(told, came, ok) for _, told, came, ok in cases]
-        each.append(
-            tuple(
-                _quantiles([_scores(t[:, p], c[:, p], k[:, p]) for t, c, k in rows])
-                for p in range(horizon)
-            )
-        )
-        sums.append(
-            tuple(
-                _quantiles([_sum_scores(t, c, k, p + 1) for t, c, k in rows])
-                for p in range(horizon)
-            )
-        )
-    return Spread(each=tuple(each), sums=tuple(sums))
-
-
-def _scores(told: Floats, came: Floats, known: Bools) -> Floats:
-    return np.asarray(((came - told) / scale_of(told))[known])
-
-
-def _sum_scores(told: Floats, came: Floats, known: Bools, periods: int) -> Floats:
-    """Return how far off sums were, of rows of which all periods are known."""
-    whole = known[:, :periods].all(1)
-    expected = told[:, :periods].sum(1)[whole]
-    return np.asarray((came[:, :periods].sum(1)[whole] - expected) / scale_of(expected))
-
-
-def _quantiles(scores: list[Floats]) -> tuple[float, ...]:
-    every = np.concatenate(scores)
-    if not len(every):
-        return (0.0,) * len(LEVELS)
-    return tuple(float(each) for each in np.quantile(every, LEVELS))
+    def factor(self, end: int) -> float:
+        """Return how much came of what was told at three days before `end`: a geometric mean."""
+        logs = []
+        for number in (1, 2, 3):
+            begin = end - number * self.half
+            if begin < 2 * self._setup.season + 2:
+                continue
+            _, told = self.level(begin)
+            span = slice(begin, min(end, begin + self._setup.horizon))
+            known, told = self._panel.known[:, span], told[:, : span.stop - begin]
+            came, expected = (self._panel.units[:, span] * known).sum(), (told * known).sum()
+            if came > 0 and expected > 0:
+                logs.append(np.log(came / expected))
+        if not logs:
+            return 1.0
+        return float(np.clip(np.exp(_DAMPING * np.mean(logs)), _FACTOR_MIN, _FACTOR_MAX))
 
 
 def _lean(panel: Panel, setup: Setup, kinds: Ints, level: Floats, siblings: Ints | None) -> Floats:

@@ -9,9 +9,10 @@ import numpy as np
 
 from trueup.ledger.reads import sold_days
 from trueup.models.artifact import Array, digest_of, of_array, pack, to_array, unpack
-from trueup.models.demand.foretell import DAILY, Spread, Told, tell, train_on
+from trueup.models.demand.foretell import DAILY, Told, tell, train_on
 from trueup.models.demand.methods import recent
 from trueup.models.demand.series import KINDS, Bools, Floats, Ints, Kind, Panel, filled, launched
+from trueup.models.demand.spread import Spread
 from trueup.models.model import Better, Card, Figure, Fitted, Lacking, Look, Model, Score, Tell
 from trueup.records.buyers import read_products, read_shares
 
@@ -49,6 +50,7 @@ class Demand(msgspec.Struct, frozen=True, kw_only=True):
         until: the last day of the history; the first column is the day after.
         factor: by which what is told is raised or lowered.
         means, low, high: units a day, SKUs by days; eight of ten days lie between.
+        uneven: of each SKU, the variance of a day's units over their mean.
         shares: of each SKU by channel.
     """
 
@@ -61,6 +63,7 @@ class Demand(msgspec.Struct, frozen=True, kw_only=True):
     means: Array
     low: Array
     high: Array
+    uneven: Array
     shares: Array
 
 
@@ -164,6 +167,7 @@ def train(sales: Sales, tell_how_far: Tell) -> Fitted | Lacking:
         means=to_array(told.means),
         low=to_array(told.low),
         high=to_array(told.high),
+        uneven=to_array(told.uneven),
         shares=to_array(sales.shares),
     )
     return Fitted(
@@ -274,7 +278,7 @@ def _card(sales: Sales, told: Told, figures: tuple[Figure, ...], zero: float) ->
 
 MODEL = Model(
     name="demand",
-    version=1,
+    version=2,
     title="How many units of each SKU are sold on each of the next 28 days, by channel.",
     read=read,
     train=train,
