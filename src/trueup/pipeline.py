@@ -105,31 +105,33 @@ class Applier:
         self._skus = SkuNumbers()
         self._record_numbers = record_numbers or RecordNumbers()
 
-    async def apply(self, events: Sequence[Event]) -> None:
+    async def apply(self, events: Sequence[Event]) -> set[int]:
         """Apply events and take them off the queue; what can not be applied is parked.
+
+        Returns the connections at which something else shall stand now.
 
         Raises:
             DatabaseUnavailable: nothing of the batch was applied.
         """
         try:
-            await self.apply_now(events)
+            return await self.apply_now(events)
         except (DatabaseUnavailable, psycopg.OperationalError):
             raise
         except Exception as error:  # noqa: BLE001 - one bad event must not hold up the others
             if len(events) == 1:
                 await self._fail(events[0], error)
-                return
+                return set()
             _log.warning("batch_failed", events=len(events), error=type(error).__name__)
-            for event in events:
-                await self.apply([event])
+            return set().union(*[await self.apply([event]) for event in events])
 
-    async def apply_now(self, events: Sequence[Event]) -> None:
+    async def apply_now(self, events: Sequence[Event]) -> set[int]:
         """Apply events in one transaction, or in the caller's; what fails is raised."""
-        while not await self._apply_known(events):
+        while (due := await self._apply_known(events)) is None:
             pass  # a kit was defined meanwhile; each turn knows more of them
+        return due
 
-    async def _apply_known(self, events: Sequence[Event]) -> bool:
-        """Apply events by the kits that are known; False where there are newer ones."""
+    async def _apply_known(self, events: Sequence[Event]) -> set[int] | None:
+        """Apply events by the kits that are known; None where there are newer ones."""
         batch = _Batch(self._hub)
         batch.understand(events, await self._person_keys(events))
         if self._watch is not None:
@@ -157,10 +159,10 @@ class Applier:
                 await batch.write(self._conn, numbers)
         if newer is not None:
             self._hub.learn_kits(newer)
-            return False
+            return None
         if self._reach is not None:
             self._reach.note_sales(batch.transactions)
-        return True
+        return batch.due
 
     async def _person_keys(self, events: Sequence[Event]) -> dict[bytes, bytes]:
         persons = {event.person for event in events if event.person is not None}
@@ -206,6 +208,7 @@ class _Batch:
         self.told: list[Told] = []
         self.rules: dict[int, PlacedRule] = {}
         self.kits = KitNews(hub.kits)
+        self.due: set[int] = set()
 
     # -- reading -------------------------------------------------------------------------------
 
@@ -214,13 +217,8 @@ class _Batch:
         for event in events:
             folder = self.hub.reader_of(event.connection_id, event.topic)
             if folder is None:
-                self.parkings.append(
-                    Parking(
-                        event=event,
-                        cause="connection.gone",
-                        detail="the connection or its connector no longer exists",
-                    )
-                )
+                detail = "the connection or its connector no longer exists"
+                self.parkings.append(Parking(event=event, cause="connection.gone", detail=detail))
                 continue
             understood = understand(
                 self.hub.vault,
@@ -492,7 +490,7 @@ class _Batch:
             now = max(u.event.received_at for u in self.good)
             told = None if self.rules else expected | listed
             await change_ahead(conn, self.hub.sell_sites, told, now=now, beside=with_kits)
-        await change_stock(conn, with_kits, at_sites)
+        self.due = await change_stock(conn, with_kits, at_sites)
         await note_oversells(conn, changes, self.transactions)
         if listings:
             event_id = max(u.event.event_id for u in self.good)

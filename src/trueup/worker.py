@@ -1,6 +1,7 @@
 """The worker: takes events from the queue and applies them, beside others of its kind."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -16,6 +17,7 @@ from trueup.intake.drift import DriftWatch
 from trueup.intake.partitions import PartitionShare
 from trueup.kernel.limits import BATCH_EVENTS_MAX
 from trueup.outbox.reach import ReachWatch
+from trueup.outbox.wake import Wake
 from trueup.pipeline import Applier
 
 _log = structlog.get_logger("trueup.worker")
@@ -28,18 +30,23 @@ a lone event."""
 BALANCE_INTERVAL_S = 0.5
 RECONNECT_S = 0.25
 
+BEHIND_S = 5.0
+"""How long after its last full batch a process counts as behind. One session alone makes larger
+batches of a trickle, which cost less and do not wait for each other; several are for a flood."""
+
 
 class Worker:
-    """Applies events over several database sessions, each with its share of the partitions.
+    """Applies events over one database session; over several, with a share each, while behind.
 
     While the database works for one session, the process works for the other.
 
     Args:
         conninfo: of the database.
         hub: vault, connectors and connections.
-        sessions: how many side by side.
+        sessions: how many side by side at most.
         ttl_s: after how long a silent session loses its partitions.
         batch_events_max: events in one transaction.
+        wake: called when events were applied, for the lines of this process.
     """
 
     def __init__(
@@ -50,26 +57,44 @@ class Worker:
         sessions: int = 2,
         ttl_s: float = 3.0,
         batch_events_max: int = BATCH_EVENTS_MAX,
+        wake: Wake | None = None,
     ) -> None:
         self._conninfo = conninfo
         self._hub = hub
         self._sessions = sessions
         self._ttl_s = ttl_s
         self._batch_events_max = batch_events_max
+        self._wake = wake or Wake()
         self._watch = DriftWatch()
         self._reach = ReachWatch()
+        self._full_at = float("-inf")
+        self._shares = 0
+        """Counts up when a session gave its share back, so that the others take it at once."""
         self.applied = 0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until told to stop; a database that is away is waited for."""
-        await asyncio.gather(*(self._session(stop) for _ in range(self._sessions)))
+        helpers = (self._help(stop) for _ in range(self._sessions - 1))
+        await asyncio.gather(self._session(stop, lambda: True), *helpers)
 
-    async def _session(self, stop: asyncio.Event) -> None:
-        away = False
+    async def _help(self, stop: asyncio.Event) -> None:
+        """Work beside the others as long as the process is behind."""
         while not stop.is_set():
+            if self._is_behind():
+                await self._session(stop, self._is_behind)
+                self._shares += 1
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), BALANCE_INTERVAL_S)
+
+    def _is_behind(self) -> bool:
+        return asyncio.get_running_loop().time() - self._full_at < BEHIND_S
+
+    async def _session(self, stop: asyncio.Event, needed: Callable[[], bool]) -> None:
+        away = False
+        while needed() and not stop.is_set():
             try:
                 with translate_errors():
-                    await self._work(stop)
+                    await self._work(stop, needed)
             except DatabaseUnavailable as error:
                 if not away:
                     _log.warning("database_away", reason=error.message)
@@ -79,16 +104,17 @@ class Worker:
             else:
                 away = False
 
-    async def _work(self, stop: asyncio.Event) -> None:
+    async def _work(self, stop: asyncio.Event, needed: Callable[[], bool]) -> None:
         conn = await connect(self._conninfo, application_name="trueup-worker", role=WORKER_ROLE)
         try:
             share = PartitionShare(conn, ttl_s=self._ttl_s)
             await share.join()
             applier = Applier(conn, self._hub, self._watch, reach=self._reach)
             loop = asyncio.get_running_loop()
-            balanced_at, idle_s = float("-inf"), IDLE_S
-            while not stop.is_set():
-                if loop.time() - balanced_at >= BALANCE_INTERVAL_S:
+            balanced_at, shares, idle_s = float("-inf"), self._shares, IDLE_S
+            while needed() and not stop.is_set():
+                if loop.time() - balanced_at >= BALANCE_INTERVAL_S or shares != self._shares:
+                    shares = self._shares
                     await share.balance()
                     balanced_at = loop.time()
                 await self._watch.flush(conn, self._hub.reader_line, self._name_of)
@@ -112,7 +138,9 @@ class Worker:
             return 0
         if any(event.connection_id not in self._hub.connections for event in events):
             await refresh_connections(conn, self._hub)
-        await applier.apply(events)
+        if len(events) == self._batch_events_max:
+            self._full_at = asyncio.get_running_loop().time()
+        self._wake.call(await applier.apply(events))
         self.applied += len(events)
         return len(events)
 

@@ -101,7 +101,9 @@ def test_it_works_without_javascript(browser: Browser, site: Site) -> None:
     with opened(browser, site, java_script_enabled=False) as (page, _):
         sku = _plenty(page)
         expect(page.get_by_role("link", name="Refresh")).to_be_visible()
-        expect(page.locator("[hidden]:visible")).to_have_count(0)  # what needs a script waits for it
+        expect(page.locator("[hidden]:visible")).to_have_count(
+            0
+        )  # what needs a script waits for it
         before = int(page.locator(f'[data-live="stock.{sku}.available"]').inner_text())
         _sell(site, sku, "seen-plainly")
         available = page.locator(f'[data-live="stock.{sku}.available"]')

@@ -80,7 +80,7 @@ async def test_an_older_number_never_replaces_a_newer(database_url: str) -> None
                 sku="TEE", available=99, sequence=sequence, counted=True, before=0, own={}, own_live={},
                 own_at={}, seen_at=datetime.now(UTC),
             )  # fmt: skip
-            assert await change_stock(spine.conn, [stale]) == 0
+            assert not await change_stock(spine.conn, [stale])
         assert await intent(spine) == now
 
 

@@ -31,6 +31,7 @@ from trueup.dropping import Drop
 from trueup.errors import ConfigError
 from trueup.govern.vault import load_master_key
 from trueup.outbox.lines import Lines
+from trueup.outbox.wake import Wake
 from trueup.process import settle_memory, start_process, stop_processes
 from trueup.scheduler import Scheduler
 from trueup.session import Session, open_session
@@ -169,14 +170,16 @@ async def run_web(session: Session, stop: asyncio.Event) -> None:
 
 async def run_worker(session: Session, stop: asyncio.Event) -> None:
     """Apply events and tell the channels until told to stop."""
-    config = session.config.worker
+    config, wake = session.config.worker, Wake()
     worker_ = Worker(
         session.conninfo,
         session.hub,
         ttl_s=config.lease_ttl_s,
         batch_events_max=config.batch_events_max,
+        wake=wake,
     )
-    await asyncio.gather(worker_.run(stop), Lines(session.conninfo, session.hub).run(stop))
+    lines = Lines(session.conninfo, session.hub, wake=wake)
+    await asyncio.gather(worker_.run(stop), lines.run(stop))
 
 
 async def run_scheduler(session: Session, stop: asyncio.Event) -> None:

@@ -62,6 +62,21 @@ async def claim_call(
     )
 
 
+async def is_due(
+    conn: psycopg.AsyncConnection[Any],
+    connection_id: int,
+    kind: str,
+    *,
+    now: datetime | None = None,
+) -> bool:
+    """Return whether there may be something to claim."""
+    cursor = await conn.execute(
+        _queries.is_due, {"connection_id": connection_id, "kind": kind, "now": now}, prepare=True
+    )
+    row = await cursor.fetchone()
+    return row is not None and bool(row[0])
+
+
 async def open_calls(conn: psycopg.AsyncConnection[Any], connection_id: int) -> list[Call]:
     """Return the calls of a connection of which nobody knows what came, oldest first."""
     async with conn.cursor(row_factory=dict_row) as cursor:

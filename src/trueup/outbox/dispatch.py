@@ -36,7 +36,7 @@ from trueup.intake.model import NewEvent, Origin
 from trueup.kernel.clock import Clock, SystemClock
 from trueup.outbox.caller import Caller
 from trueup.outbox.checker import Checker
-from trueup.outbox.claim import claim_call, open_calls, resend_call
+from trueup.outbox.claim import claim_call, is_due, open_calls, resend_call
 from trueup.outbox.commander import Commander
 from trueup.outbox.enqueue import hasten
 from trueup.outbox.fetcher import Fetcher
@@ -49,12 +49,18 @@ from trueup.outbox.receipt import (
     forgive_unexplained,
     settle_call,
 )
+from trueup.outbox.wake import Wake
 from trueup.records.people import Keys
 
 _log = structlog.get_logger("trueup.outbox")
 IDLE_S = 0.005
 IDLE_S_MAX = 0.04
-"""How long a line with nothing due waits, at first and after a while; part of a call's latency."""
+"""How long a line with nothing due waits, at first and after a while, where nobody wakes it; part
+of a call's latency."""
+
+GATHER_S = 0.02
+"""How long numbers gather after a call that took all there were: a lone one never waits, and many
+share calls, each of which costs as much as some dozens of numbers."""
 
 _TIDY_INTERVAL_S = 2.0
 _COMPARE_DELAY_S = 0.02
@@ -109,18 +115,18 @@ class Dispatcher:
         self._in_flight: set[int] = set()
         self._forgiven_at: datetime | None = None
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Work until told to stop."""
+    async def run(self, stop: asyncio.Event, wake: Wake | None = None) -> None:
+        """Work until told to stop.
+
+        Args:
+            stop: tells so.
+            wake: tells when something may be due, where the same process applies events.
+        """
         await self.recover()
-        tasks = [
-            asyncio.create_task(duty(stop))
-            for duty in (
-                self._keep_sending,
-                self.fetcher.run,
-                self._keep_tidy,
-                self.commander.run,
-            )
-        ]
+        duties = [self.fetcher.run, self._keep_tidy, self.commander.run]
+        if self._action is not None:
+            duties.append(partial(self._keep_sending, wake or Wake()))
+        tasks = [asyncio.create_task(duty(stop)) for duty in duties]
         try:
             await asyncio.gather(*tasks)
         finally:
@@ -132,20 +138,18 @@ class Dispatcher:
         """Return the instant that counts; None: the database's own, which all processes share."""
         return None if isinstance(self._clock, SystemClock) else self._clock.now()
 
-    async def _keep_sending(self, stop: asyncio.Event) -> None:
+    async def _keep_sending(self, wake: Wake, stop: asyncio.Event) -> None:
         """Send what is due, several calls side by side, so that a slow one holds up none."""
         under_way: set[asyncio.Task[None]] = set()
-        idle_s = IDLE_S
+        idle_s, look = IDLE_S, True
         try:
             while not stop.is_set():
-                call = None
-                if len(under_way) < self._caller.concurrency_max:
-                    call = await self._claim()
-                if call is not None:
-                    under_way.add(asyncio.create_task(self._finish(call)))
-                    idle_s = IDLE_S
+                if look and len(under_way) < self._caller.concurrency_max:
+                    look = await self._begin(under_way)
+                    idle_s = IDLE_S if look else idle_s
                 else:
-                    await asyncio.sleep(idle_s)
+                    woken = await wake.wait(self._connection_id, at_most_s=idle_s)
+                    look = look or woken or await self._is_due()
                     idle_s = min(idle_s * 1.5, IDLE_S_MAX)
                 ended = {task for task in under_way if task.done()}
                 under_way -= ended
@@ -157,6 +161,21 @@ class Dispatcher:
             for task in under_way:
                 task.cancel()
             await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def _begin(self, under_way: set[asyncio.Task[None]]) -> bool:
+        """Begin one call, and let numbers gather for the next; False where nothing is due."""
+        call = await self._claim()
+        if call is None:
+            return False
+        under_way.add(asyncio.create_task(self._finish(call)))
+        if not self._may_leave_some(call):
+            await asyncio.sleep(GATHER_S)
+        return True
+
+    def _may_leave_some(self, call: Call) -> bool:
+        """Whether more may have been due than went along."""
+        action = self._action
+        return action is None or action.bulk_from > 1 or len(call.claimed) == action.bulk_max
 
     async def _keep_tidy(self, stop: asyncio.Event) -> None:
         """Now and then: read back what is unknown or submitted, and end patience."""
@@ -212,6 +231,11 @@ class Dispatcher:
         if call is not None:
             self._in_flight.add(call.call_id)
         return call
+
+    async def _is_due(self) -> bool:
+        """Look for what is due without taking it: that costs a fraction of a claim."""
+        async with self._database:
+            return await is_due(self._conn, self._connection_id, "stock.set", now=self._now())
 
     async def _finish(self, call: Call) -> None:
         try:

@@ -33,8 +33,8 @@ async def change_stock(
     conn: psycopg.AsyncConnection[Any],
     changes: Sequence[StockChange],
     at_sites: Sequence[tuple[str, int, int]] = (),
-) -> int:
-    """Set what shall stand at every channel that lists a SKU; returns how many rows changed.
+) -> set[int]:
+    """Set what shall stand at every channel that lists a SKU; returns who has something due now.
 
     Call last in the batch's transaction, while it holds the balances: so the newest sequence is
     written last, and an older one never overwrites it.
@@ -45,7 +45,7 @@ async def change_stock(
         at_sites: (sku, connection_id, available) for channels that sell from some sites only.
     """
     if not changes:
-        return 0
+        return set()
     own = [
         (change.sku, *whose, down, up, change.own_at[whose], change.own_live.get(whose, 0))
         for change in changes
@@ -74,7 +74,7 @@ async def change_stock(
         },
         prepare=True,
     )
-    return cursor.rowcount
+    return {connection_id for connection_id, state in await cursor.fetchall() if state == "due"}
 
 
 async def want_listings(conn: psycopg.AsyncConnection[Any], wanted: Sequence[Wanted]) -> None:

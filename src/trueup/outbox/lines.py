@@ -21,6 +21,7 @@ from trueup.outbox.caller import Caller
 from trueup.outbox.dispatch import Dispatcher
 from trueup.outbox.reach import ReachWatch
 from trueup.outbox.tokens import open_tokens
+from trueup.outbox.wake import Wake
 
 _log = structlog.get_logger("trueup.outbox")
 
@@ -39,13 +40,15 @@ class Lines:
     Args:
         conninfo: of the database.
         hub: vault and connectors.
+        wake: called by those of this process who apply events.
     """
 
-    def __init__(self, conninfo: str, hub: Hub) -> None:
+    def __init__(self, conninfo: str, hub: Hub, *, wake: Wake | None = None) -> None:
         self._conninfo = conninfo
         self._hub = hub
         self._budgets = Budgets(conninfo)
         self._reach = ReachWatch()
+        self._wake = wake or Wake()
         self._down: set[int] = set()
         self._tasks: dict[int, tuple[Account, asyncio.Task[None]]] = {}
 
@@ -133,7 +136,7 @@ class Lines:
                     receipts=receipts,
                     keys=self._hub.keys,
                 )
-                await line.run(stop)
+                await line.run(stop, self._wake)
 
     async def _connect(self) -> psycopg.AsyncConnection[Any]:
         return await connect(self._conninfo, application_name="trueup-outbox", role=WORKER_ROLE)

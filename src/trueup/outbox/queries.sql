@@ -18,7 +18,7 @@
 -- happened): arrays of equal length; site_skus, site_connections,
 -- site_values: what is available to channels that sell from some sites only; half_life_s,
 -- pace_half_life_s.
--- Rows: many: connection_id, key, for those that changed.
+-- Rows: many: connection_id, state, for those that changed.
 -- Index: intent_sku, intent_further.
 WITH changed AS (
   SELECT * FROM unnest(%(skus)b::text[], %(values)b::int[], %(sequences)b::bigint[],
@@ -96,7 +96,7 @@ SET value = v.value, available = v.available, sequence = v.sequence, believed = 
     ELSE greatest(i.rated_at, v.seen_at) END
 FROM judged v
 WHERE i.connection_id = v.connection_id AND i.kind = v.kind AND i.key = v.key
-RETURNING i.connection_id, i.key;
+RETURNING i.connection_id, i.state;
 
 -- name: forget_items
 -- Forgets what is believed where a SKU's number is written to another item from now on: nothing is
@@ -195,6 +195,17 @@ SELECT i.connection_id, i.key, i.believed, s.level,
   coalesce(i.believed = s.level OR i.value = s.level, true) AS echo
 FROM outbox.intent i JOIN seen s ON i.connection_id = s.connection_id AND i.key = s.key
 WHERE i.kind = 'stock.set';
+
+-- name: is_due
+-- Whether a claim may find something; what thin stock holds back counts as due here.
+-- Parameters: connection_id, kind, now: instant of the caller's clock or null.
+-- Rows: one: due.
+-- Index: intent_due.
+SELECT EXISTS (
+  SELECT FROM outbox.intent
+  WHERE connection_id = %(connection_id)s AND kind = %(kind)s AND state = 'due'
+    AND due_at <= coalesce(%(now)s::timestamptz, now())
+) AS due;
 
 -- name: claim_call
 -- Takes due intents of one connection, nearest to zero first, and writes their call down, all in

@@ -57,10 +57,10 @@ async def settle_call(
     overwrites: bool = False,
     now: datetime | None = None,
 ) -> None:
-    """Write down what came of a call, in one transaction with its intents.
+    """Write down what came of a call, together with its intents.
 
     Args:
-        conn: in autocommit, or in the transaction that appended the vendor's reply.
+        conn: in the transaction that appended the vendor's reply, where there is one.
         call: as claimed.
         verdicts: one per intent, in their order.
         reply_event_id: where the vendor's reply lies in the log.
@@ -83,7 +83,7 @@ async def settle_call(
         "codes": [v.receipt.code for v in verdicts],
     }
     # A pipeline: none of these waits for the other's answer.
-    async with conn.transaction(), conn.pipeline():
+    async with conn.pipeline():
         settled = _settled(call, verdicts) | {
             "overwrites": overwrites,
             "look_delay_s": CHECK_DELAY_S if any(v.pending for v in verdicts) else LOOK_DELAY_S,

@@ -37,7 +37,10 @@ def _trust() -> ssl.SSLContext:
 
 
 class Courier:
-    """Delivers the webhooks of all accounts through one client.
+    """Delivers the webhooks of all accounts, each delivery over a connection of its own.
+
+    A client that holds several connections looks through all of them at every request, which
+    costs as much as the request itself.
 
     Args:
         senders: the accounts, read anew at each round.
@@ -56,13 +59,9 @@ class Courier:
     ) -> None:
         self._senders = senders
         self._tidy = tidy
-        self._client = httpx.AsyncClient(
-            transport=transport,
-            verify=_trust(),
-            timeout=httpx.Timeout(_TOTAL_S_MAX, connect=_CONNECT_S_MAX),
-            limits=httpx.Limits(max_connections=_AT_ONCE_MAX),
-            headers={"User-Agent": user_agent},
-        )
+        self._transport = transport
+        self._user_agent = user_agent
+        self._idle: list[httpx.AsyncClient] = []
         self._gate = asyncio.Semaphore(_AT_ONCE_MAX)
 
     async def deliver_due(self) -> int:
@@ -91,7 +90,18 @@ class Courier:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        while self._idle:
+            await self._idle.pop().aclose()
+
+    def _client(self) -> httpx.AsyncClient:
+        """Make a client of one connection."""
+        return httpx.AsyncClient(
+            transport=self._transport,
+            verify=_trust(),
+            timeout=httpx.Timeout(_TOTAL_S_MAX, connect=_CONNECT_S_MAX),
+            limits=httpx.Limits(max_connections=1),
+            headers={"User-Agent": self._user_agent},
+        )
 
     def _take(self, sender: Sender, limit: int = _AT_ONCE_MAX) -> list[Delivery]:
         if self._tidy is not None:
@@ -99,14 +109,24 @@ class Courier:
         return sender.desk.due(sender.now(), max(0, limit))
 
     async def _send(self, sender: Sender, delivery: Delivery) -> None:
-        status: int | None = None
         async with self._gate:
-            with contextlib.suppress(httpx.HTTPError, httpx.InvalidURL, TimeoutError):
-                async with asyncio.timeout(_TOTAL_S_MAX):
-                    reply = await self._client.post(
-                        delivery.subscription.uri,
-                        content=delivery.event.body,
-                        headers=sender.desk.headers(delivery),
-                    )
-                status = reply.status_code
+            client = self._idle.pop() if self._idle else self._client()
+            try:
+                status = await self._post(client, sender, delivery)
+            finally:
+                self._idle.append(client)
         sender.desk.answered(delivery, status, sender.now())
+
+    async def _post(
+        self, client: httpx.AsyncClient, sender: Sender, delivery: Delivery
+    ) -> int | None:
+        """Return the status of the answer; None where there was none."""
+        with contextlib.suppress(httpx.HTTPError, httpx.InvalidURL, TimeoutError):
+            async with asyncio.timeout(_TOTAL_S_MAX):
+                reply = await client.post(
+                    delivery.subscription.uri,
+                    content=delivery.event.body,
+                    headers=sender.desk.headers(delivery),
+                )
+            return reply.status_code
+        return None

@@ -126,20 +126,29 @@ def receipts(intents: Sequence[Intent], reply: Reply) -> Sequence[Receipt]:
         return _refusals(len(intents), result.user_errors)
     group = result.inventory_adjustment_group
     # Where nothing had to change Shopify makes no group: the value stands there already.
-    return [_done(intent, group) for intent in intents]
+    after = _after(group) if group else {}
+    return [
+        Receipt(
+            state=ReceiptState.DONE,
+            vendor_ref=group.id if group else None,
+            observed=after.get(
+                (intent.target["item_ref"], intent.target["location_ref"]), intent.value
+            ),
+        )
+        for intent in intents
+    ]
 
 
-def _done(intent: Intent, group: _Group | None) -> Receipt:
-    observed = intent.value
-    for change in group.changes if group else ():
-        same_item = change.item and ref_of(change.item.id) == intent.target["item_ref"]
-        same_place = change.location and ref_of(change.location.id) == intent.target["location_ref"]
-        if change.name == "available" and same_item and same_place:
-            after = change.quantity_after_change
-            observed = intent.value if after is None else after
-    return Receipt(
-        state=ReceiptState.DONE, vendor_ref=group.id if group else None, observed=observed
-    )
+def _after(group: _Group) -> dict[tuple[str | None, str | None], int]:
+    """Return how many units are available after a change, by item and location."""
+    return {
+        (ref_of(change.item.id), ref_of(change.location.id)): change.quantity_after_change
+        for change in group.changes
+        if change.name == "available"
+        and change.item
+        and change.location
+        and change.quantity_after_change is not None
+    }
 
 
 def _refusals(count: int, errors: Sequence[_UserError]) -> list[Receipt]:
