@@ -30,7 +30,7 @@ async def working(worker: Worker) -> AsyncIterator[None]:
 
 async def until(spine: Spine, query: str, holds: Callable[[int], bool]) -> None:
     async with asyncio.timeout(20):
-        while not holds(await spine.one(query)):
+        while not holds(await spine.one(query)):  # noqa: ASYNC110 - the database tells of nothing
             await asyncio.sleep(0.01)
 
 
@@ -53,12 +53,14 @@ async def test_sessions_join_for_a_backlog_and_give_their_shares_back(
 
 
 async def test_a_trickle_is_worked_by_one_session(database_url: str) -> None:
-    async with open_spine(database_url) as spine:
-        async with working(Worker(database_url, spine.hub, sessions=3)):
-            for n in range(5):
-                await spine.append(spine.order(n, "TEE"))
-                await until(spine, _WAITING, lambda count: count == 0)
-            assert await spine.one(_SESSIONS) == 1
+    async with (
+        open_spine(database_url) as spine,
+        working(Worker(database_url, spine.hub, sessions=3)),
+    ):
+        for n in range(5):
+            await spine.append(spine.order(n, "TEE"))
+            await until(spine, _WAITING, lambda count: count == 0)
+        assert await spine.one(_SESSIONS) == 1
 
 
 async def test_lines_hear_where_something_else_shall_stand_now(database_url: str) -> None:

@@ -84,7 +84,7 @@ async def crew(spine: Spine, path: Path, count: int) -> AsyncIterator[tuple[list
     children = [start_process("worker", path) for _ in range(count)]
     leases = Leases(spine)
     try:
-        await leases.until(sessions=2 * count)
+        await leases.until(sessions=count)
         yield children, leases
     finally:
         for child in children:
@@ -134,13 +134,13 @@ async def test_a_killed_worker_loses_its_partitions_at_once(
         async with crew(spine, path, 3) as (children, leases):
             await feed(spine)
             children[0].kill()
-            took_s = await leases.until(sessions=4)
+            took_s = await leases.until(sessions=2)
             print(f"a killed worker's partitions were taken over after {took_s:.2f} s")
             assert took_s < TAKEOVER_S_MAX
             await until_applied(spine)
             # A new one gets its share.
             children.append(start_process("worker", path))
-            await leases.until(sessions=6)
+            await leases.until(sessions=3)
             assert leases.broken == []
         await assert_exact(spine, ORDERS)
 
@@ -157,14 +157,14 @@ async def test_a_hung_worker_loses_its_partitions_and_can_not_write_any_more(
             sessions = frozenset(await _busy_sessions(spine))
             began = time.monotonic()
             await _unlock(spine)
-            await leases.until(sessions=2)
+            await leases.until(sessions=1)
             took_s = time.monotonic() - began
             print(f"a hung worker's partitions were taken over after {took_s:.2f} s")
             assert took_s < TAKEOVER_S_MAX + 1
             await until_applied(spine)
             assert (await spine.stock("TEE"))["reserved"] == 1
             os.kill(hung.pid, signal.SIGCONT)
-            await leases.until(sessions=4, without=sessions)
+            await leases.until(sessions=2, without=sessions)
             await feed(spine, first=10, orders=60)
             await until_applied(spine)
             assert leases.broken == []
@@ -201,7 +201,7 @@ async def _busy_sessions(spine: Spine) -> list[int]:
 
 
 async def _is_silent(spine: Spine, busy: list[int]) -> bool:
-    """Tell whether the sister session of the blocked one says nothing either."""
+    """Tell whether nobody but the other process's one session goes on talking."""
     query = (
         "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'trueup-worker'"
         " AND datname = current_database() AND pid <> ALL(%s)"
@@ -209,8 +209,7 @@ async def _is_silent(spine: Spine, busy: list[int]) -> bool:
     )
     await asyncio.sleep(0.4)
     talking = await spine.one(query, busy)
-    # Two processes with two sessions each: the other process's two go on talking.
-    return bool(talking == 2)
+    return bool(talking == 1)
 
 
 async def _unlock(spine: Spine) -> None:
@@ -313,20 +312,20 @@ async def _cut_off(tmp_path: Path, name: str, link: str, local: str, remote: str
         )
         children: list[Child] = [away, start_process("worker", here)]
         try:
-            await leases.until(sessions=4)
+            await leases.until(sessions=2)
             remote_sessions = await spine.one(
                 "SELECT count(*) FROM pg_stat_activity"
                 " WHERE application_name = 'trueup-worker' AND client_addr IS NOT NULL"
             )
-            assert remote_sessions == 2
+            assert remote_sessions == 1
             await feed(spine, orders=90)
             await asyncio.to_thread(ip, "link", "set", link, "down")
-            took_s = await leases.until(sessions=2)
+            took_s = await leases.until(sessions=1)
             print(f"a cut-off host's partitions were taken over after {took_s:.2f} s")
             assert took_s < TAKEOVER_S_MAX
             await until_applied(spine)
             await asyncio.to_thread(ip, "link", "set", link, "up")
-            await leases.until(sessions=4)
+            await leases.until(sessions=2)
             assert leases.broken == []
         finally:
             await asyncio.to_thread(stop_processes, children, timeout_s=8)
