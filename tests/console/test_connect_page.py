@@ -12,6 +12,7 @@ from tests.console.site import Site
 from tests.console.test_exceptions_page import form_of
 from trueup.access.rights import Role
 from trueup.sandbox.faults import ApiFault
+from trueup.sandbox.shopify.shop import ShopSettings
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +129,87 @@ def test_a_page_does_not_lead_the_hub_into_its_own_network(hub: Site, stage: Sho
         assert "may not be called" in said(refused)
         assert "network that it stands in" in said(refused)
     assert stored(hub) == []
+
+
+def test_somebody_signs_in_at_the_vendor_and_goes_on_here(hub: Site, stage: Shops) -> None:
+    typed = stage.form(**{"f-auth_kind": "oauth", "f-client_id": "sandbox-client"})
+    del typed["f-access_token"]
+    with hub.reader() as client:
+        page = send(client, typed)
+        assert page.status_code == 200
+        assert "Sign in at Shopify" in page.text
+        assert SECRET not in page.text
+        fields = form_of(page.text)
+        early = client.post("/connect/shopify/finish", data=fields)
+        assert "Nobody has come back from Shopify yet" in early.text
+        assert stored(hub) == []
+        with httpx.Client() as vendor:
+            sent = vendor.post(fields["address"], data={"decision": "approve"})
+        came = httpx.get(sent.headers["location"])
+        assert "Signed in for north" in came.text
+        done = client.post("/connect/shopify/finish", data=fields)
+        assert done.headers["location"] == "/connections/north?done=connected"
+        again = client.post("/connect/shopify/finish", data=fields)
+        assert again.status_code == 409
+        assert "taken up before" in again.text
+        twin = client.get("/connections/north.json").json()
+    assert twin["secrets"] == ["client_secret"], "what the vendor handed out is kept apart"
+    assert stored(hub) == [("north", "shopify", "active")]
+
+
+def test_who_does_not_agree_connects_nothing(hub: Site, stage: Shops) -> None:
+    typed = stage.form(**{"f-auth_kind": "oauth", "f-client_id": "sandbox-client"})
+    del typed["f-access_token"]
+    with hub.reader() as client:
+        fields = form_of(send(client, typed).text)
+        with httpx.Client() as vendor:
+            sent = vendor.post(fields["address"], data={"decision": "deny"})
+        httpx.get(sent.headers["location"])
+        told = client.post("/connect/shopify/finish", data=fields)
+        assert told.status_code == 409
+        assert "was not agreed to" in told.text
+        forged = client.post("/connect/shopify/finish", data={**fields, "state": "x" * 43})
+        assert "Nobody was sent to a vendor" in forged.text
+        script = {**fields, "address": "javascript:alert(1)", "state": "x"}
+        assert "javascript:" not in client.post("/connect/shopify/finish", data=script).text
+    assert stored(hub) == []
+
+
+def test_a_new_secret_is_tried_before_it_is_kept(hub: Site, stage: Shops) -> None:
+    with hub.reader() as client:
+        send(client, stage.form())
+        token = form_of(client.get("/connections/north").text)["_csrf_token"]
+
+        def give(field: str, value: str) -> httpx.Response:
+            form = {"field": field, "value": value, "_csrf_token": token}
+            return client.post("/connections/north/secret", data=form)
+
+        wrong = give("access_token", "shpat_wrong-one")
+        assert wrong.status_code == 409
+        assert "The secret was not kept." in wrong.text
+        assert "shpat_wrong-one" not in wrong.text
+        assert give("webhook_secret", "whs-only-verifies").status_code == 303
+        assert give("access_token", TOKEN).status_code == 303
+        for odd in ("shop_domain", "nothing", ""):
+            assert give(odd, "x").status_code == 400, odd
+        twin = client.get("/connections/north.json").json()
+        deeds = [row["about"] for row in client.get("/audit.json").json()["rows"]]
+    assert twin["secrets"] == ["access_token", "client_secret", "webhook_secret"]
+    assert "connection/north webhook_secret" in deeds
+    assert "whs-only-verifies" not in str(twin) + str(deeds)
+
+
+def test_several_places_ask_which(hub: Site, stage: Shops) -> None:
+    stage.sandbox.open_shop(ShopSettings(handle="two", locations=("Main", "Berlin <b>")))
+    form = stage.form(name="two") | {"f-api_base": f"{stage.url}/two"}
+    with hub.reader() as client:
+        asked = send(client, form)
+        assert "Choose the one at which the hub writes stock" in asked.text
+        assert "Berlin &lt;b&gt;" in asked.text
+        second = str(list(stage.sandbox.shop("two").locations)[1])
+        assert send(client, form | {"f-stock_location": second}).status_code == 303
+        twin = client.get("/connections/two.json").json()
+    assert twin["settings"]["stock_location"] == second
 
 
 def test_only_who_may_connects(hub: Site, stage: Shops) -> None:

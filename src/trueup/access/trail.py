@@ -61,6 +61,7 @@ class Did(StrEnum):
     MADE_TOKEN = "made a token"  # noqa: S105 - as above
     REVOKED_TOKEN = "revoked a token"  # noqa: S105 - as above
     CONNECTED = "connected an account"
+    GAVE_SECRET = "gave a connection a secret"  # noqa: S105 - what was done
     PAUSED = "paused a connection"
     RESUMED = "resumed a connection"
     RETRIED = "tried parked events again"

@@ -37,7 +37,7 @@ _PAGE = """<!doctype html>
 </body>
 </html>
 """
-_NEXT = "Go back to where you ran <code>trueup connect</code>"
+_NEXT = "Go back to where you began: the console's page, or <code>trueup connect</code>"
 
 
 @get(CALLBACK_PATH, include_in_schema=False, right=PUBLIC)
@@ -54,7 +54,7 @@ async def oauth_callback(request: Request[Any, Any, Any]) -> Response[str]:
             why = f"{escape(error.message)} {_NEXT} and start again."
             return _page("Not connected", why, 403 if reason == "denied" else 400)
     _log.info("callback_taken", connection=name)
-    going_on = f"The hub goes on by itself. {_NEXT} to see how it went."
+    going_on = f"{_NEXT}. There the hub goes on."
     return _page(f"Signed in for {escape(name)}", going_on, 200)
 
 

@@ -7,7 +7,6 @@ the one that says what went wrong.
 import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import msgspec
 import structlog
@@ -21,19 +20,35 @@ from litestar.types import ControllerRouterHandler
 from trueup.access.trail import Did, note_deed_of
 from trueup.api.guard import doer_of, door_of
 from trueup.api.reading import write_session
+from trueup.console.connect_form import (
+    ConnectPage,
+    check_reach,
+    draft_of,
+    form_page,
+    free_name,
+    host_of,
+    typed_of,
+)
 from trueup.console.forms import read_form
 from trueup.console.readings import Session
-from trueup.console.render import answer
+from trueup.console.render import answer, html
 from trueup.console.trouble import Trouble, explain
 from trueup.contract.loader import ConnectorFolder
-from trueup.contract.manifest import ConfigField
 from trueup.errors import ConfigError, HubError
 from trueup.hub import OWN_CONNECTOR, Hub
 from trueup.intake.connections import find_account
 from trueup.intake.reads import name_connections
-from trueup.pull.consent import grant_by_secrets, needs_person
-from trueup.pull.draft import GENERAL, Checked, Draft, check_fields, store_draft, try_draft
-from trueup.pull.joining import is_stored, open_places, with_location, worth_asking
+from trueup.pull.consent import (
+    CONSENT_S,
+    Pending,
+    grant_by_code,
+    grant_by_secrets,
+    needs_person,
+    open_consent,
+    take_answer,
+)
+from trueup.pull.draft import Checked, Draft, check_fields, store_draft, try_draft
+from trueup.pull.joining import is_stored, open_places, with_location
 
 _log = structlog.get_logger("trueup.console")
 
@@ -44,8 +59,6 @@ TRY_S_MAX: Final = 40.0
 TRIES_AT_ONCE: Final = 3
 """Accounts tried at once by one process: a vendor that is silent holds a session of the pool."""
 
-_SANDBOX: Final = "api_base"
-_THIS_MACHINE: Final = frozenset(("127.0.0.1", "localhost", "::1"))
 _KINDS: Final[Mapping[str, str]] = {
     "storefront": "Shops",
     "marketplace": "Marketplaces",
@@ -100,45 +113,22 @@ class ConnectorsPage(msgspec.Struct, frozen=True, kw_only=True):
     kinds: tuple[KindCards, ...]
 
 
-class Field(msgspec.Struct, frozen=True, kw_only=True):
-    """One field of the form.
+class SignInPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Where somebody is sent to sign in at a vendor, and comes back from.
 
     Attributes:
-        type: text, secret, url, choice, number or flag.
-        value: as it was typed; always empty for a secret.
-        wrong: this field's value is what is wrong.
-    """
-
-    key: str
-    label: str
-    type: str
-    required: bool
-    help: str
-    example: str
-    choices: tuple[tuple[str, str], ...]
-    value: str = ""
-    wrong: bool = False
-
-
-class ConnectPage(msgspec.Struct, frozen=True, kw_only=True):
-    """The form that connects an account.
-
-    Attributes:
-        first, more: the fields that most need, and the others.
-        trouble: why what was sent could not be connected.
-        secrets_again: secrets were typed, and have to be typed anew.
+        address: at the vendor.
+        redirect_uri: which the app at the vendor must allow.
+        minutes: for how long the link is good.
+        waited: it was asked whether somebody came back, and nobody had.
     """
 
     connector: str
     vendor: str
-    docs_url: str
-    called: bool
-    name: str
-    first: tuple[Field, ...]
-    more: tuple[Field, ...]
-    files: tuple[tuple[str, str], ...]
-    trouble: Trouble | None = None
-    secrets_again: bool = False
+    address: str
+    redirect_uri: str
+    minutes: int
+    waited: bool
 
 
 @get(["/connect", "/connect.json"], right="connections.decide")
@@ -181,6 +171,8 @@ async def connect_account(
     async with connect_desk.tries, write_session(request.app.state) as session:
         try:
             name = await _connect(request, session, folder, draft)
+        except _SignIn as found:
+            return _sign_in_page(request, folder, found.pending)
         except _Places as found:
             page = form_page(folder, form, found.trouble, found.places)
         except (HubError, TimeoutError) as error:
@@ -189,9 +181,30 @@ async def connect_account(
             page = form_page(folder, form, explain(error, folder, draft))
         else:
             return Redirect(f"/connections/{name}?done=connected", status_code=303)
-    trouble = page.trouble
-    _log.info("not_connected", connector=folder.id, code=trouble.code if trouble else "")
-    return answer(request, "connect.html", page, status=409)
+    return _answer(request, page)
+
+
+async def try_account(
+    session: Session, hub: Hub, folder: ConnectorFolder, draft: Draft
+) -> tuple[Draft, Checked]:
+    """Have a token handed out where one is needed, and prove the credentials; stores nothing.
+
+    Raises:
+        ConfigError, ConnectorError, TimeoutError: it does not work.
+    """
+    check_fields(folder, draft)
+    async with asyncio.timeout(TRY_S_MAX):
+        if folder.has("auth") and draft.token is None:
+            draft = await grant_by_secrets(hub, draft)
+        return draft, await try_draft(session, hub, draft)
+
+
+class _SignIn(Exception):
+    """Somebody has to sign in at the vendor first."""
+
+    def __init__(self, pending: Pending) -> None:
+        super().__init__("somebody has to sign in")
+        self.pending = pending
 
 
 class _Places(Exception):
@@ -208,13 +221,30 @@ async def _connect(request: Req, session: Session, folder: ConnectorFolder, draf
     Raises:
         ConfigError, ConnectorError, TimeoutError: it does not work.
         _Places: a person must choose.
+        _SignIn: somebody has to sign in at the vendor.
     """
     hub: Hub = request.app.state.hub
     check_reach(folder, draft)
     if await _is_there(request, session, draft):
         return draft.name
-    async with asyncio.timeout(TRY_S_MAX):
-        draft, checked = await _tried(session, hub, folder, draft)
+    check_fields(folder, draft)
+    if folder.has("auth") and needs_person(folder, draft):
+        base = draft.settings.get("public_url") or str(request.base_url)
+        raise _SignIn(await open_consent(session, hub, draft, base))
+    return await keep_account(request, session, folder, draft)
+
+
+async def keep_account(
+    request: Req, session: Session, folder: ConnectorFolder, draft: Draft
+) -> str:
+    """Try an account that nobody has to sign in for any more, and store it; returns its name.
+
+    Raises:
+        ConfigError, ConnectorError, TimeoutError: it does not work.
+        _Places: a person must choose.
+    """
+    hub: Hub = request.app.state.hub
+    draft, checked = await try_account(session, hub, folder, draft)
     if places := open_places(folder, draft, checked):
         trouble = Trouble(
             code="",
@@ -232,20 +262,6 @@ async def _connect(request: Req, session: Session, folder: ConnectorFolder, draf
     return draft.name
 
 
-async def _tried(
-    session: Session, hub: Hub, folder: ConnectorFolder, draft: Draft
-) -> tuple[Draft, Checked]:
-    check_fields(folder, draft)
-    if folder.has("auth") and needs_person(folder, draft):
-        raise ConfigError(
-            f"{folder.manifest.name} lets the hub in once somebody signs in there; that is begun "
-            f"where the hub runs: trueup connect {folder.id} --name {draft.name or 'NAME'}."
-        )
-    if folder.has("auth"):
-        draft = await grant_by_secrets(hub, draft)
-    return draft, await try_draft(session, hub, draft)
-
-
 async def _is_there(request: Req, session: Session, draft: Draft) -> bool:
     """Tell whether what a draft asks for stands already: the form was sent twice."""
     hub: Hub = request.app.state.hub
@@ -256,90 +272,66 @@ async def _is_there(request: Req, session: Session, draft: Draft) -> bool:
     return is_stored(draft, account)
 
 
-def check_reach(folder: ConnectorFolder, draft: Draft) -> None:
-    """Refuse addresses that a page may not lead the hub to. Pure.
-
-    A sandbox's address is trusted, so a page could otherwise have the hub look around in the
-    network that it stands in. Whoever may run commands on the hub's machine can do so anyway.
-
-    Raises:
-        ConfigError: `field` says which address.
-    """
-    base = draft.settings.get(_SANDBOX, "")
-    if base and _host_of(base) not in _THIS_MACHINE:
-        raise ConfigError(
-            "From these pages a sandbox can only be called on the hub's own machine, such as "
-            "http://127.0.0.1:8089. One elsewhere is connected there: "
-            f"trueup connect {folder.id} --set api_base=…",
-            field=_SANDBOX,
-        )
-    public = draft.settings.get("public_url", "")
-    if public and not _host_of(public):
-        message = "The hub's own address begins with https://, such as https://hub.example."
-        raise ConfigError(message, field="public_url")
-
-
-def draft_of(folder: ConnectorFolder, form: Mapping[str, str]) -> Draft:
-    """Return what a form asks for; fields that the connector does not have are left out. Pure."""
-    fields = {field.key: field.is_secret for field in folder.manifest.config}
-    fields |= dict.fromkeys(GENERAL, False)
-    given = {key: form.get(f"f-{key}", "") for key in fields}
-    return Draft(
-        name=form.get("name", ""),
-        connector=folder.id,
-        settings={key: value for key, value in given.items() if value and not fields[key]},
-        secrets={key: value for key, value in given.items() if value and fields[key]},
+@post("/connect/{connector:str}/finish", status_code=303, right="connections.decide")
+async def finish_sign_in(
+    request: Req,
+    connect_desk: NamedDependency[ConnectDesk],
+    connector: FromPath[str],
+    data: URLEncodedBody[dict[str, Any]],
+) -> Response[Any]:
+    """Go on once somebody agreed at the vendor: swap the code, try the account, keep it."""
+    hub: Hub = request.app.state.hub
+    folder = _folder(hub, connector)
+    form = read_form(data, {"address": VALUE_CHARS_MAX, "redirect_uri": VALUE_CHARS_MAX})
+    pending = Pending(
+        state=form.get("state", ""),
+        address=form.get("address", ""),
+        redirect_uri=form.get("redirect_uri", ""),
     )
-
-
-def form_page(
-    folder: ConnectorFolder,
-    form: Mapping[str, str],
-    trouble: Trouble | None = None,
-    places: Mapping[str, str] | None = None,
-) -> ConnectPage:
-    """Return the form with what was typed, but without any secret. Pure.
-
-    Args:
-        folder: the connector.
-        form: what was typed; fields of the account begin with `f-`.
-        trouble: why it could not be connected.
-        places: where stock can be written, ref to name, once that is known.
-    """
-    manifest, wrong = folder.manifest, trouble.field if trouble else ""
-    first: list[Field] = []
-    more: list[Field] = []
-    for field in manifest.config:
-        shown = _field(field, form, wrong)
-        early = worth_asking(field, signing_in=False) or field.type == "choice"
-        (first if early or shown.wrong else more).append(shown)
-    for shown in _general_fields(folder, form, wrong, places or {}):
-        (first if shown.wrong or shown.key == "public_url" else more).append(shown)
-    return ConnectPage(
-        connector=folder.id,
-        vendor=manifest.name,
-        docs_url=manifest.api.docs_url,
-        called=folder.has("api"),
-        name=form.get("name", ""),
-        first=tuple(first),
-        more=tuple(more),
-        files=tuple((entry.format, entry.help) for entry in manifest.files),
-        trouble=trouble,
-        secrets_again=trouble is not None
-        and any(form.get(f"f-{each.key}") for each in manifest.config if each.is_secret),
-    )
-
-
-def free_name(folder: ConnectorFolder, taken: set[str]) -> str:
-    """Return a name that no connection has, to begin with. Pure."""
-    base = folder.id.replace("_", "-")
-    names = (base, *(f"{base}-{number}" for number in range(2, len(taken) + 3)))
-    return next(name for name in names if name not in taken)
+    draft = Draft(name="", connector=folder.id, settings={}, secrets={})
+    async with connect_desk.tries, write_session(request.app.state) as session:
+        try:
+            taken = await take_answer(session, hub, pending.state)
+            if taken is None:
+                return _sign_in_page(request, folder, pending, waited=True)
+            draft, answer = taken
+            if draft.connector != folder.id:
+                raise NotFoundException("There is no such sign-in.")
+            draft = await grant_by_code(hub, draft, pending, answer)
+            name = await keep_account(request, session, folder, draft)
+        except _Places as found:
+            page = form_page(folder, typed_of(draft), found.trouble, found.places)
+        except (HubError, TimeoutError) as error:
+            page = form_page(folder, typed_of(draft), explain(error, folder, draft))
+        else:
+            return Redirect(f"/connections/{name}?done=connected", status_code=303)
+    return _answer(request, page)
 
 
 def connect_handlers() -> list[ControllerRouterHandler]:
     """Return the handlers of the pages where an account is connected."""
-    return [show_connectors, show_form, connect_account]
+    return [show_connectors, show_form, connect_account, finish_sign_in]
+
+
+def _answer(request: Req, page: ConnectPage) -> Response[Any]:
+    """Return the form with what is wrong."""
+    code = page.trouble.code if page.trouble else ""
+    _log.info("not_connected", connector=page.connector, code=code)
+    return answer(request, "connect.html", page, status=409)
+
+
+def _sign_in_page(
+    request: Req, folder: ConnectorFolder, pending: Pending, *, waited: bool = False
+) -> Response[Any]:
+    page = SignInPage(
+        connector=folder.id,
+        vendor=folder.manifest.name,
+        address=pending.address if host_of(pending.address) else "",
+        redirect_uri=pending.redirect_uri,
+        minutes=CONSENT_S // 60,
+        waited=waited,
+    )
+    return html(request, "signing_in.html", page=page, state=pending.state)
 
 
 def _cards(hub: Hub, kind: str, connected: Mapping[str, list[str]]) -> tuple[ConnectorCard, ...]:
@@ -358,71 +350,8 @@ def _cards(hub: Hub, kind: str, connected: Mapping[str, list[str]]) -> tuple[Con
     return tuple(sorted(cards, key=lambda card: card.name.lower()))
 
 
-def _field(field: ConfigField, form: Mapping[str, str], wrong: str) -> Field:
-    return Field(
-        key=field.key,
-        label=field.label,
-        type="secret" if field.is_secret else field.type,
-        required=field.required,
-        help=field.help,
-        example=field.example,
-        choices=tuple((each, each) for each in field.choices),
-        value="" if field.is_secret else form.get(f"f-{field.key}", ""),
-        wrong=field.key == wrong,
-    )
-
-
-def _general_fields(
-    folder: ConnectorFolder, form: Mapping[str, str], wrong: str, places: Mapping[str, str]
-) -> list[Field]:
-    """Return the fields that every connection may have, as far as they mean something here."""
-    manifest = folder.manifest
-    writes = any(action.per_location for action in manifest.actions)
-    apply = {
-        "public_url": manifest.webhook is not None,
-        "stock_location": writes,
-        "default_site": writes,
-        "sell_sites": writes,
-    }
-    return [
-        Field(
-            key=key,
-            label=_GENERAL_LABELS[key],
-            type="choice" if key == "stock_location" and places else "text",
-            required=key == "stock_location" and bool(places),
-            help=text,
-            example="https://hub.example" if key == "public_url" else "",
-            choices=tuple((ref, f"{name} ({ref})") for ref, name in places.items())
-            if key == "stock_location"
-            else (),
-            value=form.get(f"f-{key}", ""),
-            wrong=key == wrong,
-        )
-        for key, text in GENERAL.items()
-        if apply[key] and all(field.key != key for field in manifest.config)
-    ]
-
-
-_GENERAL_LABELS: Final[Mapping[str, str]] = {
-    "public_url": "Public address of this hub",
-    "stock_location": "Where the hub writes stock",
-    "default_site": "Site of all other locations",
-    "sell_sites": "Sites it sells from",
-}
-
-
 def _folder(hub: Hub, connector: str) -> ConnectorFolder:
     folder = hub.connectors.get(connector)
     if folder is None or folder.manifest.id == OWN_CONNECTOR:
         raise NotFoundException("There is no such connector.")
     return folder
-
-
-def _host_of(address: str) -> str:
-    """Return the host of a web address; empty where it is none."""
-    try:
-        parts = urlsplit(address)
-        host = parts.hostname or ""
-    except ValueError:
-        return ""
-    return host if parts.scheme in {"http", "https"} else ""

@@ -120,10 +120,7 @@ def _by_hand(folder: ConnectorFolder, account: Account, url: str, seen: Seen) ->
         return Step(name="Webhooks", state="done", said="They arrive.", at=seen.heard_at)
     said = f"Paste this address at {folder.manifest.name}, where it asks where to send webhooks."
     if wanted and len(missing) == len(wanted):
-        said += (
-            f" Until the hub knows “{missing[0]}” it refuses them: trueup rotate-secret "
-            f"{account.connection.name} {wanted[0]}."
-        )
+        said += f" Until the hub knows “{missing[0]}” it refuses what comes: give it below."
     return Step(name="Webhooks", state="todo", said=said, copy=url)
 
 

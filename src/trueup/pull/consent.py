@@ -176,6 +176,42 @@ async def await_answer(
     return answer
 
 
+async def take_answer(
+    conn: Conn, hub: Hub, state: str, *, clock: Clock | None = None
+) -> tuple[Draft, Answer] | None:
+    """Return what was asked for, and what the person came back with; None while nobody did.
+
+    What is taken is taken once: the state is of no use afterwards.
+
+    Args:
+        conn: in autocommit.
+        hub: its vault opens both.
+        state: of `open_consent`.
+        clock: tells whether it is too late.
+
+    Raises:
+        Refused: the state is not known, was taken, is too old, or the person did not agree;
+            `reason` in its context says which.
+    """
+    now = (clock or SystemClock()).now()
+    async with conn.transaction():
+        found = await read_authorisation(conn, hub.vault, state)
+        if found is None:
+            raise Refused("Nobody was sent to a vendor from this page.", reason="state_unknown")
+        if not found.draft:
+            raise Refused("This was taken up before.", reason="state_used")
+        if found.answer is None and now < found.expires_at:
+            return None
+        await blank_authorisation(conn, state)
+    if found.answer is None:
+        late = f"Nobody came back from the vendor within {CONSENT_S // 60} minutes; begin anew."
+        raise Refused(late, reason="timeout")
+    answer = msgspec.json.decode(found.answer, type=Answer)
+    if answer.denied:
+        raise _denial(answer)
+    return msgspec.json.decode(found.draft, type=Draft), answer
+
+
 async def _poll(
     conn: Conn, hub: Hub, pending: Pending, tick: Callable[[float], None], timeout_s: float
 ) -> Answer | None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from trueup.console.connect_page import draft_of, form_page, free_name
+from trueup.console.connect_form import draft_of, form_page, free_name
 from trueup.console.trouble import explain
 from trueup.contract.loader import find_connectors
 from trueup.errors import (
