@@ -231,7 +231,7 @@ async def test_what_came_is_measured_once_it_can_be_known(database_url: str, *, 
             await firm.move("sold", "adjustment", -10)
         firm.brand.clock.advance(timedelta(days=2).total_seconds())
         await firm.move("late", "receipt", 60)
-        firm.brand.clock.advance(timedelta(days=22).total_seconds())
+        firm.brand.clock.advance(timedelta(days=29).total_seconds())
         await firm.turn()
         row, _ = await find_decision(firm.brand.conn, number)
         assert (row["outcome"], row["state"]) == (Decimal(came), "lapsed")

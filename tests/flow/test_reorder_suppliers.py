@@ -88,7 +88,7 @@ async def test_what_a_budget_leaves_out_waits_for_the_next_review(database_url: 
         await firm.turn()
         await firm.brand.work("odoo")
         assert (await firm.turn()).proposed[RULE.name] == [], "its budget is spent"
-        firm.brand.clock.advance(timedelta(days=8).total_seconds())
+        firm.brand.clock.advance(timedelta(days=15).total_seconds())
         [later] = (await firm.turn()).proposed[RULE.name]
         assert set(await firm.lines(later)) == {"LAMP", "MUG"} - {bought}
 

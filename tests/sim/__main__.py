@@ -55,6 +55,7 @@ def main() -> int:
     parser.add_argument("--drifts", type=int, default=420, help="how many are planted (year)")
     parser.add_argument("--customers", type=int, default=300, help="(contacts)")
     parser.add_argument("--skus", type=int, default=20, help="(restock)")
+    parser.add_argument("--review-days", type=int, default=restock.REVIEW_DAYS, help="(restock)")
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--kill-every-s", type=float, default=2.0)
     given = parser.parse_args()
@@ -146,9 +147,14 @@ def _restock(given: Any, seeds: list[int]) -> Iterator[tuple[dict[str, int], lis
         for seed in seeds:
             began = time.monotonic()
             with fresh_database(server) as conninfo:
-                replay, sold = asyncio.run(
-                    restock.play(conninfo, seed, skus=given.skus, days=given.days)
+                world = restock.play(
+                    conninfo,
+                    seed,
+                    skus=given.skus,
+                    days=given.days,
+                    review_days=given.review_days,
                 )
+                replay, sold = asyncio.run(world)
             found.append(replay)
             print(f"seed {seed}: {time.monotonic() - began:.1f} s, {sold} orders", file=sys.stderr)
             print(f"{replay.sentence}\n{restock.table(replay)}", file=sys.stderr)

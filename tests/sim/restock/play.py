@@ -34,6 +34,9 @@ UNITS = 1_000_000
 
 BEFORE_DAYS = 91
 LEADS = (5, 14, 21)
+REVIEW_DAYS = 7
+"""As often as the mean of 13 weeks is looked at; the rule's own default orders half as often."""
+
 _WEEK = 7
 _LINES = 3
 
@@ -144,13 +147,15 @@ class Brandlet:
             await self.brand.apply()
 
 
-async def play(url: str, seed: int, *, skus: int, days: int) -> tuple[Replay, int]:
+async def play(
+    url: str, seed: int, *, skus: int, days: int, review_days: int = REVIEW_DAYS
+) -> tuple[Replay, int]:
     """Trade, and play the rule on the last `days`; returns what it came to, and the orders sold."""
     async with open_brand(url) as brand:
         world = Brandlet(brand, seed, skus, days)
         await world.open()
         await world.trade()
-        book = await read_rulebook(brand.conn, brand.hub.rule_tables)
+        book = await read_rulebook(brand.conn, {"reorder": {"review_days": review_days}})
         now = brand.clock.now()
         found = await replay_rule(brand.conn, brand.hub, book, "reorder", days, now)
         return found, world.sold

@@ -17,7 +17,7 @@ from trueup.kernel.money import Money
 from trueup.ledger.demand import Demand, units_lasting
 
 TODAY = date(2026, 3, 2)
-SETTINGS = ReorderSettings()
+SETTINGS = ReorderSettings(review_days=7)
 
 
 def item(**values: Any) -> Item:
@@ -115,7 +115,7 @@ def test_not_less_than_the_supplier_sends_and_it_says_so() -> None:
 
 def test_whole_packs_and_it_says_so() -> None:
     plain = units()
-    found = propose(facts(), ReorderSettings(packs={"TEE": 25, "MUG": 6}))
+    found = propose(facts(), ReorderSettings(review_days=7, packs={"TEE": 25, "MUG": 6}))
     assert found is not None
     content = found.actions[0].content
     assert isinstance(content, DraftPurchase)
@@ -250,7 +250,7 @@ def test_same_facts_same_proposal_and_enough(
 
 def test_the_digest_is_of_facts_version_and_settings() -> None:
     one = digest_of(RULE.name, 1, SETTINGS, facts())
-    assert one == digest_of(RULE.name, 1, ReorderSettings(), facts())
+    assert one == digest_of(RULE.name, 1, SETTINGS, facts())
     assert one != digest_of(RULE.name, 2, SETTINGS, facts())
     assert one != digest_of(RULE.name, 1, ReorderSettings(service_percent=90), facts())
     assert one != digest_of(RULE.name, 1, SETTINGS, facts(available=11))

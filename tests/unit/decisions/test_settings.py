@@ -24,7 +24,7 @@ def test_what_is_set_is_taken_and_the_rest_has_its_default() -> None:
     table = {"service_percent": 90, "spend_per_day": {"EUR": "5000"}}
     found = read_settings(find_rules(), {"reorder": table})["reorder"]
     assert isinstance(found, ReorderSettings)
-    assert (found.service_percent, found.review_days) == (90, 7)
+    assert (found.service_percent, found.review_days) == (90, 14)
     assert dict(found.spend_per_day) == {"EUR": Decimal(5000)}
 
 

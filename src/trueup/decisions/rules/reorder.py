@@ -68,7 +68,7 @@ class ReorderSettings(Settings, frozen=True, kw_only=True):
     """
 
     service_percent: Annotated[int, msgspec.Meta(ge=50, le=99)] = 95
-    review_days: Annotated[int, msgspec.Meta(ge=1, le=180)] = 7
+    review_days: Annotated[int, msgspec.Meta(ge=1, le=180)] = 14
     order_days_max: Annotated[int, msgspec.Meta(ge=1, le=730)] = 120
     packs: Mapping[str, Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]] = {}
     budget_per_order: Amounts = Amounts()
