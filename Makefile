@@ -31,7 +31,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup sentences test unit db contract flow tidy sim fuzz bench lint layers type fmt demo serve \
-  docs docs-check screenshots chromium clean
+  words docs docs-check screenshots chromium clean
 
 help: ## Explain every target (this text)
 	@echo 'Trueup. A fresh clone needs two commands: make demo, make test.'; echo
@@ -118,6 +118,9 @@ serve: setup ## Run the hub: web and worker, with the embedded database
 
 docs: setup ## Write the parts of the papers that come from the code
 	@$(BIN)/python -m tests.tidy.reference
+
+words: setup ## Bring the console's catalogues up to date: new messages wait there for a translation
+	@$(BIN)/python -m tests.tidy.catalogues
 
 docs-check: setup ## Check that the papers equal the code: links, commands, fields, codes, decisions
 	@$(PYTEST) tests/tidy -k 'paper or reference'

@@ -1,8 +1,9 @@
-"""Manner: how a member reads numbers and instants.
+"""Manner: how a member reads numbers and instants, and in which language.
 
 It is in force for the request that it belongs to, so that whatever writes a number asks nobody.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -25,6 +26,15 @@ class Numbers(StrEnum):
     LAKHS = "12,34,567.89"
 
 
+class Language(StrEnum):
+    """In which language somebody reads, as BCP 47 calls it."""
+
+    BROWSER = ""  # the first one of ours that the browser asks for
+    ENGLISH = "en"
+    GERMAN = "de"
+    HINDI = "hi"
+
+
 _MARKS: Final = {
     Numbers.COMMAS: (",", "."),
     Numbers.POINTS: (".", ","),
@@ -38,15 +48,20 @@ class Manner(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         zone: of the IANA, such as `Europe/Berlin`; empty: the browser's own, else UTC.
+        language: of the pages; in force for a browser's own is the one that it asks for.
     """
 
     numbers: Numbers = Numbers.COMMAS
     zone: str = ""
+    language: Language = Language.BROWSER
 
     def place(self) -> ZoneInfo:
         """Return the zone in which instants are written."""
         return ZoneInfo(self.zone or "UTC")
 
+
+_ASKED_CHARS_MAX: Final = 500
+_WEIGHT: Final = re.compile(r"(?:q=([01](?:\.\d{1,3})?))?")
 
 _in_force: ContextVar[Manner] = ContextVar("manner", default=Manner())  # noqa: B039 - it is frozen
 
@@ -75,17 +90,49 @@ def zones() -> tuple[str, ...]:
     )
 
 
-def read_manner(numbers: str, zone: str) -> Manner:
+def manner_of(numbers: str, zone: str, language: str) -> Manner:
+    """Return a manner as it was kept."""
+    return Manner(numbers=Numbers(numbers), zone=zone, language=Language(language))
+
+
+def read_manner(numbers: str, zone: str, language: str) -> Manner:
     """Return a manner as it was chosen.
 
     Raises:
-        ConfigError: nobody writes numbers so, or there is no such zone.
+        ConfigError: nobody writes numbers so, or there is no such zone or language.
     """
     if numbers not in set(Numbers):
         raise ConfigError("Say how numbers shall be written.", field="numbers")
     if zone and zone not in zones():
         raise ConfigError("There is no such time zone; one is Europe/Berlin.", field="zone")
-    return Manner(numbers=Numbers(numbers), zone=zone)
+    if language not in set(Language):
+        raise ConfigError("The console is not written in this language.", field="language")
+    return manner_of(numbers, zone, language)
+
+
+def in_words_for(manner: Manner, asked: str) -> Manner:
+    """Return a manner with the language that is in force: the chosen one, else the browser's. Pure.
+
+    Args:
+        manner: as it was chosen.
+        asked: the header Accept-Language, such as `de-AT, en;q=0.5`; of whatever it can not be
+            read, and where nothing of ours is asked for, it is English.
+    """
+    language = manner.language
+    return msgspec.structs.replace(manner, language=language or _asked_for(asked))
+
+
+def _asked_for(header: str) -> Language:
+    """Return the language of ours that is wanted most; of equals the first."""
+    wanted: dict[Language, float] = {}
+    for part in header[:_ASKED_CHARS_MAX].split(","):
+        tag, _, weight = part.partition(";")
+        match = _WEIGHT.fullmatch(weight.strip())
+        language = tag.strip().partition("-")[0].lower()
+        if match and language and language in set(Language):
+            wanted.setdefault(Language(language), float(match[1] or 1))
+    best = max(wanted, key=lambda each: wanted[each], default=Language.ENGLISH)
+    return best if wanted.get(best) else Language.ENGLISH
 
 
 def set_apart(text: str, numbers: Numbers) -> str:

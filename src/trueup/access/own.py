@@ -67,7 +67,12 @@ async def keep_manner(conn: Conn, member_id: int, manner: Manner) -> None:
     """Keep how a member reads."""
     await conn.execute(
         _queries.keep_manner,
-        {"member_id": member_id, "numbers": manner.numbers.value, "zone": manner.zone},
+        {
+            "member_id": member_id,
+            "numbers": manner.numbers.value,
+            "zone": manner.zone,
+            "language": manner.language.value,
+        },
     )
 
 

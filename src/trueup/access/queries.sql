@@ -93,17 +93,16 @@ RETURNING invite_id, purpose, role, member_id, made_by, made_at, ends_at;
 -- Parameters: digest, member_id, now, address, browser.
 -- Rows: none.
 -- Index: session_digest_key.
-INSERT INTO access.session
-  (digest, member_id, made_at, seen_at, confirmed_at, address, browser)
+INSERT INTO access.session (digest, member_id, made_at, seen_at, confirmed_at, address, browser)
 VALUES (%(digest)s, %(member_id)s, %(now)s, %(now)s, %(now)s, %(address)s, %(browser)s);
 
 -- name: find_session
 -- Finds the session of a secret, with its member as they are now.
 -- Parameters: digest; idle_from, whole_from: instants before which one is too old.
--- Rows: none or one: session_id, member_id, name, role, numbers, zone, seen_at, confirmed_at;
--- factor: whether they have a second one; passed: whether it was shown here.
+-- Rows: none or one: session_id, member_id, name, role, numbers, zone, language, seen_at,
+-- confirmed_at; factor: whether they have a second one; passed: whether it was shown here.
 -- Index: session_digest_key, member_pkey, factor_pkey.
-SELECT s.session_id, s.member_id, m.name, m.role, m.numbers, m.zone, s.seen_at, s.confirmed_at,
+SELECT s.session_id, s.member_id, m.name, m.role, m.numbers, m.zone, m.language, s.seen_at, s.confirmed_at,
   f.member_id IS NOT NULL AS factor, s.passed_at IS NOT NULL AS passed
 FROM access.session s JOIN access.member m USING (member_id)
 LEFT JOIN access.factor f ON f.member_id = m.member_id AND f.on_at IS NOT NULL
@@ -297,11 +296,12 @@ SELECT entry_id, at, did, about, address FROM access.trail
 WHERE member_id = %(member_id)s ORDER BY entry_id DESC LIMIT %(count)s;
 
 -- name: keep_manner
--- Keeps how a member reads numbers and instants.
--- Parameters: member_id, numbers, zone.
+-- Keeps how a member reads numbers and instants, and in which language.
+-- Parameters: member_id, numbers, zone, language.
 -- Rows: none.
 -- Index: member_pkey.
-UPDATE access.member SET numbers = %(numbers)s, zone = %(zone)s WHERE member_id = %(member_id)s;
+UPDATE access.member SET numbers = %(numbers)s, zone = %(zone)s, language = %(language)s
+WHERE member_id = %(member_id)s;
 
 -- name: find_factor
 -- Finds what a member has of a second factor.
@@ -393,9 +393,9 @@ DELETE FROM access.token WHERE ends_at <= %(now)s;
 -- name: find_token
 -- Finds a token that is good, with its member as they are now.
 -- Parameters: digest, now.
--- Rows: none or one: token_id, member_id, name, role, numbers, zone, scopes, used_at.
+-- Rows: none or one: token_id, member_id, name, role, numbers, zone, language, scopes, used_at.
 -- Index: token_digest_key, member_pkey.
-SELECT t.token_id, t.member_id, m.name, m.role, m.numbers, m.zone, t.scopes, t.used_at
+SELECT t.token_id, t.member_id, m.name, m.role, m.numbers, m.zone, m.language, t.scopes, t.used_at
 FROM access.token t JOIN access.member m USING (member_id)
 WHERE t.digest = %(digest)s AND t.ends_at > %(now)s AND m.removed_at IS NULL;
 

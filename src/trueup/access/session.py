@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 import psycopg
 
-from trueup.access.manner import Manner, Numbers
+from trueup.access.manner import manner_of
 from trueup.access.rights import Role
 from trueup.access.secret import digest_of, new_secret
 from trueup.access.visitor import Visitor
@@ -98,7 +98,7 @@ async def find_visitor(conn: Conn, secret: str, now: datetime, limits: Limits) -
         member_id=row["member_id"],
         name=row["name"],
         role=Role(row["role"]),
-        manner=Manner(numbers=Numbers(row["numbers"]), zone=row["zone"]),
+        manner=manner_of(row["numbers"], row["zone"], row["language"]),
         session_id=row["session_id"],
         confirmed_at=row["confirmed_at"],
         factor=row["factor"],

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import psycopg
 
-from trueup.access.manner import Manner, Numbers
+from trueup.access.manner import manner_of
 from trueup.access.member import tidy_name
 from trueup.access.rights import GRANTABLE, Role
 from trueup.access.secret import SECRET_CHARS_MAX, digest_of, new_secret
@@ -108,7 +108,7 @@ async def find_bearer(conn: Conn, secret: str, now: datetime) -> Visitor | None:
         member_id=row["member_id"],
         name=row["name"],
         role=Role(row["role"]),
-        manner=Manner(numbers=Numbers(row["numbers"]), zone=row["zone"]),
+        manner=manner_of(row["numbers"], row["zone"], row["language"]),
         scopes=frozenset(row["scopes"]),
     )
 

@@ -9,6 +9,7 @@ which no foreign page can send.
 import hmac
 from typing import Any, Final
 
+import msgspec
 from litestar import Request
 from litestar.datastructures import Cookie, State
 from litestar.enums import RequestEncodingType, ScopeType
@@ -17,7 +18,7 @@ from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from trueup.access.door import Door
-from trueup.access.manner import Manner, read_as
+from trueup.access.manner import Language, Manner, in_words_for, read_as
 from trueup.access.rights import GRANTABLE, PUBLIC, Role
 from trueup.access.session import Browser
 from trueup.access.token import find_bearer
@@ -82,8 +83,26 @@ class Guard(ASGIMiddleware):
             if visitor is not None:
                 fresh = await _check_confirmed(request, visitor, str(right))
                 send = _with_session(send, fresh) if fresh else send
-        with read_as(visitor.manner if visitor else Manner()):
+        with read_as(manner_for(request)):
             await next_app(scope, receive, send)
+
+
+def manner_for(request: Req) -> Manner:
+    """Return how whoever asks reads; what programs read is English, whoever they ask for."""
+    visitor = visitor_if_any(request)
+    manner = visitor.manner if visitor else Manner()
+    path = request.url.path
+    if asks_for_json(request) or path.endswith(".csv") or path.startswith(_API):
+        return msgspec.structs.replace(manner, language=Language.ENGLISH)
+    return in_words_for(manner, request.headers.get("accept-language", ""))
+
+
+def asks_for_json(request: Req) -> bool:
+    """Say whether JSON is asked for, by its address or plainly by what is accepted."""
+    accept = request.headers.get("accept", "")
+    return request.url.path.endswith(".json") or (
+        "application/json" in accept and "text/html" not in accept
+    )
 
 
 def visitor_of(request: Req) -> Visitor:

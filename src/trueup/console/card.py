@@ -14,6 +14,8 @@ from trueup.access.manner import manner_in_force
 from trueup.console.draw import Bar
 from trueup.console.fact import Money
 from trueup.console.readings import Session
+from trueup.console.render import day_of
+from trueup.console.words import say, say_count
 from trueup.hub import Hub
 from trueup.records.orders import Sold
 
@@ -97,8 +99,11 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
 def hours_in_words(hours: int) -> str:
     """Return for how long, in words: "an hour", "3 days"."""
     if hours >= 48:
-        return f"{hours // 24} days"
-    return "less than an hour" if hours < 1 else "an hour" if hours == 1 else f"{hours} hours"
+        days = hours // 24
+        return say_count("%(days)s day", "%(days)s days", days, days=days)
+    if hours < 1:
+        return say("less than an hour")
+    return say_count("an hour", "%(hours)s hours", hours, hours=hours)
 
 
 def money_in(amount: Decimal, currency: str) -> Money:
@@ -117,6 +122,6 @@ def parts_of(
     place = manner_in_force().place()
     begins = (span.since + n * span.part for n in range(count))
     return tuple(
-        Bar(label=f"{at.astimezone(place):%d %b %H:%M}", value=values[n])
-        for n, at in enumerate(begins)
+        Bar(label=f"{day_of(at)} {at:%H:%M}", value=values[n])
+        for n, at in enumerate(each.astimezone(place) for each in begins)
     )

@@ -16,6 +16,7 @@ from trueup.console.draw import Bar
 from trueup.console.render import link_sku
 from trueup.console.shipments_page import WORDS, Trouble, Way, count_troubles, read_ways
 from trueup.console.today import read_clusters
+from trueup.console.words import mark, said, say
 from trueup.decisions.model import State
 from trueup.decisions.reads import list_decisions
 from trueup.intake import reads as intake
@@ -56,17 +57,17 @@ async def orders_card(desk: Desk) -> Card:
     names = desk.hub.names()
     by_channel: Counter[str] = Counter()
     for each in sold:
-        by_channel[names.get(each.connection_id, "removed")] += each.orders
+        by_channel[names.get(each.connection_id, say("removed"))] += each.orders
     first = span.since.astimezone(manner_in_force().place()).date()
     count, was = by_channel.total(), sum(each.orders for each in earlier)
     return Card(
         name="orders",
-        title="Orders",
+        title=say("Orders"),
         count=count,
-        unit="orders",
+        unit=say("orders"),
         tone=Tone.NOTE,
         cause=_compared(count, was, by_channel),
-        act="Look at them",
+        act=say("Look at them"),
         address=f"/orders?first={first}",
         drawn=parts_of(sold, span, lambda each: float(each.orders)),
         over_time=True,
@@ -96,12 +97,12 @@ async def money_card(desk: Desk) -> Card:
     first = span.since.astimezone(manner_in_force().place()).date()
     return Card(
         name="money",
-        title="Money",
+        title=say("Money"),
         count=orders.total(),
-        unit="orders, taxes and shipping included",
+        unit=say("orders, taxes and shipping included"),
         tone=Tone.NOTE,
         cause=_given_back(given, totals),
-        act="Look at what was paid out",
+        act=say("Look at what was paid out"),
         address="/payouts",
         money=tuple(money_in(totals[each], each) for each, _ in orders.most_common()),
         drawn=parts_of(
@@ -110,7 +111,7 @@ async def money_card(desk: Desk) -> Card:
         over_time=True,
         lines=tuple(
             Line(
-                label=f"given back, in {row['refunds']}",
+                label=say("given back, in %(refunds)s", refunds=row["refunds"]),
                 money=money_in(row["amount"], row["currency"]),
                 address=f"/orders?first={first}",
             )
@@ -128,27 +129,29 @@ async def parcels_card(desk: Desk) -> Card:
     counts = count_troubles(ways)
     troubled = [way for way in ways if way.trouble is not Trouble.NONE]
     worst = next(iter(counts), Trouble.NONE.value)
-    cause = f"All {len(ways)} parcels under way are where they should be."
+    cause = say("All %(parcels)s parcels under way are where they should be.", parcels=len(ways))
     if not ways:
-        cause = "No parcel is under way."
+        cause = say("No parcel is under way.")
     elif troubled:
-        cause = f"{counts[worst]} of them: {WORDS[Trouble(worst)]}. {_carriers(troubled)}"
+        trouble = say(WORDS[Trouble(worst)])
+        cause = say("%(count)s of them: %(trouble)s.", count=counts[worst], trouble=trouble)
+        cause = f"{cause} {_carriers(troubled)}"
     tone = Tone.GOOD
     if troubled:
         tone = Tone.ERROR if worst in {Trouble.LOST, Trouble.RETURNING} else Tone.WARNING
     return Card(
         name="parcels",
-        title="Late or at risk",
+        title=say("Late or at risk"),
         count=len(troubled),
-        unit=f"of {len(ways)} parcels under way",
+        unit=say("of %(parcels)s parcels under way", parcels=len(ways)),
         tone=tone,
         cause=cause,
-        act="See who waits",
+        act=say("See who waits"),
         address="/shipments",
-        drawn=tuple(Bar(label=name, value=float(count)) for name, count in counts.items()),
+        drawn=tuple(Bar(label=said(name), value=float(count)) for name, count in counts.items()),
         lines=tuple(
             Line(
-                label=WORDS[Trouble(name)],
+                label=say(WORDS[Trouble(name)]),
                 count=count,
                 address=f"/shipments?trouble={name}",
             )
@@ -163,28 +166,32 @@ async def tickets_card(desk: Desk) -> Card:
     since = desk.now - TICKETS_SINCE
     tickets = await waiting_tickets(desk.session, since, count=TICKETS_MAX)
     long = [each for each in tickets if desk.now - each.waits_since >= LONG]
-    names = desk.hub.names()
-    cause = "Nobody waits for an answer."
+    names, removed = desk.hub.names(), say("removed")
+    cause = say("Nobody waits for an answer.")
     if tickets:
         hours = round((desk.now - tickets[0].waits_since) / timedelta(hours=1))
-        cause = (
-            f"{len(long)} wait for more than four hours; the longest for {hours_in_words(hours)}."
+        cause = say(
+            "%(many)s wait for more than four hours; the longest for %(hours)s.",
+            many=len(long),
+            hours=hours_in_words(hours),
         )
     ages = Counter(_age(desk.now - each.waits_since) for each in tickets)
     return Card(
         name="tickets",
-        title="Tickets that need a person",
+        title=say("Tickets that need a person"),
         count=len(tickets),
-        unit="tickets",
+        unit=say("tickets"),
         at_least=len(tickets) == TICKETS_MAX,
         tone=Tone.WARNING if long else Tone.NOTE if tickets else Tone.GOOD,
         cause=cause,
-        act="See what is proposed",
+        act=say("See what is proposed"),
         address="/decisions",
-        drawn=tuple(Bar(label=label, value=float(ages[label])) for label in _AGES if ages[label]),
+        drawn=tuple(
+            Bar(label=say(label), value=float(ages[label])) for label in _AGES if ages[label]
+        ),
         lines=tuple(
             Line(
-                label=f"{names.get(each.connection_id, 'removed')} {each.ref}",
+                label=f"{names.get(each.connection_id, removed)} {each.ref}",
                 at=each.waits_since,
                 address=f"/events/{each.event_id}",
             )
@@ -199,23 +206,27 @@ async def stock_card(desk: Desk) -> Card:
     skus = await count_low(desk.session)
     today = desk.now.astimezone(UTC).date()
     within = sum(row["expected_on"] <= today + 7 * _DAY for row in rows if row["expected_on"])
-    cause = "Nothing will be sold out before more could come."
+    cause = say("Nothing will be sold out before more could come.")
     if skus:
-        first = rows[0]
-        cause = (
-            f"{within} of them within a week. {first['sku']} is the first: {first['available']} "
-            f"are left, {first['per_day']:.2g} are sold a day, and more takes "
-            f"{first['lead_days']} days."
+        first, per_day = rows[0], f"{rows[0]['per_day']:.2g}"
+        cause = say(
+            "%(within)s of them within a week. %(sku)s is the first: %(available)s are left, "
+            "%(per_day)s are sold a day, and more takes %(lead_days)s days.",
+            within=within,
+            sku=first["sku"],
+            available=first["available"],
+            per_day=per_day,
+            lead_days=first["lead_days"],
         )
     days = Counter(max(0, (row["expected_on"] - today).days) for row in rows if row["expected_on"])
     return Card(
         name="stock",
-        title="Sold out soon",
+        title=say("Sold out soon"),
         count=skus,
-        unit="SKUs",
+        unit=say("SKUs"),
         tone=Tone.WARNING if skus else Tone.GOOD,
         cause=cause,
-        act="See what to order",
+        act=say("See what to order"),
         address="/low-stock",
         drawn=tuple(
             Bar(label=str(today + n * _DAY), value=float(days[n])) for n in range(14) if days
@@ -243,21 +254,23 @@ async def discrepancies_card(desk: Desk) -> Card:
     standing = sum(counts.get("check", {}).values())
     causes = sorted(counts.get("cause", {}).items(), key=lambda each: (-each[1], each[0]))
     unexplained = counts.get("cause", {}).get(UNEXPLAINED, 0)
-    cause = "The books agreed when they were compared last."
+    cause = say("The books agreed when they were compared last.")
     if not await list_runs(desk.session, count=1):
-        cause = "The books were not compared yet; that is done every night."
+        cause = say("The books were not compared yet; that is done every night.")
     if causes:
         name, many = causes[0]
-        cause = f"Most often ({many} times): {meaning_of(name).says}."
+        cause = say(
+            "Most often (%(many)s times): %(what)s.", many=many, what=said(meaning_of(name).says)
+        )
     open_ = counts.get("state", {}).get(ExceptionState.OPEN.value, 0)
     return Card(
         name="discrepancies",
-        title="Open discrepancies",
+        title=say("Open discrepancies"),
         count=standing,
-        unit=f"exceptions, {open_} open",
+        unit=say("exceptions, %(open)s open", open=open_),
         tone=Tone.ERROR if unexplained else Tone.WARNING if open_ else Tone.GOOD,
         cause=cause,
-        act="Settle them",
+        act=say("Settle them"),
         address="/exceptions",
         money=tuple(
             money_in(amount, currency)
@@ -265,11 +278,13 @@ async def discrepancies_card(desk: Desk) -> Card:
             if currency is not None
         ),
         drawn=tuple(
-            Bar(label=AGES[age][1], value=float(many)) for age, many in sorted(ages.items())
+            Bar(label=said(AGES[age][1]), value=float(many)) for age, many in sorted(ages.items())
         ),
         lines=tuple(
             Line(
-                label="nothing explains it" if name == UNEXPLAINED else name.replace("_", " "),
+                label=say("nothing explains it")
+                if name == UNEXPLAINED
+                else said(name.replace("_", " ")),
                 count=many,
                 address="/exceptions",
             )
@@ -282,23 +297,27 @@ async def decisions_card(desk: Desk) -> Card:
     """Return how many proposals wait for a person."""
     rows = await list_decisions(desk.session, state=State.PROPOSED, count=DECISIONS_MAX)
     rules = Counter(row["rule"] for row in rows)
-    cause = "No proposal waits for your word."
+    cause = say("No proposal waits for your word.")
     if rows:
         oldest = min(row["proposed_at"] for row in rows)
         hours = round((desk.now - oldest) / timedelta(hours=1))
         lapsing = sum(
             row["lapses_at"] is not None and row["lapses_at"] <= desk.now + _DAY for row in rows
         )
-        cause = f"The oldest waits for {hours_in_words(hours)}; {lapsing} lapse within a day."
+        cause = say(
+            "The oldest waits for %(hours)s; %(lapsing)s lapse within a day.",
+            hours=hours_in_words(hours),
+            lapsing=lapsing,
+        )
     return Card(
         name="decisions",
-        title="Decisions waiting",
+        title=say("Decisions waiting"),
         count=len(rows),
-        unit="proposals",
+        unit=say("proposals"),
         at_least=len(rows) == DECISIONS_MAX,
         tone=Tone.WARNING if rows else Tone.GOOD,
         cause=cause,
-        act="Decide",
+        act=say("Decide"),
         address="/decisions?state=proposed",
         drawn=tuple(Bar(label=rule, value=float(many)) for rule, many in rules.most_common()),
         lines=tuple(
@@ -319,23 +338,25 @@ async def connections_card(desk: Desk) -> Card:
     """Return how many connections fail."""
     found = await read_health(desk.session, desk.hub, desk.now)
     failing = [each for each in found if each.health is Condition.FAILING]
-    cause = f"All {len(found)} connections do what they should."
+    cause = say("All %(count)s connections do what they should.", count=len(found))
     if not found:
-        cause = "Nothing is connected yet."
+        cause = say("Nothing is connected yet.")
     elif failing:
-        told = next(iter(failing[0].failing.values()), "") or "it refuses a topic"
+        told = next(iter(failing[0].failing.values()), "") or say("it refuses a topic")
         cause = f"{failing[0].name}: {told}"
     states = Counter(each.health.value for each in found)
     return Card(
         name="connections",
-        title="Connections",
+        title=say("Connections"),
         count=len(failing),
-        unit=f"of {len(found)} failing",
+        unit=say("of %(count)s failing", count=len(found)),
         tone=Tone.ERROR if failing else Tone.GOOD if found else Tone.NOTE,
         cause=cause,
-        act="See how each is",
+        act=say("See how each is"),
         address="/connections",
-        drawn=tuple(Bar(label=state, value=float(many)) for state, many in states.most_common()),
+        drawn=tuple(
+            Bar(label=said(state), value=float(many)) for state, many in states.most_common()
+        ),
         lines=tuple(
             Line(label=each.name, at=each.last_event_at, address="/connections")
             for each in (failing or found)[:LINES_MAX]
@@ -349,17 +370,19 @@ async def parked_card(desk: Desk) -> Card:
     issues = await intake.count_issues(desk.session)
     events = sum(each.events for each in clusters)
     errors = sum(row["issues"] for row in issues if row["severity"] == "error")
-    cause = "Every event was applied."
+    cause = say("Every event was applied.")
     if clusters:
-        cause = f"Most of one cause: {clusters[0].cause}. All are kept; none is lost."
+        cause = say(
+            "Most of one cause: %(cause)s. All are kept; none is lost.", cause=clusters[0].cause
+        )
     return Card(
         name="parked",
-        title="Not applied",
+        title=say("Not applied"),
         count=events,
-        unit=f"events, and {errors} records with an error",
+        unit=say("events, and %(errors)s records with an error", errors=errors),
         tone=Tone.ERROR if events else Tone.WARNING if errors else Tone.GOOD,
         cause=cause,
-        act="See the causes",
+        act=say("See the causes"),
         address="/parked",
         drawn=tuple(Bar(label=each.cause, value=float(each.events)) for each in clusters),
         lines=tuple(
@@ -387,7 +410,12 @@ CARDS: Final = (
 """All cards in their order, with the right that each needs."""
 
 
-_AGES: Final = ("under 4 hours", "4 to 24 hours", "1 to 3 days", "over 3 days")
+_AGES: Final = (
+    mark("under 4 hours"),
+    mark("4 to 24 hours"),
+    mark("1 to 3 days"),
+    mark("over 3 days"),
+)
 
 
 def _age(waited: timedelta) -> str:
@@ -398,35 +426,45 @@ def _age(waited: timedelta) -> str:
 def _compared(count: int, was: int, by_channel: Counter[str]) -> str:
     """Return how a count stands to the one of the same time before, and what it came from."""
     if count == was == 0:
-        return "None came, nor in the same time before."
-    change = "As many as in the same time before."
+        return say("None came, nor in the same time before.")
+    change = say("As many as in the same time before.")
     if was == 0:
-        change = "None came in the same time before."
+        change = say("None came in the same time before.")
     elif count != was:
         share = round(100 * abs(count - was) / was)
-        change = f"{share} % {'more' if count > was else 'fewer'} than in the same time before."
+        more, fewer = (
+            mark("%(share)s %% more than in the same time before."),
+            mark("%(share)s %% fewer than in the same time before."),
+        )
+        change = say(more if count > was else fewer, share=share)
     if len(by_channel) < 2:
         return change
     name, most = by_channel.most_common(1)[0]
-    return f"{change} {name} brought {round(100 * most / count)} % of them."
+    brought = say(
+        "%(channel)s brought %(share)s %% of them.", channel=name, share=round(100 * most / count)
+    )
+    return f"{change} {brought}"
 
 
 def _given_back(rows: Sequence[dict[str, object]], totals: dict[str, Decimal]) -> str:
     if not totals and not rows:
-        return "Nothing was ordered, and nothing given back."
+        return say("Nothing was ordered, and nothing given back.")
     if not rows:
-        return "Nothing was given back."
+        return say("Nothing was given back.")
     row = rows[0]
     sold, amount = totals.get(str(row["currency"]), Decimal(0)), Decimal(str(row["amount"]))
     if not sold:
-        return f"{row['refunds']} refunds were made."
+        return say("%(refunds)s refunds were made.", refunds=row["refunds"])
     share = round(100 * amount / sold)
-    return (
-        f"{row['refunds']} refunds were made, {share} % of what was ordered in {row['currency']}."
+    return say(
+        "%(refunds)s refunds were made, %(share)s %% of what was ordered in %(currency)s.",
+        refunds=row["refunds"],
+        share=share,
+        currency=row["currency"],
     )
 
 
 def _carriers(ways: Sequence[Way]) -> str:
-    carriers = Counter(way.trip.carrier or "an unnamed carrier" for way in ways)
+    carriers = Counter(way.trip.carrier or say("an unnamed carrier") for way in ways)
     name, many = carriers.most_common(1)[0]
-    return f"{many} of {len(ways)} are with {name}."
+    return say("%(many)s of %(all)s are with %(carrier)s.", many=many, all=len(ways), carrier=name)

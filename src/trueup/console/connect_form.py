@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from trueup.console.trouble import Trouble
+from trueup.console.words import mark
 from trueup.contract.loader import ConnectorFolder
 from trueup.contract.manifest import ConfigField
 from trueup.errors import ConfigError
@@ -190,10 +191,10 @@ def _general_fields(
 
 
 _GENERAL_LABELS: Final[Mapping[str, str]] = {
-    "public_url": "Public address of this hub",
-    "stock_location": "Where the hub writes stock",
-    "default_site": "Site of all other locations",
-    "sell_sites": "Sites it sells from",
+    "public_url": mark("Public address of this hub"),
+    "stock_location": mark("Where the hub writes stock"),
+    "default_site": mark("Site of all other locations"),
+    "sell_sites": mark("Sites it sells from"),
 }
 
 

@@ -33,6 +33,7 @@ from trueup.console.forms import read_form
 from trueup.console.readings import Session
 from trueup.console.render import answer, html
 from trueup.console.trouble import Trouble, explain
+from trueup.console.words import mark
 from trueup.contract.loader import ConnectorFolder
 from trueup.errors import ConfigError, HubError
 from trueup.hub import OWN_CONNECTOR, Hub
@@ -60,17 +61,17 @@ TRIES_AT_ONCE: Final = 3
 """Accounts tried at once by one process: a vendor that is silent holds a session of the pool."""
 
 _KINDS: Final[Mapping[str, str]] = {
-    "storefront": "Shops",
-    "marketplace": "Marketplaces",
-    "payments": "Payments",
-    "bank": "Bank",
-    "carrier": "Carriers",
-    "erp": "ERP and accounting",
-    "helpdesk": "Helpdesks",
-    "crm": "CRM and marketing",
-    "messaging": "Messages",
-    "ads": "Advertising",
-    "files": "Files",
+    "storefront": mark("Shops"),
+    "marketplace": mark("Marketplaces"),
+    "payments": mark("Payments"),
+    "bank": mark("Bank"),
+    "carrier": mark("Carriers"),
+    "erp": mark("ERP and accounting"),
+    "helpdesk": mark("Helpdesks"),
+    "crm": mark("CRM and marketing"),
+    "messaging": mark("Messages"),
+    "ads": mark("Advertising"),
+    "files": mark("Files"),
 }
 
 

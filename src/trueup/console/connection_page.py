@@ -23,6 +23,7 @@ from trueup.console.readings import Session
 from trueup.console.render import answer
 from trueup.console.setting_up import Seen, Step, steps_of
 from trueup.console.trouble import explain
+from trueup.console.words import mark, said, say
 from trueup.contract.loader import ConnectorFolder
 from trueup.contract.manifest import ConfigField
 from trueup.errors import ConfigError, HubError
@@ -43,10 +44,12 @@ Req = Request[Any, Any, Any]
 
 _DID: Final = {"pause": Did.PAUSED, "resume": Did.RESUMED}
 _DONE: Final = {
-    "connected": "It was tried, and it works. What happens next stands below.",
-    "pause": "It is paused: nothing is asked of it or told to it, and its deliveries are refused.",
-    "secret": "The new secret is kept. The one before still verifies deliveries for a week.",
-    "resume": "It is taken up again. What it missed is read by its next polls.",
+    "connected": mark("It was tried, and it works. What happens next stands below."),
+    "pause": mark(
+        "It is paused: nothing is asked of it or told to it, and its deliveries are refused."
+    ),
+    "secret": mark("The new secret is kept. The one before still verifies deliveries for a week."),
+    "resume": mark("It is taken up again. What it missed is read by its next polls."),
 }
 
 
@@ -121,7 +124,7 @@ async def change_connection(
             word = STATES[do][1]
             page = msgspec.structs.replace(
                 await _read(request, session, name),
-                refused=f"It is {word} already.",
+                refused=say("It is %(state)s already.", state=said(word)),
                 first_by=first["who"] if first else "",
                 first_at=first["at"] if first else None,
             )

@@ -12,6 +12,7 @@ from litestar.types import ControllerRouterHandler
 from trueup.api.guard import door_of
 from trueup.console.readings import Readings, Session
 from trueup.console.render import answer
+from trueup.console.words import mark
 from trueup.contract.calendar import Service, calendar_of
 from trueup.hub import Hub
 from trueup.pull.health import Condition, Health, read_health
@@ -20,9 +21,13 @@ Req = Request[Any, Any, Any]
 
 _ENDS = frozenset((Service.ENDING, Service.ENDED))
 _FIXES = {
-    Condition.FAILING: "See what failed; trueup doctor tells more. It is tried again by itself.",
-    Condition.PAUSED: "It is paused: nothing is asked of it or told to it until it is resumed.",
-    Condition.IDLE: "It can not be called; it only takes in what is sent or imported.",
+    Condition.FAILING: mark(
+        "See what failed; trueup doctor tells more. It is tried again by itself."
+    ),
+    Condition.PAUSED: mark(
+        "It is paused: nothing is asked of it or told to it until it is resumed."
+    ),
+    Condition.IDLE: mark("It can not be called; it only takes in what is sent or imported."),
 }
 
 

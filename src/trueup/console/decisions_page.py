@@ -25,6 +25,7 @@ from trueup.console.forms import (
 )
 from trueup.console.readings import Session
 from trueup.console.render import answer
+from trueup.console.words import mark
 from trueup.decisions.carry import approve, left_to_a_person, refuse
 from trueup.decisions.explain import explain, in_words
 from trueup.decisions.model import State
@@ -47,8 +48,8 @@ _ANSWERS: Final = {
     "refuse": (refuse, State.REFUSED),
 }
 _DONE: Final = {
-    "approve": "It is ordered within a minute, if its facts still ask for it.",
-    "refuse": "It is turned down, and not proposed again.",
+    "approve": mark("It is ordered within a minute, if its facts still ask for it."),
+    "refuse": mark("It is turned down, and not proposed again."),
 }
 
 _Text = Annotated[str, QueryParameter(max_length=60, pattern="^[^\\x00]*$", required=False)]

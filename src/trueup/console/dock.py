@@ -20,6 +20,7 @@ from trueup.canon.inspection import Grade, InspectionLine
 from trueup.canon.serial import PackLine, typed, wrong_serials
 from trueup.console.forms import TEXT_CHARS_MAX, read_form
 from trueup.console.render import answer
+from trueup.console.words import mark
 from trueup.errors import HubError
 from trueup.hub import Hub
 from trueup.kernel.limits import UNITS_MAX
@@ -39,17 +40,17 @@ Conn = psycopg.AsyncConnection[Any]
 Req = Request[Any, Any, Any]
 
 TASKS = {
-    "receive": "Receive",
-    "send": "Send",
-    "take": "Take in",
-    "pack": "Pack",
-    "back": "Came back",
-    "count": "Count",
+    "receive": mark("Receive"),
+    "send": mark("Send"),
+    "take": mark("Take in"),
+    "pack": mark("Pack"),
+    "back": mark("Came back"),
+    "count": mark("Count"),
 }
 GRADES = {
-    Grade.GOOD.value: "Can be sold",
-    Grade.QUARANTINE.value: "Set aside",
-    Grade.SCRAP.value: "Scrap",
+    Grade.GOOD.value: mark("Can be sold"),
+    Grade.QUARANTINE.value: mark("Set aside"),
+    Grade.SCRAP.value: mark("Scrap"),
 }
 SERIALS_CHARS_MAX = 100_000
 

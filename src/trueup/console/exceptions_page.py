@@ -33,6 +33,7 @@ from trueup.console.forms import (
 )
 from trueup.console.readings import Session
 from trueup.console.render import answer, wants_json
+from trueup.console.words import mark
 from trueup.db.rows import Row
 from trueup.errors import ConfigError
 from trueup.kernel.clock import SystemClock
@@ -69,13 +70,13 @@ CLOSED: Final = "closed"
 _NOTHING: Final = Decimal(0)
 _LONGEST: Final = {"comment": COMMENT_CHARS_MAX, "owner": NAME_CHARS_MAX}
 _DONE: Final = {
-    "take": "It is yours.",
-    "give": "It is given on.",
-    "drop": "It is nobody's.",
-    "wait": "It waits for somebody else.",
-    "accept": "It may stay. Another amount opens it again.",
-    "reopen": "It is open again.",
-    "comment": "Your words are kept.",
+    "take": mark("It is yours."),
+    "give": mark("It is given on."),
+    "drop": mark("It is nobody's."),
+    "wait": mark("It waits for somebody else."),
+    "accept": mark("It may stay. Another amount opens it again."),
+    "reopen": mark("It is open again."),
+    "comment": mark("Your words are kept."),
 }
 
 _Text = Annotated[str, QueryParameter(max_length=255, pattern="^[^\\x00]*$", required=False)]

@@ -17,6 +17,7 @@ from litestar.types import ControllerRouterHandler
 from trueup.api.guard import visitor_of
 from trueup.console.readings import Session
 from trueup.console.render import answer, link_order, link_payout, link_sku, wants_json
+from trueup.console.words import mark
 from trueup.records.find import TEXT_CHARS_MAX, By, Hit, Scope, find_things
 
 Req = Request[Any, Any, Any]
@@ -34,23 +35,27 @@ class _Kind(NamedTuple):
 
 
 _KINDS: Final = {
-    "order": _Kind("Order", "orders.read"),
-    "customer": _Kind("Customer", PEOPLE),
-    "product": _Kind("Product", "stock.read"),
-    "shipment": _Kind("Shipment", "orders.read"),
-    "parcel": _Kind("Parcel", "orders.read"),
-    "return": _Kind("Return", "returns.read"),
-    "refund": _Kind("Refund", "money.read"),
-    "payment": _Kind("Payment", "money.read"),
-    "dispute": _Kind("Dispute", "money.read"),
-    "payout": _Kind("Payout", "money.read"),
-    "invoice": _Kind("Invoice", "money.read"),
-    "purchase_order": _Kind("Purchase order", "stock.read"),
-    "reservation": _Kind("Reservation", "stock.read"),
-    "ticket": _Kind("Ticket", PEOPLE),
-    "message": _Kind("Message", PEOPLE),
+    "order": _Kind(mark("Order"), "orders.read"),
+    "customer": _Kind(mark("Customer"), PEOPLE),
+    "product": _Kind(mark("Product"), "stock.read"),
+    "shipment": _Kind(mark("Shipment"), "orders.read"),
+    "parcel": _Kind(mark("Parcel"), "orders.read"),
+    "return": _Kind(mark("Return"), "returns.read"),
+    "refund": _Kind(mark("Refund"), "money.read"),
+    "payment": _Kind(mark("Payment"), "money.read"),
+    "dispute": _Kind(mark("Dispute"), "money.read"),
+    "payout": _Kind(mark("Payout"), "money.read"),
+    "invoice": _Kind(mark("Invoice"), "money.read"),
+    "purchase_order": _Kind(mark("Purchase order"), "stock.read"),
+    "reservation": _Kind(mark("Reservation"), "stock.read"),
+    "ticket": _Kind(mark("Ticket"), PEOPLE),
+    "message": _Kind(mark("Message"), PEOPLE),
 }
-_BY: Final = {By.ID: "its id", By.NUMBER: "its number", By.NAME: "another name of it"}
+_BY: Final = {
+    By.ID: mark("its id"),
+    By.NUMBER: mark("its number"),
+    By.NAME: mark("another name of it"),
+}
 
 
 class Thing(msgspec.Struct, frozen=True, kw_only=True):

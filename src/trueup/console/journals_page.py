@@ -32,6 +32,7 @@ from trueup.console.forms import (
 from trueup.console.readings import Readings, Session
 from trueup.console.render import answer
 from trueup.console.today import read_names
+from trueup.console.words import mark
 from trueup.errors import ConfigError
 from trueup.hub import Hub
 from trueup.journals.build import name_of
@@ -58,23 +59,32 @@ _FAILED: Final = (CommandState.REFUSED, CommandState.DEAD, CommandState.UNKNOWN)
 _UNDER_WAY: Final = (CommandState.DUE, CommandState.SENDING, CommandState.SUBMITTED)
 _STATES: Final = {"failed": _FAILED, "under_way": _UNDER_WAY, "done": (CommandState.DONE,)}
 _WHY: Final = {
-    CommandState.REFUSED.value: "The books refused it. Put right what the code says, withdraw it "
-    "here, and post its day again.",
-    CommandState.DEAD.value: "It was given up after many tries. Try again: trueup dead retry; or "
-    "withdraw it.",
-    CommandState.UNKNOWN.value: "Nobody knows whether it stands there. The hub finds out where the "
-    "system tells; else look there, and withdraw it if it does not.",
-    CommandState.DUE.value: "It leaves as soon as the accounting system is ready.",
-    CommandState.SENDING.value: "It is on its way just now.",
-    CommandState.SUBMITTED.value: "The books took it in, and have yet to say that it stands.",
-    CommandState.DONE.value: "It stands in the books.",
-    CommandState.DISCARDED.value: "It was given up; a person says what stands there.",
-    WITHDRAWN: "It surely does not stand in the books; its day is to be posted anew.",
+    CommandState.REFUSED.value: mark(
+        "The books refused it. Put right what the code says, withdraw it "
+        "here, and post its day again."
+    ),
+    CommandState.DEAD.value: mark(
+        "It was given up after many tries. Try again: trueup dead retry; or withdraw it."
+    ),
+    CommandState.UNKNOWN.value: mark(
+        "Nobody knows whether it stands there. The hub finds out where the "
+        "system tells; else look there, and withdraw it if it does not."
+    ),
+    CommandState.DUE.value: mark("It leaves as soon as the accounting system is ready."),
+    CommandState.SENDING.value: mark("It is on its way just now."),
+    CommandState.SUBMITTED.value: mark("The books took it in, and have yet to say that it stands."),
+    CommandState.DONE.value: mark("It stands in the books."),
+    CommandState.DISCARDED.value: mark("It was given up; a person says what stands there."),
+    WITHDRAWN: mark("It surely does not stand in the books; its day is to be posted anew."),
 }
 _DONE: Final = {
-    "reverse": "The counter-journal is ordered. The day of the journal that it takes back is to be "
-    "posted anew: trueup journals preview.",
-    "withdraw": "It is withdrawn. What it came to is to be posted anew: trueup journals preview.",
+    "reverse": mark(
+        "The counter-journal is ordered. The day of the journal that it takes back is to be "
+        "posted anew: trueup journals preview."
+    ),
+    "withdraw": mark(
+        "It is withdrawn. What it came to is to be posted anew: trueup journals preview."
+    ),
 }
 _LONGEST: Final = {"reason": REASON_CHARS_MAX, "on": 10}
 

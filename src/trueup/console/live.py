@@ -14,6 +14,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from trueup.console.render import money, number, span
 from trueup.console.today import Today, TodayDesk
+from trueup.console.words import mark, said
 from trueup.db.pool import translate_errors
 from trueup.errors import DatabaseUnavailable
 
@@ -80,12 +81,13 @@ class Live:
     def _message(self, sent: Values) -> str:
         """Return what changed, in the manner of its reader; `sent` is brought up to date."""
         if self._away or self._today is None:
-            return _event("away", {"message": self._away})
+            return _event("away", {"message": said(self._away)})
         now = live_values(self._today)
         values = {key: text for key, text in now.items() if sent.get(key) != text}
         sent.clear()
         sent.update(now)
-        return _event("now", {"values": values, "rows": live_rows(self._today)})
+        words = {text: word for text in set(values.values()) if (word := said(text)) != text}
+        return _event("now", {"values": values, "words": words, "rows": live_rows(self._today)})
 
     async def _poll(self, pool: AsyncConnectionPool[Any]) -> None:
         while self._readers > 0:
@@ -94,10 +96,12 @@ class Live:
                     async with pool.connection() as conn:
                         self._today = await self._desk.read(conn)
             except DatabaseUnavailable:
-                self._away = "The database does not answer. What you see may be old."
+                self._away = mark("The database does not answer. What you see may be old.")
             except Exception:  # noqa: BLE001 - logged; readers are told, the next turn tries again
                 _log.exception("live_failed")
-                self._away = "The page can not be brought up to date. What you see may be old."
+                self._away = mark(
+                    "The page can not be brought up to date. What you see may be old."
+                )
             else:
                 self._away = ""
             async with self._changed:

@@ -12,7 +12,7 @@ from litestar.types import ControllerRouterHandler
 
 from trueup.access.account import is_linked
 from trueup.access.issuer import Issuer
-from trueup.access.manner import Numbers, read_manner, zones
+from trueup.access.manner import Language, Numbers, read_manner, zones
 from trueup.access.own import (
     end_other_sessions,
     end_own_session,
@@ -38,18 +38,21 @@ from trueup.console.entry_page import check_twice
 from trueup.console.forms import read_form, read_many, whole
 from trueup.console.readings import Session
 from trueup.console.render import answer
+from trueup.console.words import mark
 from trueup.errors import AccessError, ConfigError, GuessedTooOften, NotAllowed, WrongCredentials
 
 TRAIL_MAX: Final = 20
 _LONGEST: Final = dict.fromkeys(("old", "password", "again"), CHARS_MAX + 1)
 
 _DONE: Final = {
-    "password": "Your password is another one now; wherever else you were, you are signed out.",
-    "end": "That browser is signed out.",
-    "others": "Wherever else you were signed in, you are signed out.",
-    "revoke": "That token is good no more.",
-    "linked": "From now on you may sign in there too.",
-    "manner": "From now on you read it so.",
+    "password": mark(
+        "Your password is another one now; wherever else you were, you are signed out."
+    ),
+    "end": mark("That browser is signed out."),
+    "others": mark("Wherever else you were signed in, you are signed out."),
+    "revoke": mark("That token is good no more."),
+    "linked": mark("From now on you may sign in there too."),
+    "manner": mark("From now on you read it so."),
 }
 
 _BROWSERS: Final = (
@@ -119,6 +122,7 @@ class MePage(msgspec.Struct, frozen=True, kw_only=True):
     linked: bool | None
     numbers: Numbers
     zone: str
+    language: Language
     sessions: tuple[SessionRow, ...]
     tokens: tuple[TokenRow, ...]
     trail: tuple[DeedRow, ...]
@@ -247,7 +251,8 @@ async def _do(
             number = whole(form.get("token", ""))
             await revoke_token(session, number, doer, now, member_id=member_id)
         case "manner":
-            manner = read_manner(form.get("numbers", ""), form.get("zone", "").strip())
+            zone, language = form.get("zone", "").strip(), form.get("language", "")
+            manner = read_manner(form.get("numbers", ""), zone, language)
             await keep_manner(session, member_id, manner)
         case _:
             raise ConfigError("Say what shall be done.", field="do")
@@ -272,6 +277,7 @@ async def _read(request: Req, session: Session, visitor: Visitor) -> MePage:
         linked=linked,
         numbers=visitor.manner.numbers,
         zone=visitor.manner.zone,
+        language=visitor.manner.language,
         sessions=tuple(
             msgspec.convert(
                 row

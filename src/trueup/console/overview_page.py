@@ -14,6 +14,7 @@ from litestar.params import QueryParameter, URLEncodedBody
 from litestar.response import Redirect
 from litestar.types import ControllerRouterHandler
 
+from trueup.access.manner import manner_in_force
 from trueup.access.own import last_look, note_look
 from trueup.access.views import ADDRESS_CHARS_MAX, drop_view, keep_view, list_views
 from trueup.access.visitor import Visitor
@@ -99,7 +100,7 @@ async def show_overview(
     desk = Desk(session=session, hub=request.app.state.hub, span=span, now=now)
     cards = [
         await readings.take(
-            f"card {read.__name__} {span.since} {visitor.manner}", session, _of(read, desk)
+            f"card {read.__name__} {span.since} {manner_in_force()}", session, _of(read, desk)
         )
         for right, read in CARDS
         if visitor.may(right)

@@ -8,6 +8,7 @@ import msgspec
 from trueup.console.phantoms import PhantomRow, read_phantoms
 from trueup.console.readings import Session
 from trueup.console.today import read_names
+from trueup.console.words import mark
 from trueup.db.rows import Row
 from trueup.reconcile import reads as reconcile
 from trueup.reconcile.report import UNEXPLAINED
@@ -19,17 +20,21 @@ REPAIRS_MAX: Final = 50
 SHOWN_FOR: Final = timedelta(days=2)
 
 _DO: Final = {
-    "in_flight": "Nothing: it is on its way.",
-    "vendor_delay": "Nothing: the vendor shows it a little later.",
-    "lost_webhook": "Nothing: the order was read and is in the log. Look why its webhook was lost.",
-    "phantom_reservation": "Nothing: the order was read, and its units are free again.",
-    "parked_event": "Put right what parked the event, and try it again.",
-    "second_writer": "Find the other hub, app or person that writes stock there, and stop it.",
-    "rule_changed": "Nothing: the new number is on its way.",
-    "given_up": "Put right what the vendor names, then: trueup dead retry.",
-    "gone_at_vendor": "Stock it at the channel again, or end the listing.",
-    "unmapped_sku": "Give the item a SKU of ours, or end it at the channel.",
-    UNEXPLAINED: "Read what was looked at. A later look proves more.",
+    "in_flight": mark("Nothing: it is on its way."),
+    "vendor_delay": mark("Nothing: the vendor shows it a little later."),
+    "lost_webhook": mark(
+        "Nothing: the order was read and is in the log. Look why its webhook was lost."
+    ),
+    "phantom_reservation": mark("Nothing: the order was read, and its units are free again."),
+    "parked_event": mark("Put right what parked the event, and try it again."),
+    "second_writer": mark(
+        "Find the other hub, app or person that writes stock there, and stop it."
+    ),
+    "rule_changed": mark("Nothing: the new number is on its way."),
+    "given_up": mark("Put right what the vendor names, then: trueup dead retry."),
+    "gone_at_vendor": mark("Stock it at the channel again, or end the listing."),
+    "unmapped_sku": mark("Give the item a SKU of ours, or end it at the channel."),
+    UNEXPLAINED: mark("Read what was looked at. A later look proves more."),
 }
 
 

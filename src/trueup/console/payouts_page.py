@@ -29,6 +29,7 @@ from trueup.console.readings import Session
 from trueup.console.render import answer, link_payout, wants_json
 from trueup.console.share import SharePart, draw_share
 from trueup.console.today import read_names
+from trueup.console.words import mark
 from trueup.errors import ConfigError
 from trueup.kernel.clock import SystemClock
 from trueup.reconcile.bank import Explained
@@ -47,10 +48,10 @@ REASON_CHARS_MAX: Final = 500
 
 _LONGEST: Final = {"reason": REASON_CHARS_MAX}
 _DONE: Final = {
-    "accept": "It is booked.",
-    "match": "It is booked, because you say so.",
-    "undo": "It is taken back: both sides are open again.",
-    "again": "Somebody did the same before; nothing more was booked.",
+    "accept": mark("It is booked."),
+    "match": mark("It is booked, because you say so."),
+    "undo": mark("It is taken back: both sides are open again."),
+    "again": mark("Somebody did the same before; nothing more was booked."),
 }
 
 _Text = Annotated[str, QueryParameter(max_length=255, pattern="^[^\\x00]*$", required=False)]

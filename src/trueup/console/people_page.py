@@ -28,17 +28,20 @@ from trueup.api.reading import write_session
 from trueup.console.forms import read_form, whole
 from trueup.console.readings import Session
 from trueup.console.render import answer
+from trueup.console.words import mark
 from trueup.errors import ConfigError
 
 ROWS_MAX: Final = 100
 _NUMBER_MAX: Final = 2**63 - 1
 
 _DONE: Final = {
-    "role": "Their role is another one now; they sign in again.",
-    "remove": "They are let in no more.",
-    "factor": "They sign in by their password alone, until they turn the second factor on again.",
-    "token": "That token is good no more.",
-    "revoke": "Wherever they were signed in, they are signed out.",
+    "role": mark("Their role is another one now; they sign in again."),
+    "remove": mark("They are let in no more."),
+    "factor": mark(
+        "They sign in by their password alone, until they turn the second factor on again."
+    ),
+    "token": mark("That token is good no more."),
+    "revoke": mark("Wherever they were signed in, they are signed out."),
 }
 
 

@@ -9,15 +9,24 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 import msgspec
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from babel.dates import format_date
+from jinja2 import (
+    Environment,
+    FileSystemLoader,
+    StrictUndefined,
+    pass_context,
+    select_autoescape,
+)
+from jinja2.runtime import Context
 from litestar import MediaType, Request, Response
 from markupsafe import Markup, escape
 
 from trueup import __version__
-from trueup.access.manner import manner_in_force, set_apart
+from trueup.access.manner import Language, manner_in_force, read_as, set_apart
 from trueup.access.visitor import Visitor
-from trueup.api.guard import form_token, visitor_if_any
+from trueup.api.guard import asks_for_json, form_token, manner_for, visitor_if_any
 from trueup.console.fact import Money
+from trueup.console.words import gettext, language_in_force, mark, ngettext, said, say
 from trueup.kernel.money import Money as ExactMoney
 
 FOLDER = Path(__file__).parent
@@ -33,54 +42,55 @@ class Page(NamedTuple):
 
 
 SECTIONS: Final[Mapping[str, tuple[Page, ...]]] = {
-    "Overview": (
-        Page("/", "Overview", "today.read"),
-        Page("/today", "Live", "today.read"),
+    mark("Overview"): (
+        Page("/", mark("Overview"), "today.read"),
+        Page("/today", mark("Live"), "today.read"),
     ),
-    "Orders": (
-        Page("/orders", "Orders", "orders.read"),
-        Page("/shipments", "Shipments", "orders.read"),
-        Page("/returns", "Returns", "returns.read"),
-        Page("/customers", "Customers", "customers.read"),
+    mark("Orders"): (
+        Page("/orders", mark("Orders"), "orders.read"),
+        Page("/shipments", mark("Shipments"), "orders.read"),
+        Page("/returns", mark("Returns"), "returns.read"),
+        Page("/customers", mark("Customers"), "customers.read"),
     ),
-    "Stock": (
-        Page("/skus", "SKUs", "stock.read"),
-        Page("/low-stock", "Low stock", "stock.read"),
-        Page("/dock", "Dock", "stock.book"),
-        Page("/serials", "Serials", "serials.read"),
-        Page("/parity", "Parity", "stock.read"),
-        Page("/phantoms", "Phantoms", "stock.read"),
+    mark("Stock"): (
+        Page("/skus", mark("SKUs"), "stock.read"),
+        Page("/low-stock", mark("Low stock"), "stock.read"),
+        Page("/dock", mark("Dock"), "stock.book"),
+        Page("/serials", mark("Serials"), "serials.read"),
+        Page("/parity", mark("Parity"), "stock.read"),
+        Page("/phantoms", mark("Phantoms"), "stock.read"),
     ),
-    "Money": (
-        Page("/exceptions", "Exceptions", "exceptions.read"),
-        Page("/payouts", "Payouts", "money.read"),
-        Page("/journals", "Journals", "journals.read"),
-        Page("/margin", "Margin", "costs.read"),
+    mark("Money"): (
+        Page("/exceptions", mark("Exceptions"), "exceptions.read"),
+        Page("/payouts", mark("Payouts"), "money.read"),
+        Page("/journals", mark("Journals"), "journals.read"),
+        Page("/margin", mark("Margin"), "costs.read"),
     ),
-    "Ahead": (
-        Page("/forecasts", "Forecasts", "models.read"),
-        Page("/routes", "Routes", "models.read"),
-        Page("/tiers", "Tiers", "customers.read"),
+    mark("Ahead"): (
+        Page("/forecasts", mark("Forecasts"), "models.read"),
+        Page("/routes", mark("Routes"), "models.read"),
+        Page("/tiers", mark("Tiers"), "customers.read"),
     ),
-    "Decisions": (Page("/decisions", "Decisions", "decisions.read", ("/rules", "/write-rule")),),
-    "System": (
-        Page("/connections", "Connections", "connections.read", ("/connect",)),
-        Page("/parked", "Parked", "events.read", ("/events",)),
-        Page("/people", "People", "people.read"),
-        Page("/audit", "Audit", "audit.read"),
+    mark("Decisions"): (
+        Page("/decisions", mark("Decisions"), "decisions.read", ("/rules", "/write-rule")),
+    ),
+    mark("System"): (
+        Page("/connections", mark("Connections"), "connections.read", ("/connect",)),
+        Page("/parked", mark("Parked"), "events.read", ("/events",)),
+        Page("/people", mark("People"), "people.read"),
+        Page("/audit", mark("Audit"), "audit.read"),
     ),
 }
 """The pages of the menu, in sections."""
+
+_DAYS: Final = {Language.GERMAN: "dd. MMM", Language.HINDI: "dd MMM"}
 
 _encoder = msgspec.json.Encoder(decimal_format="string")
 
 
 def wants_json(request: Request[Any, Any, Any]) -> bool:
     """Say whether the answer shall be the page's JSON twin."""
-    accept = request.headers.get("accept", "")
-    return request.url.path.endswith(".json") or (
-        "application/json" in accept and "text/html" not in accept
-    )
+    return asks_for_json(request)
 
 
 def answer(
@@ -114,7 +124,16 @@ def html(
 ) -> Response[str]:
     """Return a template as HTML."""
     visitor = visitor_if_any(request)
-    given = {
+    # An error is told of after its request, and whoever made it reads as they did before.
+    with read_as(manner_for(request)):
+        given = _frame(request, visitor)
+        text = _environment.get_template(template).render(given | context)
+    return Response(text, status_code=status, media_type=MediaType.HTML)
+
+
+def _frame(request: Request[Any, Any, Any], visitor: Visitor | None) -> dict[str, object]:
+    """Return what every template sees."""
+    return {
         "csrf": form_token(request),
         "path": request.url.path,
         "address": f"{request.url.path}?{request.url.query}".removesuffix("?"),
@@ -122,10 +141,9 @@ def html(
         "now": datetime.now(UTC),
         "visitor": visitor,
         "zone": manner_in_force().zone,
+        "language": language_in_force().value,
         "menu": menu_of(visitor, request.url.path),
     }
-    text = _environment.get_template(template).render(given | context)
-    return Response(text, status_code=status, media_type=MediaType.HTML)
 
 
 class MenuLink(NamedTuple):
@@ -153,9 +171,9 @@ def menu_of(visitor: Visitor | None, path: str) -> Menu:
         seen = [page for page in pages if visitor is not None and visitor.may(page.right)]
         if not seen:
             continue
-        links = tuple(MenuLink(page.path, page.label, _is_at(page, path)) for page in seen)
+        links = tuple(MenuLink(page.path, say(page.label), _is_at(page, path)) for page in seen)
         here = any(link.here for link in links)
-        sections.append(MenuLink(seen[0].path, label, here))
+        sections.append(MenuLink(seen[0].path, say(label), here))
         every += links
         shown = links if here and len(links) > 1 else shown
     return Menu(tuple(sections), shown, tuple(every))
@@ -207,6 +225,15 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+@pass_context
+def said_as_it_is_read(_: Context, text: str) -> str:
+    """Return a word of a closed set in the language in force.
+
+    It takes the context so that no word is folded into a template as it was said first.
+    """
+    return said(str(text))
+
+
 def span(value: float | None) -> str:
     """Return milliseconds as people read them: 12 ms, 3.4 s, 5 min."""
     if value is None:
@@ -221,8 +248,17 @@ def span(value: float | None) -> str:
 def stamp(value: datetime) -> Markup:
     """Return an instant as a `time` element, in its reader's zone; without one the browser's."""
     iso = value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    seen = value.astimezone(manner_in_force().place()).strftime("%d %b %H:%M:%S %Z")
+    local = value.astimezone(manner_in_force().place())
+    seen = f"{day_of(local)} {local:%H:%M:%S %Z}"
     return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(iso, seen)
+
+
+def day_of(value: datetime) -> str:
+    """Return the day of an instant as its reader writes it: 05 Dec, 05. Dez."""
+    language = language_in_force()
+    if language is Language.ENGLISH:
+        return f"{value:%d %b}"
+    return format_date(value, _DAYS[language], locale=language.value)
 
 
 def link_order(connection: str, ref: str) -> str:
@@ -293,6 +329,10 @@ _environment = Environment(
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
+    extensions=["jinja2.ext.i18n"],
+)
+_environment.install_gettext_callables(  # type: ignore[attr-defined] # the extension adds it
+    gettext, ngettext, newstyle=True
 )
 _environment.filters.update(
     number=number,
@@ -304,5 +344,6 @@ _environment.filters.update(
     stamp=stamp,
     sku_link=link_sku,
     evidence=evidence,
+    said=said_as_it_is_read,
 )
 _environment.globals.update(order_link=link_order, payout_link=link_payout)

@@ -25,6 +25,7 @@ from trueup.console.forms import (
 )
 from trueup.console.readings import Session
 from trueup.console.render import answer, wants_json
+from trueup.console.words import mark
 from trueup.db.rows import snapshot
 from trueup.decisions.leave import give_leave
 from trueup.decisions.model import Mode
@@ -57,9 +58,11 @@ PREVIEW_DAYS: Final = 90
 SHOWN_MAX: Final = 50
 _LONGEST: Final = {"why": COMMENT_CHARS_MAX, "text": TEXT_CHARS_MAX}
 _DONE: Final = {
-    "replay": "It was played on your own past.",
-    "mode": "It may go as far as you said.",
-    "keep": "It is kept, as a shadow: nothing is sent. Play it on your own past to let it ask.",
+    "replay": mark("It was played on your own past."),
+    "mode": mark("It may go as far as you said."),
+    "keep": mark(
+        "It is kept, as a shadow: nothing is sent. Play it on your own past to let it ask."
+    ),
 }
 
 _Text = Annotated[str, QueryParameter(max_length=60, pattern="^[^\\x00]*$", required=False)]

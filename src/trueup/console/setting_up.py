@@ -4,6 +4,7 @@ from datetime import datetime
 
 import msgspec
 
+from trueup.console.words import say
 from trueup.contract.loader import ConnectorFolder
 from trueup.contract.signature_scheme import QueuePull
 from trueup.intake.connections import Account
@@ -61,7 +62,7 @@ def _waiting(step: Step) -> Step:
     if step.state != "doing":
         return step
     return msgspec.structs.replace(
-        step, state="waits", said="It waits until this is taken up again."
+        step, state="waits", said=say("It waits until this is taken up again.")
     )
 
 
@@ -70,9 +71,15 @@ def _let_in(folder: ConnectorFolder, seen: Seen) -> Step | None:
         return None
     name = folder.manifest.name
     if seen.lacks:
-        said = f"{name} can not be called: {seen.lacks} is missing."
-        return Step(name="Let in", state="wrong", said=said)
-    return Step(name="Let in", state="done", said=f"{name} accepted the credentials.")
+        said = say(
+            "%(vendor)s can not be called: %(lacks)s is missing.", vendor=name, lacks=seen.lacks
+        )
+        return Step(name=say("Let in"), state="wrong", said=said)
+    return Step(
+        name=say("Let in"),
+        state="done",
+        said=say("%(vendor)s accepted the credentials.", vendor=name),
+    )
 
 
 def _told(folder: ConnectorFolder, account: Account, health: Health, seen: Seen) -> Step | None:
@@ -88,27 +95,35 @@ def _told(folder: ConnectorFolder, account: Account, health: Health, seen: Seen)
 
 def _without_address(folder: ConnectorFolder) -> Step:
     if folder.has("pull"):
-        said = (
+        said = say(
             "None: no public address of this hub was given, so changes are read by polls. That is "
             "slower, and loses nothing."
         )
-        return Step(name="Webhooks", state="done", said=said)
-    said = f"This hub needs a public address that {folder.manifest.name} can reach; none was given."
-    return Step(name="Webhooks", state="todo", said=said)
+        return Step(name=say("Webhooks"), state="done", said=said)
+    said = say(
+        "This hub needs a public address that %(vendor)s can reach; none was given.",
+        vendor=folder.manifest.name,
+    )
+    return Step(name=say("Webhooks"), state="todo", said=said)
 
 
 def _managed(folder: ConnectorFolder, health: Health) -> Step:
     vendor, hooks = folder.manifest.name, health.hooks
     if "hooks" in health.failing:
-        state, said = "wrong", f"Not made yet: {health.failing['hooks']}"
+        state, said = "wrong", say("Not made yet: %(why)s", why=health.failing["hooks"])
     elif hooks.refused:
-        state, said = "wrong", f"{vendor} refuses {', '.join(sorted(hooks.refused))}."
+        topics = ", ".join(sorted(hooks.refused))
+        state, said = "wrong", say("%(vendor)s refuses %(topics)s.", vendor=vendor, topics=topics)
     elif hooks.registered:
         state = "done"
-        said = f"{hooks.registered} topics are subscribed, and looked after every hour."
+        said = say(
+            "%(topics)s topics are subscribed, and looked after every hour.",
+            topics=hooks.registered,
+        )
     else:
-        state, said = "doing", f"The hub subscribes them at {vendor} by itself."
-    return Step(name="Webhooks", state=state, said=said)
+        state = "doing"
+        said = say("The hub subscribes them at %(vendor)s by itself.", vendor=vendor)
+    return Step(name=say("Webhooks"), state=state, said=said)
 
 
 def _by_hand(folder: ConnectorFolder, account: Account, url: str, seen: Seen) -> Step:
@@ -117,41 +132,55 @@ def _by_hand(folder: ConnectorFolder, account: Account, url: str, seen: Seen) ->
     wanted = webhook.secrets if webhook else ()
     missing = [labels[key] for key in wanted if key in labels and not known.get(key)]
     if seen.heard_at is not None:
-        return Step(name="Webhooks", state="done", said="They arrive.", at=seen.heard_at)
-    said = f"Paste this address at {folder.manifest.name}, where it asks where to send webhooks."
+        return Step(name=say("Webhooks"), state="done", said=say("They arrive."), at=seen.heard_at)
+    said = say(
+        "Paste this address at %(vendor)s, where it asks where to send webhooks.",
+        vendor=folder.manifest.name,
+    )
     if wanted and len(missing) == len(wanted):
-        said += f" Until the hub knows “{missing[0]}” it refuses what comes: give it below."
-    return Step(name="Webhooks", state="todo", said=said, copy=url)
+        until = say(
+            "Until the hub knows “%(secret)s” it refuses what comes: give it below.",
+            secret=missing[0],
+        )
+        said = f"{said} {until}"
+    return Step(name=say("Webhooks"), state="todo", said=said, copy=url)
 
 
 def _history(progress: Progress) -> Step | None:
     if not progress.resources:
         return None
-    name = "History"
+    name = say("History")
     failing = [each for each in progress.resources if each.stage is Stage.FAILING]
     if failing:
-        said = f"{failing[0].resource.replace('_', ' ')}: {failing[0].why} It is tried again."
+        what = failing[0].resource.replace("_", " ")
+        said = say("%(what)s: %(why)s It is tried again.", what=what, why=failing[0].why)
         return Step(name=name, state="wrong", said=said)
     if not progress.running:
-        return Step(name=name, state="done", said="What was there before is in the log.")
+        return Step(name=name, state="done", said=say("What was there before is in the log."))
     if not progress.scheduled:
-        said = "Nobody reads it now: start the hub's processes with trueup serve."
+        said = say("Nobody reads it now: start the hub's processes with trueup serve.")
         return Step(name=name, state="todo", said=said)
-    return Step(name=name, state="doing", said="What was there before is read; see below.")
+    return Step(name=name, state="doing", said=say("What was there before is read; see below."))
 
 
 def _listings(seen: Seen) -> Step:
     if not seen.listings:
-        said = "None yet; they come with the products."
-        return Step(name="Listings", state="doing", said=said)
-    said = (
-        f"{seen.listings:,} are listed under a SKU. Once the opening stock is counted (trueup "
-        "stock open), their numbers are kept true."
+        said = say("None yet; they come with the products.")
+        return Step(name=say("Listings"), state="doing", said=said)
+    said = say(
+        "%(listings)s are listed under a SKU. Once the opening stock is counted (trueup "
+        "stock open), their numbers are kept true.",
+        listings=f"{seen.listings:,}",
     )
-    return Step(name="Listings", state="done", said=said)
+    return Step(name=say("Listings"), state="done", said=said)
 
 
 def _first_event(seen: Seen) -> Step:
     if seen.last_event_at is None:
-        return Step(name="First event", state="doing", said="Nothing has come in yet.")
-    return Step(name="First event", state="done", said="The newest one came", at=seen.last_event_at)
+        return Step(name=say("First event"), state="doing", said=say("Nothing has come in yet."))
+    return Step(
+        name=say("First event"),
+        state="done",
+        said=say("The newest one came"),
+        at=seen.last_event_at,
+    )

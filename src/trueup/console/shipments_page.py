@@ -20,6 +20,7 @@ from trueup.console.draw import Bar
 from trueup.console.readings import Readings, Session
 from trueup.console.render import answer
 from trueup.console.sheet import sheet, wants_sheet
+from trueup.console.words import mark
 from trueup.hub import Hub
 from trueup.records.sales import places_of_records
 from trueup.records.trips import Trip, orders_of_parcels, trips_since
@@ -49,12 +50,12 @@ class Trouble(StrEnum):
 
 
 WORDS: Final = {
-    Trouble.LOST: "lost or damaged",
-    Trouble.RETURNING: "on its way back",
-    Trouble.STUCK: "held, or not delivered at the door",
-    Trouble.LATE: "later than was promised",
-    Trouble.SILENT: "moves, and was not scanned for 36 hours",
-    Trouble.NONE: "nothing is wrong",
+    Trouble.LOST: mark("lost or damaged"),
+    Trouble.RETURNING: mark("on its way back"),
+    Trouble.STUCK: mark("held, or not delivered at the door"),
+    Trouble.LATE: mark("later than was promised"),
+    Trouble.SILENT: mark("moves, and was not scanned for 36 hours"),
+    Trouble.NONE: mark("nothing is wrong"),
 }
 """What each trouble is, in words."""
 

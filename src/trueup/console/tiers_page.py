@@ -12,6 +12,7 @@ from litestar.types import ControllerRouterHandler
 from trueup.console.draw import Bar, draw_bars_page
 from trueup.console.readings import Session
 from trueup.console.render import answer, wants_json
+from trueup.console.words import mark
 from trueup.errors import ConfigError
 from trueup.models.finding import find_model
 
@@ -78,7 +79,7 @@ async def _read(session: Session) -> TiersPage:
     counts: dict[str, int] = {}
     for row in rows:
         counts[row.currency] = counts.get(row.currency, 0) + row.customers
-    lacking = "" if rows else "No model of customers was trained yet: trueup train value."
+    lacking = "" if rows else mark("No model of customers was trained yet: trueup train value.")
     drawn = max(sorted(counts), key=lambda each: counts[each], default="")
     return TiersPage(
         rows=tuple(sorted(rows, key=lambda row: (-counts[row.currency], row.currency, _rank(row)))),

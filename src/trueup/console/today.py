@@ -9,6 +9,7 @@ from trueup.console.fact import Chart
 from trueup.console.orders_page import OrderRow, rows_of_orders
 from trueup.console.readings import Readings, Session
 from trueup.console.series import read_chart
+from trueup.console.words import mark
 from trueup.db.rows import Row
 from trueup.intake import reads as intake
 from trueup.ledger import reads as ledger
@@ -261,11 +262,11 @@ async def _read_health(session: Session) -> Health:
     newest = await intake.recent_events(session, count=1)
     age_s = float(queue["oldest_age_s"])
     if workers == 0:
-        state, sentence = "idle", "No worker is at work; new events wait."
+        state, sentence = "idle", mark("No worker is at work; new events wait.")
     elif age_s > SLOW_S:
-        state, sentence = "behind", "Workers are behind; every event is kept."
+        state, sentence = "behind", mark("Workers are behind; every event is kept.")
     else:
-        state, sentence = "well", "Everything is at work."
+        state, sentence = "well", mark("Everything is at work.")
     return Health(
         state=state,
         sentence=sentence,

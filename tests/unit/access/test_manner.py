@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trueup.access.manner import Manner, Numbers, manner_in_force, read_as, read_manner, set_apart
+from trueup.access.manner import (
+    Language,
+    Manner,
+    Numbers,
+    in_words_for,
+    manner_in_force,
+    read_as,
+    read_manner,
+    set_apart,
+)
 from trueup.console.me_page import name_browser
 from trueup.console.render import money, number, signed, span, stamp
 from trueup.errors import ConfigError
@@ -56,11 +65,40 @@ def test_the_pages_write_in_the_manner_that_is_in_force() -> None:
 
 
 def test_only_what_can_be_chosen_is_taken() -> None:
-    assert read_manner("", "") == Manner()
-    assert read_manner("12,34,567.89", "UTC") == Manner(numbers=Numbers.LAKHS, zone="UTC")
-    for numbers, zone in (("1'000", ""), ("", "Europe/Atlantis"), ("", "../etc/passwd")):
+    assert read_manner("", "", "") == Manner()
+    hindi = read_manner("12,34,567.89", "UTC", "hi")
+    assert hindi == Manner(numbers=Numbers.LAKHS, zone="UTC", language=Language.HINDI)
+    wrong = (
+        ("1'000", "", ""),
+        ("", "Europe/Atlantis", ""),
+        ("", "../etc/passwd", ""),
+        ("", "", "xx"),
+    )
+    for numbers, zone, language in wrong:
         with pytest.raises(ConfigError):
-            read_manner(numbers, zone)
+            read_manner(numbers, zone, language)
+
+
+@pytest.mark.parametrize(
+    ("asked", "language"),
+    [
+        ("", "en"),
+        ("de", "de"),
+        ("de-AT, en;q=0.5", "de"),
+        ("fr, hi;q=0.3, DE;q=0.7", "de"),
+        ("en-GB,de", "en"),
+        ("*", "en"),
+        ("fr-FR", "en"),
+        ("de;q=0", "en"),
+        ("de;q=x, hi", "hi"),
+        (";;q=1,,-,de;q=2", "en"),
+        ("de" * 10_000, "en"),
+    ],
+)
+def test_the_browser_says_the_language_where_none_was_chosen(asked: str, language: str) -> None:
+    assert in_words_for(Manner(), asked).language == language
+    chosen = Manner(language=Language.HINDI, zone="UTC")
+    assert in_words_for(chosen, asked) == chosen
 
 
 @pytest.mark.parametrize(

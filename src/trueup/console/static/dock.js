@@ -30,7 +30,7 @@
     const notice = document.createElement("p");
     notice.className = "notice";
     notice.dataset.severity = "error";
-    notice.textContent = "Not booked: the hub does not answer. Try the same again; it is booked once.";
+    notice.textContent = form.dataset.failed;
     result.replaceChildren(notice);
     code.focus();
   };
@@ -74,7 +74,7 @@
     stream?.getTracks().forEach((track) => track.stop());
     stream = null;
     video.hidden = true;
-    button.textContent = "Camera";
+    button.textContent = button.dataset.start;
   };
   button.addEventListener("click", async () => {
     if (stream) return stop();
@@ -82,7 +82,7 @@
       stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
       video.srcObject = stream;
       video.hidden = false;
-      button.textContent = "Stop";
+      button.textContent = button.dataset.stop;
       await video.play();
       const detector = new BarcodeDetector();
       while (stream) {

@@ -32,7 +32,7 @@
       find(document).querySelector("[data-row] a")?.focus({ preventScroll: true });
       document.dispatchEvent(new CustomEvent("trueup:shown"));
     } catch {
-      pill.textContent = "Could not load. Try again";
+      pill.textContent = pill.dataset.failed;
     } finally {
       pill.disabled = false;
     }

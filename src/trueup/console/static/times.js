@@ -2,17 +2,25 @@
 "use strict";
 (() => {
   const timeZone = document.documentElement.dataset.zone || undefined;
-  const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", timeZone });
-  const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium", timeZone });
-  const date = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeZone });
+  // The browser's own way of writing counts where it is one of the page's language.
+  const page = document.documentElement.lang;
+  const language = navigator.language.startsWith(page) ? undefined : page;
+  const day = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", timeZone });
+  const clock = new Intl.DateTimeFormat(language, { timeStyle: "medium", timeZone });
+  const date = new Intl.DateTimeFormat(language, { dateStyle: "short", timeZone });
+
+  const short = { second: "s", minute: "min", hour: "h", day: "days" };
+  const relative = new Intl.RelativeTimeFormat(page, { numeric: "auto", style: "short" });
+  const past = (count, unit) =>
+    page === "en" ? `${count} ${short[unit]} ago` : relative.format(-count, unit);
 
   const ago = (instant) => {
     const age = Math.max(0, Math.round((Date.now() - instant) / 1000));
-    if (age < 2) return "just now";
-    if (age < 90) return `${age} s ago`;
-    if (age < 5400) return `${Math.round(age / 60)} min ago`;
-    if (age < 129600) return `${Math.round(age / 3600)} h ago`;
-    return `${Math.round(age / 86400)} days ago`;
+    if (age < 2) return page === "en" ? "just now" : past(0, "second");
+    if (age < 90) return past(age, "second");
+    if (age < 5400) return past(Math.round(age / 60), "minute");
+    if (age < 129600) return past(Math.round(age / 3600), "hour");
+    return past(Math.round(age / 86400), "day");
   };
 
   const words = (element) => {
