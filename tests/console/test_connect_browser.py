@@ -158,3 +158,17 @@ def test_pages_fit_complain_of_nothing_and_run_nothing_hostile(
             assert page.locator("main script, main img").count() == 0, link
         expect(page.locator("main")).to_contain_text("<script>alert(1)</script>")
         assert not wrong
+
+
+def test_the_form_of_every_connector_fits_a_phone(browser: Browser, hub: Site) -> None:
+    with opened(browser, hub, viewport={"width": 320, "height": 640}) as (page, wrong):
+        page.goto(f"{hub.url}/connect")
+        links = page.locator(".offers h3 a")
+        paths = [link.get_attribute("href") for link in links.all()]
+        assert len(paths) >= 20
+        for path in paths:
+            page.goto(f"{hub.url}{path}")
+            for fold in page.locator("main details > summary").all():
+                fold.click()
+            assert page.evaluate("document.documentElement.scrollWidth") <= 320, path
+        assert not wrong

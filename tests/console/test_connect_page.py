@@ -228,7 +228,9 @@ def test_files_alone_need_no_account(hub: Site) -> None:
         form = client.get("/connect/bank").text
         assert "trueup import camt FILE" in form
         assert send(client, {"name": "house-bank"}, "bank").status_code == 303
-        assert client.get("/connections/house-bank").status_code == 200
+        kept = client.get("/connections/house-bank.json").json()
+        assert [(step["name"], step["state"]) for step in kept["steps"]] == [("First file", "todo")]
+        assert not kept["changing"]
         assert client.get("/connect/manual").status_code == 404
         assert client.get("/connect/nobody").status_code == 404
         assert client.get("/connections/nobody").status_code == 404

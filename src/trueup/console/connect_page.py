@@ -181,7 +181,8 @@ async def connect_account(
                 return Redirect(f"/connections/{draft.name}", status_code=303)
             page = form_page(folder, form, explain(error, folder, draft))
         else:
-            return Redirect(f"/connections/{name}?done=connected", status_code=303)
+            done = "connected" if folder.has("api") else "kept"
+            return Redirect(f"/connections/{name}?done={done}", status_code=303)
     return _answer(request, page)
 
 

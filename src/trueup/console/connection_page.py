@@ -45,6 +45,7 @@ Req = Request[Any, Any, Any]
 _DID: Final = {"pause": Did.PAUSED, "resume": Did.RESUMED}
 _DONE: Final = {
     "connected": mark("It was tried, and it works. What happens next stands below."),
+    "kept": mark("It is kept. What happens next stands below."),
     "pause": mark(
         "It is paused: nothing is asked of it or told to it, and its deliveries are refused."
     ),

@@ -52,7 +52,7 @@ def steps_of(
     steps = [_let_in(folder, seen), _told(folder, account, health, seen), _history(progress)]
     if folder.manifest.action("stock.set") is not None:
         steps.append(_listings(seen))
-    steps.append(_first_event(seen))
+    steps.append(_first_event(folder, account.connection.name, seen))
     paused = account.connection.state == "paused"
     return tuple(_waiting(step) if paused else step for step in steps if step is not None)
 
@@ -90,7 +90,11 @@ def _told(folder: ConnectorFolder, account: Account, health: Health, seen: Seen)
     url = hook_url(connection.settings, connection.name)
     if not url:
         return _without_address(folder)
-    return _managed(folder, health) if webhook.managed else _by_hand(folder, account, url, seen)
+    return (
+        _managed(folder, account, health)
+        if webhook.managed
+        else _by_hand(folder, account, url, seen)
+    )
 
 
 def _without_address(folder: ConnectorFolder) -> Step:
@@ -107,13 +111,17 @@ def _without_address(folder: ConnectorFolder) -> Step:
     return Step(name=say("Webhooks"), state="todo", said=said)
 
 
-def _managed(folder: ConnectorFolder, health: Health) -> Step:
+def _managed(folder: ConnectorFolder, account: Account, health: Health) -> Step:
     vendor, hooks = folder.manifest.name, health.hooks
+    unsigned = _unsigned(folder, account)
     if "hooks" in health.failing:
         state, said = "wrong", say("Not made yet: %(why)s", why=health.failing["hooks"])
     elif hooks.refused:
         topics = ", ".join(sorted(hooks.refused))
         state, said = "wrong", say("%(vendor)s refuses %(topics)s.", vendor=vendor, topics=topics)
+    elif hooks.registered and unsigned:
+        told = say("%(topics)s topics are subscribed.", topics=hooks.registered)
+        state, said = "todo", f"{told} {unsigned}"
     elif hooks.registered:
         state = "done"
         said = say(
@@ -127,23 +135,27 @@ def _managed(folder: ConnectorFolder, health: Health) -> Step:
 
 
 def _by_hand(folder: ConnectorFolder, account: Account, url: str, seen: Seen) -> Step:
-    webhook, known = folder.manifest.webhook, account.secret_values()
-    labels = {field.key: field.label for field in folder.manifest.config}
-    wanted = webhook.secrets if webhook else ()
-    missing = [labels[key] for key in wanted if key in labels and not known.get(key)]
     if seen.heard_at is not None:
         return Step(name=say("Webhooks"), state="done", said=say("They arrive."), at=seen.heard_at)
     said = say(
         "Paste this address at %(vendor)s, where it asks where to send webhooks.",
         vendor=folder.manifest.name,
     )
-    if wanted and len(missing) == len(wanted):
-        until = say(
-            "Until the hub knows “%(secret)s” it refuses what comes: give it below.",
-            secret=missing[0],
-        )
-        said = f"{said} {until}"
+    said = f"{said} {_unsigned(folder, account)}".strip()
     return Step(name=say("Webhooks"), state="todo", said=said, copy=url)
+
+
+def _unsigned(folder: ConnectorFolder, account: Account) -> str:
+    """Return what is told where no secret is known that a delivery is signed with; else empty."""
+    webhook, known = folder.manifest.webhook, account.secret_values()
+    labels = {field.key: field.label for field in folder.manifest.config}
+    wanted = [key for key in (webhook.secrets if webhook else ()) if key in labels]
+    if not wanted or any(known.get(key) for key in wanted):
+        return ""
+    return say(
+        "Until the hub knows “%(secret)s” it refuses what comes: give it below.",
+        secret=labels[wanted[0]],
+    )
 
 
 def _history(progress: Progress) -> Step | None:
@@ -175,7 +187,12 @@ def _listings(seen: Seen) -> Step:
     return Step(name=say("Listings"), state="done", said=said)
 
 
-def _first_event(seen: Seen) -> Step:
+def _first_event(folder: ConnectorFolder, name: str, seen: Seen) -> Step:
+    files = folder.manifest.files
+    if seen.last_event_at is None and files and not folder.has("api"):
+        command = f"trueup import {files[0].format} FILE --connection {name}"
+        said = say("Import one where the hub runs: %(command)s", command=command)
+        return Step(name=say("First file"), state="todo", said=said)
     if seen.last_event_at is None:
         return Step(name=say("First event"), state="doing", said=say("Nothing has come in yet."))
     return Step(

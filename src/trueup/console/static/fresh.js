@@ -8,6 +8,7 @@
   const INTERVAL_MS = 3000;
   const SLOWEST_MS = 60000;
   let waitMs = INTERVAL_MS;
+  let told = "";
 
   const look = async () => {
     const reply = await fetch(location.pathname, { headers: { Accept: "text/html" } });
@@ -16,6 +17,11 @@
     const fresh = page.querySelector("[data-fresh]");
     // Not under the reader's hands: whoever is within is left alone until they are out.
     if (!fresh || part().contains(document.activeElement)) return;
+    const now = fresh.innerHTML;
+    // What stands still is asked for more and more rarely.
+    waitMs = now === told ? Math.min(waitMs * 1.3, SLOWEST_MS) : INTERVAL_MS;
+    if (now === told) return;
+    told = now;
     part().replaceWith(fresh);
     document.dispatchEvent(new CustomEvent("trueup:shown"));
   };
@@ -24,7 +30,6 @@
     if (document.visibilityState === "visible") {
       try {
         await look();
-        waitMs = INTERVAL_MS;
       } catch {
         waitMs = Math.min(waitMs * 2, SLOWEST_MS);
       }
