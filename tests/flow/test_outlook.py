@@ -7,6 +7,7 @@ import pytest
 
 from tests.flow.test_dock import ordered
 from tests.support.spine import Spine, open_spine
+from trueup.db.queries import load_queries
 from trueup.ledger.outlook import (
     LOW_FROM,
     count_low,
@@ -133,7 +134,8 @@ async def test_a_supplier_says_how_long_more_takes(database_url: str) -> None:
         await sold(spine, stock=10)
         assert await lead_days_of(spine.conn, ["TEE"]) == {}
         for number, (lead_days, deleted) in enumerate([(9, False), (2, False), (1, True)], start=1):
-            body = msgspec.json.encode({"sku": "TEE", "lead_days": lead_days}).decode()
+            told_by = {"supplier_ref": str(number), "sku": "TEE", "lead_days": lead_days}
+            body = msgspec.json.encode(told_by).decode()
             await spine.rows(
                 "WITH told AS (INSERT INTO records.version (record_id, event_id, stale, body)"
                 " VALUES (%s, 1, false, %s)) INSERT INTO records.record (record_id, connection_id,"
@@ -142,8 +144,25 @@ async def test_a_supplier_says_how_long_more_takes(database_url: str) -> None:
                 " 1, %s) RETURNING 1",
                 *(900_000 + number, body, 900_000 + number, str(number), deleted),
             )
+        # What was said before, and by another SKU's supplier, does not count.
+        for record_id, event_id, sku in ((900_001, 2, "TEE"), (900_009, 1, "MUG")):
+            body = msgspec.json.encode({"supplier_ref": "1", "sku": sku, "lead_days": 1}).decode()
+            await spine.rows(
+                "INSERT INTO records.version (record_id, event_id, stale, body)"
+                " VALUES (%s, %s, true, %s) RETURNING 1",
+                *(record_id, event_id, body),
+            )
         [told] = await refresh_outlooks(spine.conn, now=NOW)
         assert (told.lead_days, told.low) == (2, False)
+
+
+async def test_price_lists_are_found_by_sku_without_reading_all_versions(database_url: str) -> None:
+    async with open_spine(database_url, "north") as spine:
+        queries = load_queries("trueup.records")
+        await spine.conn.execute("SET enable_seqscan = off")
+        for name in ("lead_days_of", "supplier_items_of"):
+            plan = await spine.conn.execute(f"EXPLAIN {queries[name]}", {"skus": ["TEE", "MUG"]})
+            assert "version_supplied" in str(await plan.fetchall()), name
 
 
 async def test_where_no_supplier_says_the_configuration_does(database_url: str) -> None:

@@ -125,22 +125,33 @@ SELECT pg_advisory_xact_lock(hashtextextended(%(name)s, 0));
 -- How long more of some SKUs takes to come, as suppliers' price lists say: the shortest of them.
 -- Parameters: skus.
 -- Rows: many: sku, lead_days.
--- Index: record_recent, version primary key.
+-- Index: version_supplied, record primary key.
 SELECT v.body ->> 'sku' AS sku, min((v.body ->> 'lead_days')::int) AS lead_days
-FROM records.record r
-JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
-WHERE r.kind = 'supplier_item' AND NOT r.deleted AND v.body ->> 'sku' = ANY(%(skus)s::text[])
-  AND v.body ->> 'lead_days' IS NOT NULL
+FROM records.version v
+JOIN records.record r ON r.record_id = v.record_id AND r.event_id = v.event_id
+WHERE v.body ? 'supplier_ref' AND v.body ->> 'sku' = ANY(%(skus)s::text[])
+  AND v.body ->> 'lead_days' IS NOT NULL AND r.kind = 'supplier_item' AND NOT r.deleted
 GROUP BY v.body ->> 'sku';
 
 -- name: supplier_items_of
 -- What suppliers ask for some SKUs, as their price lists say.
--- Parameters: skus: or null for all.
+-- Parameters: skus.
+-- Rows: many: connection_id, body.
+-- Index: version_supplied, record primary key.
+SELECT r.connection_id, v.body::text AS body
+FROM records.version v
+JOIN records.record r ON r.record_id = v.record_id AND r.event_id = v.event_id
+WHERE v.body ? 'supplier_ref' AND v.body ->> 'sku' = ANY(%(skus)s::text[])
+  AND r.kind = 'supplier_item' AND NOT r.deleted
+ORDER BY r.connection_id, r.ref;
+
+-- name: all_supplier_items
+-- What suppliers ask for every SKU, as their price lists say.
+-- Parameters: none.
 -- Rows: many: connection_id, body.
 -- Index: record_recent, version primary key.
 SELECT r.connection_id, v.body::text AS body
 FROM records.record r
 JOIN records.version v ON v.record_id = r.record_id AND v.event_id = r.event_id
 WHERE r.kind = 'supplier_item' AND NOT r.deleted AND v.body ->> 'sku' IS NOT NULL
-  AND (%(skus)s::text[] IS NULL OR v.body ->> 'sku' = ANY(%(skus)s::text[]))
 ORDER BY r.connection_id, r.ref;

@@ -272,8 +272,10 @@ async def supplier_items_of(
     conn: psycopg.AsyncConnection[Any], skus: Sequence[str] | None
 ) -> list[tuple[int, SupplierItem]]:
     """Return what suppliers ask for some SKUs, or for all, with whose word it is."""
-    given = None if skus is None else list(skus)
-    rows = await fetch_rows(conn, _queries.supplier_items_of, skus=given)
+    if skus is None:
+        rows = await fetch_rows(conn, _queries.all_supplier_items)
+    else:
+        rows = await fetch_rows(conn, _queries.supplier_items_of, skus=list(skus))
     found = [(row["connection_id"], decode(SupplierItem.kind, row["body"])) for row in rows]
     return [(number, item) for number, item in found if isinstance(item, SupplierItem)]
 
