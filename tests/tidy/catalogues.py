@@ -43,9 +43,11 @@ from trueup.models.value.rfm import Tier
 from trueup.outbox.model import CallState, CommandState
 from trueup.pull.health import Condition
 from trueup.reconcile.cause import Cause as ParityCause
+from trueup.reconcile.checks import DOES
 from trueup.reconcile.exceptions import AGES
 from trueup.reconcile.exceptions import State as ExceptionState
 from trueup.reconcile.loop import FactState
+from trueup.reconcile.meanings import every_meaning
 from trueup.reconcile.money.model import Cause
 
 CONSOLE = SOURCE / "console"
@@ -154,6 +156,9 @@ def _in_sets() -> Iterator[str]:
     for module in iter_modules(canon.__path__, "trueup.canon."):
         import_module(module.name)
     yield from (kind.replace("_", " ") for kind in kinds())
+    for meaning in every_meaning():
+        yield from meaning
+    yield from DOES.values()
     for deed in DEEDS.values():
         yield from (deed.label, *(each.label for each in deed.inputs))
 

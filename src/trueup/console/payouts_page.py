@@ -239,9 +239,9 @@ def _answer(
         typed=typed,
         chosen=lines,
         differences={
-            DifferenceAccount.FEES.value: "the bank took a fee",
-            DifferenceAccount.EXCHANGE.value: "the currency was changed",
-            DifferenceAccount.ADJUSTMENTS.value: "anything else",
+            DifferenceAccount.FEES.value: mark("the bank took a fee"),
+            DifferenceAccount.EXCHANGE.value: mark("the currency was changed"),
+            DifferenceAccount.ADJUSTMENTS.value: mark("anything else"),
         },
     )
 

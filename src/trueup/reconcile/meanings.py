@@ -193,10 +193,19 @@ _PHANTOM: Final = Meaning(
 )
 
 
+_LOOK_AT_RETURN: Final = "Look at the return, fact by fact."
+
+
+def every_meaning() -> tuple[Meaning, ...]:
+    """Return all that a cause may say and what can be done about it."""
+    returns = (Meaning(says, _LOOK_AT_RETURN) for says in RETURN_CAUSES.values())
+    return *_MEANINGS.values(), _PHANTOM, *returns
+
+
 def meaning_of(cause: str) -> Meaning:
     """Return what a cause says; of one that is not known that it has to be looked at."""
     if cause in RETURN_CAUSES:
-        return Meaning(RETURN_CAUSES[cause], "Look at the return, fact by fact.")
+        return Meaning(RETURN_CAUSES[cause], _LOOK_AT_RETURN)
     if cause.startswith("phantom_"):
         return _PHANTOM
     return _MEANINGS.get(cause, Meaning(cause.replace("_", " "), _LOOK))
