@@ -183,6 +183,15 @@ def test_a_page_is_in_the_language_that_was_chosen_else_in_the_browsers(bare_sit
         assert sheet.startswith("channel,order,ref")
 
 
+def test_what_comes_live_brings_its_words_and_keeps_its_values(site: Site) -> None:
+    with site.reader() as client, client.stream("GET", "/live", headers=GERMAN) as reply:
+        lines = (line for line in reply.iter_lines() if line.startswith('data: {"values"'))
+        now = msgspec.json.decode(next(lines).removeprefix("data: "))
+    assert now["values"]["health.state"] == "idle", "colours go by it"
+    sentence = now["values"]["health.sentence"]
+    assert now["words"][sentence] == "Kein Arbeiter ist am Werk; neue Ereignisse warten."
+
+
 @pytest.fixture(scope="module")
 def browser(site: Site) -> Iterator[Browser]:
     del site  # it must be up before Playwright's loop runs in this thread
