@@ -4,6 +4,7 @@ from typing import Final
 
 import msgspec
 
+from trueup.console.words import mark, say
 from trueup.contract.loader import ConnectorFolder
 from trueup.errors import (
     AuthExpired,
@@ -17,11 +18,11 @@ from trueup.pull.draft import Draft
 
 _SHORTEST_SECRET: Final = 4
 _GRANTED: Final = "has not granted"
-_AWAY: Final = (
+_AWAY: Final = mark(
     "Nothing is wrong with what you typed, as far as anybody can tell. Try again in a while."
 )
-_AWAY_SANDBOX: Final = "See that the sandbox runs, and that its address and port are right."
-_OUTWARD: Final = (
+_AWAY_SANDBOX: Final = mark("See that the sandbox runs, and that its address and port are right.")
+_OUTWARD: Final = mark(
     "The hub calls vendors on the public internet, by https. It does not call addresses of the "
     "network that it stands in."
 )
@@ -53,8 +54,8 @@ def explain(error: HubError | TimeoutError, folder: ConnectorFolder, draft: Draf
     """
     name = folder.manifest.name
     if isinstance(error, TimeoutError):
-        said = f"{name} takes too long to answer."
-        return Trouble(code=Unavailable.code, said=said, mend=_AWAY)
+        said = say("%(vendor)s takes too long to answer.", vendor=name)
+        return Trouble(code=Unavailable.code, said=said, mend=say(_AWAY))
     said = _without(error.message, draft)
     match error:
         case AuthExpired():
@@ -62,8 +63,8 @@ def explain(error: HubError | TimeoutError, folder: ConnectorFolder, draft: Draf
         case Unavailable():
             return _away(error, folder, draft)
         case RateLimited():
-            wait = f"Try again in {max(1, round(error.after_s))} seconds."
-            slow = f"{name} wants to be asked less often."
+            wait = say("Try again in %(seconds)s seconds.", seconds=max(1, round(error.after_s)))
+            slow = say("%(vendor)s wants to be asked less often.", vendor=name)
             return Trouble(code=error.code, said=slow, mend=wait)
         case Refused() | ContractBroken():
             return _refused(error, said, folder)
@@ -73,44 +74,59 @@ def explain(error: HubError | TimeoutError, folder: ConnectorFolder, draft: Draf
 
 
 def _not_let_in(said: str, folder: ConnectorFolder, draft: Draft) -> Trouble:
-    own = "" if said == AuthExpired().message else f" What came back: {said}."
+    mend = say(
+        "Copy %(secrets)s anew and whole: of this account, and not revoked. What the app may do "
+        "there counts as well.",
+        secrets=_secrets(folder, draft),
+    )
+    if said != AuthExpired().message.rstrip("."):
+        back = say("What came back: %(said)s.", said=said)
+        mend = f"{mend} {back}"
     return Trouble(
         code=AuthExpired.code,
-        said=f"{folder.manifest.name} does not let us in with these credentials.",
-        mend=f"Copy {_secrets(folder, draft)} anew and whole: of this account, and not revoked. "
-        f"What the app may do there counts as well.{own}",
+        said=say(
+            "%(vendor)s does not let us in with these credentials.", vendor=folder.manifest.name
+        ),
+        mend=mend,
     )
 
 
 def _away(error: Unavailable, folder: ConnectorFolder, draft: Draft) -> Trouble:
-    status = error.context.get("status")
-    answered = f"answers that it is down ({status})" if status else "does not answer"
+    name, status = folder.manifest.name, error.context.get("status")
+    if status:
+        told = say("%(vendor)s answers that it is down (%(status)s).", vendor=name, status=status)
+    else:
+        told = say("%(vendor)s does not answer.", vendor=name)
     sandbox = bool(draft.settings.get("api_base")) and not status
-    return Trouble(
-        code=error.code,
-        said=f"{folder.manifest.name} {answered}.",
-        mend=_AWAY_SANDBOX if sandbox else _AWAY,
-    )
+    return Trouble(code=error.code, said=told, mend=say(_AWAY_SANDBOX if sandbox else _AWAY))
 
 
 def _refused(error: Refused | ContractBroken, said: str, folder: ConnectorFolder) -> Trouble:
     """Return what a vendor, or our own policy, will not do."""
     name = folder.manifest.name
     if error.context.get("reason") == "egress":
-        mend = _OUTWARD
+        mend = say(_OUTWARD)
     elif isinstance(error, ContractBroken):
-        said = f"What answers there does not answer as {name} does: {said}"
-        mend = "See that the address is right, and that nothing stands between."
+        said = say(
+            "What answers there does not answer as %(vendor)s does: %(said)s",
+            vendor=name,
+            said=said,
+        )
+        mend = say("See that the address is right, and that nothing stands between.")
     elif error.context.get("status") == 404:
-        mend = "See that the address names the account that you mean."
+        mend = say("See that the address names the account that you mean.")
     else:
-        return Trouble(code=error.code, said=f"{said}.", mend=f"Mend it at {name}, and try again.")
+        mend = say("Mend it at %(vendor)s, and try again.", vendor=name)
+        return Trouble(code=error.code, said=f"{said}.", mend=mend)
     return Trouble(code=error.code, said=f"{said}.", mend=mend, field=_address(folder))
 
 
 def _mend(said: str, name: str) -> str:
     if _GRANTED in said:
-        return f"Grant what is missing to the app at {name}, install it anew, and try again."
+        return say(
+            "Grant what is missing to the app at %(vendor)s, install it anew, and try again.",
+            vendor=name,
+        )
     return ""
 
 
@@ -126,7 +142,7 @@ def _secrets(folder: ConnectorFolder, draft: Draft) -> str:
         for field in folder.manifest.config
         if field.is_secret and draft.secrets.get(field.key)
     ]
-    return " and ".join(labels) or "the secrets"
+    return ", ".join(labels) or say("the secrets")
 
 
 def _without(text: str, draft: Draft) -> str:

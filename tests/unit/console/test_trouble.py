@@ -2,6 +2,7 @@
 
 import pytest
 
+from trueup.access.manner import Language, Manner, read_as
 from trueup.console.connect_form import draft_of, form_page, free_name
 from trueup.console.trouble import explain
 from trueup.contract.loader import find_connectors
@@ -50,6 +51,18 @@ def test_each_error_has_its_words(
     assert said in trouble.said
     assert mend in trouble.mend
     assert field == trouble.field
+
+
+def test_what_says_no_more_is_not_repeated() -> None:
+    assert "What came back" not in explain(AuthExpired(status=401), SHOPIFY, DRAFT).mend
+    told = explain(AuthExpired("the app lacks a scope"), SHOPIFY, DRAFT).mend
+    assert told.endswith("What came back: the app lacks a scope.")
+
+
+def test_it_is_said_in_its_readers_language() -> None:
+    with read_as(Manner(language=Language.GERMAN)):
+        told = explain(Unavailable(status=503), SHOPIFY, DRAFT)
+    assert told.said == "Shopify meldet eine Störung (503)."
 
 
 def test_what_a_vendor_repeats_of_a_secret_is_left_out() -> None:
