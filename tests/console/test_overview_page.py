@@ -114,7 +114,7 @@ def test_a_role_sees_the_cards_that_it_may_read(trouble: tuple[Site, ManualClock
     assert "tickets" not in seen[Role.FINANCE]
     assert "discrepancies" not in seen[Role.SUPPORT]
     assert "tickets" in seen[Role.SUPPORT]
-    assert len(seen[Role.OWNER]) == 9
+    assert len(seen[Role.OWNER]) == 10
 
 
 def test_an_empty_hub_says_so(bare_site: Site) -> None:

@@ -26,7 +26,7 @@ from trueup.sandbox.sandbox import Sandbox
 from trueup.sandbox.shopify.bodies_catalogue import product_body
 from trueup.sandbox.shopify.catalogue import SkuSeed, add_product
 from trueup.sandbox.shopify.checkout import Cart, CartLine
-from trueup.sandbox.shopify.commands import Checkout
+from trueup.sandbox.shopify.commands import Cancel, Checkout
 from trueup.sandbox.shopify.customers import CustomerSeed
 from trueup.sandbox.shopify.day import BusyDay, catalogue, steps
 from trueup.sandbox.shopify.shop import ShopSettings
@@ -211,7 +211,10 @@ async def _spoil(world: World, conn: Conn, *, hostile: bool) -> None:
 def _sell_hostile(world: World) -> None:
     shop = world.sandbox.shop("north")
     add_product(shop, [SkuSeed(sku=HOSTILE_SKU, title=HOSTILE, price="1.00", available=9)])
-    world.count_stock(HOSTILE_SKU, 9)
+    world.count_stock(HOSTILE_SKU, 0)  # so one at least is oversold, whatever the day brought
     lines = [CartLine(sku=HOSTILE_SKU), CartLine(title=HOSTILE, price="1.00")]
     person = CustomerSeed(email="eve@buyers.example", first_name="Evelyn", last_name=HOSTILE)
     world.sandbox.do("north", Checkout(cart=Cart(ref="hostile", lines=lines, customer=person)))
+    undone = Cart(ref="undone", lines=[CartLine(title="Gift", price="1.00")])
+    world.sandbox.do("north", Checkout(cart=undone))
+    world.sandbox.do("north", Cancel(order="undone"))

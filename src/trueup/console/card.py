@@ -22,6 +22,8 @@ from trueup.records.orders import Sold
 PARTS: Final = 24
 """Into so many parts a span is cut, for its picture."""
 
+LINES_MAX: Final = 5
+
 
 class Tone(StrEnum):
     """How much a card wants to be looked at."""
@@ -116,9 +118,9 @@ def parts_of(
 ) -> tuple[Bar, ...]:
     """Return a value for each part of a span, those without any too."""
     values: dict[int, float] = defaultdict(float)
-    for each in sold:
-        values[each.part] += value_of(each)
     count = max(1, math.ceil((span.until - span.since) / span.part))
+    for each in sold:
+        values[min(each.part, count - 1)] += value_of(each)
     place = manner_in_force().place()
     begins = (span.since + n * span.part for n in range(count))
     return tuple(

@@ -5,23 +5,31 @@ Every card is read by itself, by who may read it. What it tells is exact as of i
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from datetime import UTC, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 from urllib.parse import quote, urlencode
 
 from trueup.access.manner import manner_in_force
-from trueup.console.card import Card, Desk, Line, Tone, hours_in_words, money_in, parts_of
+from trueup.console.card import (
+    LINES_MAX,
+    Card,
+    Desk,
+    Line,
+    Tone,
+    hours_in_words,
+    money_in,
+    parts_of,
+)
 from trueup.console.draw import Bar
-from trueup.console.render import link_sku
 from trueup.console.shipments_page import WORDS, Trouble, Way, count_troubles, read_ways
+from trueup.console.stock_cards import oversold_card, stock_card
 from trueup.console.today import read_clusters
 from trueup.console.words import mark, said, say
 from trueup.decisions.model import State
 from trueup.decisions.reads import list_decisions
 from trueup.intake import reads as intake
 from trueup.ledger.money import EXACT
-from trueup.ledger.outlook import count_low, low_outlooks
 from trueup.pull.health import Condition, read_health
 from trueup.reconcile.exceptions import (
     AGES,
@@ -36,7 +44,6 @@ from trueup.reconcile.report import UNEXPLAINED
 from trueup.records.asked import waiting_tickets
 from trueup.records.orders import tally_orders, tally_refunds
 
-LINES_MAX: Final = 5
 TICKETS_MAX: Final = 1_000
 TICKETS_SINCE: Final = timedelta(days=60)
 DECISIONS_MAX: Final = 500
@@ -45,6 +52,9 @@ LONG: Final = timedelta(hours=4)
 
 _DAY: Final = timedelta(days=1)
 
+AHEAD: Final = _DAY
+"""By how much a channel's clock may be ahead: what came in has come in."""
+
 
 # -- what came in ----------------------------------------------------------------------------------
 
@@ -52,7 +62,7 @@ _DAY: Final = timedelta(days=1)
 async def orders_card(desk: Desk) -> Card:
     """Return how many orders came, by channel."""
     span = desk.span
-    sold = await tally_orders(desk.session, span.since, span.until, span.part)
+    sold = await tally_orders(desk.session, span.since, span.until + AHEAD, span.part)
     earlier = await tally_orders(desk.session, span.before.since, span.since, span.part)
     names = desk.hub.names()
     by_channel: Counter[str] = Counter()
@@ -85,7 +95,7 @@ async def orders_card(desk: Desk) -> Card:
 async def money_card(desk: Desk) -> Card:
     """Return what was ordered for how much, and what was given back."""
     span = desk.span
-    sold = await tally_orders(desk.session, span.since, span.until, span.part)
+    sold = await tally_orders(desk.session, span.since, span.until + AHEAD, span.part)
     back = await tally_refunds(desk.session, span.since, span.until)
     totals: dict[str, Decimal] = defaultdict(Decimal)
     orders: Counter[str] = Counter()
@@ -196,45 +206,6 @@ async def tickets_card(desk: Desk) -> Card:
                 address=f"/events/{each.event_id}",
             )
             for each in tickets[:LINES_MAX]
-        ),
-    )
-
-
-async def stock_card(desk: Desk) -> Card:
-    """Return how many SKUs run out before more could come, with their days."""
-    rows = await low_outlooks(desk.session, count=200)
-    skus = await count_low(desk.session)
-    today = desk.now.astimezone(UTC).date()
-    within = sum(row["expected_on"] <= today + 7 * _DAY for row in rows if row["expected_on"])
-    cause = say("Nothing will be sold out before more could come.")
-    if skus:
-        first, per_day = rows[0], f"{rows[0]['per_day']:.2g}"
-        cause = say(
-            "%(within)s of them within a week. %(sku)s is the first: %(available)s are left, "
-            "%(per_day)s are sold a day, and more takes %(lead_days)s days.",
-            within=within,
-            sku=first["sku"],
-            available=first["available"],
-            per_day=per_day,
-            lead_days=first["lead_days"],
-        )
-    days = Counter(max(0, (row["expected_on"] - today).days) for row in rows if row["expected_on"])
-    return Card(
-        name="stock",
-        title=say("Sold out soon"),
-        count=skus,
-        unit=say("SKUs"),
-        tone=Tone.WARNING if skus else Tone.GOOD,
-        cause=cause,
-        act=say("See what to order"),
-        address="/low-stock",
-        drawn=tuple(
-            Bar(label=str(today + n * _DAY), value=float(days[n])) for n in range(14) if days
-        ),
-        over_time=True,
-        lines=tuple(
-            Line(label=row["sku"], on=row["expected_on"], address=link_sku(row["sku"]))
-            for row in rows[:LINES_MAX]
         ),
     )
 
@@ -401,6 +372,7 @@ CARDS: Final = (
     ("orders.read", money_card),
     ("orders.read", parcels_card),
     ("customers.read", tickets_card),
+    ("stock.read", oversold_card),
     ("stock.read", stock_card),
     ("exceptions.read", discrepancies_card),
     ("decisions.read", decisions_card),

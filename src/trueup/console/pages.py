@@ -1,6 +1,7 @@
 """The pages behind the links: one order, one SKU, one event, what is parked."""
 
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
@@ -9,6 +10,7 @@ from trueup.canon.record import decode
 from trueup.console.elsewhere import Elsewhere, read_elsewhere
 from trueup.console.fact import Chart, Money, money_of
 from trueup.console.orders_page import status_of
+from trueup.console.oversold import Beyond, read_beyond
 from trueup.console.readings import Session
 from trueup.console.serials import SerialRow, rows_of_order, rows_of_sku
 from trueup.console.series import read_chart
@@ -32,6 +34,10 @@ from trueup.records.listings import list_listings
 
 EVENTS_MAX = 200
 PARKED_ROWS = 100
+
+CALLS_SHOWN: Final = 50
+CALLS_READ: Final = 300
+"""Of a SKU: enough to tell what stood at a channel when it sold what was not there."""
 
 
 class Issue(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,6 +174,7 @@ class SkuPage(msgspec.Struct, frozen=True, kw_only=True):
     offers: Offers | None
     outlook: Outlook | None
     serials: tuple[SerialRow, ...]
+    beyond: tuple[Beyond, ...]
 
 
 class ParkedRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -295,7 +302,7 @@ async def read_sku(session: Session, sku: str) -> SkuPage | None:
     balance = balances[0]
     names = await read_names(session)
     intents = await outbox.intents_of_skus(session, [sku])
-    calls = await outbox.calls_of_sku(session, sku, count=50)
+    calls = await outbox.calls_of_sku(session, sku, count=CALLS_READ)
     movements = await ledger.list_movements(session, sku, count=100)
     listings = await list_listings(session, sku)
     places = ("available", "on_hand", "reserved", "in_transit", "quarantine", "customer")
@@ -320,11 +327,12 @@ async def read_sku(session: Session, sku: str) -> SkuPage | None:
             msgspec.convert({k: each[k] for k in Movement.__struct_fields__}, Movement)
             for each in movements
         ),
-        calls=tuple(_call(each, names, sku) for each in calls),
+        calls=tuple(_call(each, names, sku) for each in calls[:CALLS_SHOWN]),
         chart=await read_chart(session, sku),
         offers=await read_sku_offers(session, sku),
         outlook=await read_outlook(session, sku),
         serials=await rows_of_sku(session, sku),
+        beyond=await read_beyond(session, sku, names, calls),
     )
 
 

@@ -54,6 +54,7 @@ SECTIONS: Final[Mapping[str, tuple[Page, ...]]] = {
     ),
     mark("Stock"): (
         Page("/skus", mark("SKUs"), "stock.read"),
+        Page("/oversold", mark("Oversold"), "stock.read"),
         Page("/low-stock", mark("Low stock"), "stock.read"),
         Page("/dock", mark("Dock"), "stock.book"),
         Page("/serials", mark("Serials"), "serials.read"),

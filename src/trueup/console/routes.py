@@ -46,6 +46,7 @@ from trueup.console.loops import return_handlers
 from trueup.console.margin_page import margin_handlers
 from trueup.console.me_page import me_handlers
 from trueup.console.orders_page import orders_handlers
+from trueup.console.oversold import WORDS
 from trueup.console.overview_page import overview_handlers
 from trueup.console.pages import read_order, read_parked, read_sku
 from trueup.console.parity_page import read_parity
@@ -59,7 +60,7 @@ from trueup.console.rules_page import rule_handlers
 from trueup.console.serials import serial_handlers
 from trueup.console.series import read_chart
 from trueup.console.shipments_page import shipments_handlers
-from trueup.console.skus_page import Begins, list_skus
+from trueup.console.skus_page import Begins, list_oversold, list_skus
 from trueup.console.steps import Step, draw_steps
 from trueup.console.supply import chances_of, read_low
 from trueup.console.tiers_page import tier_handlers
@@ -172,7 +173,7 @@ def console_routes(journals: JournalsConfig | None = None) -> list[ControllerRou
 def _page_handlers() -> list[ControllerRouterHandler]:
     return [
         *(show_today, stream_live, show_order, show_sku, show_event, reveal_event),
-        *(show_parked, retry_parked, decide_brake, show_parity, show_low),
+        *(show_parked, retry_parked, decide_brake, show_parity, show_low, list_oversold),
         *overview_handlers(),
         *preview_handlers(),
         *orders_handlers(),
@@ -286,7 +287,7 @@ async def show_sku(
         return answer(request, "sku.html", page)
     svg = await desk.drawings.svg(page.chart)
     trade = await desk.drawings.trade(chances_of(page.offers))
-    return answer(request, "sku.html", page, svg=svg, trade=trade)
+    return answer(request, "sku.html", page, svg=svg, trade=trade, beyond_words=WORDS)
 
 
 @get(["/low-stock", "/low-stock.json"], right="stock.read")

@@ -6,7 +6,8 @@ from datetime import date
 from typing import Annotated, Any, Final
 
 import msgspec
-from litestar import Request, Response
+from litestar import Request, Response, get
+from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
 from trueup.console.readings import Session
@@ -55,9 +56,14 @@ class SkuRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SkusPage(msgspec.Struct, frozen=True, kw_only=True):
-    """SKUs by their code; `after` is the last one where there are further ones, else empty."""
+    """SKUs by their code, or those of which too many were promised, the worst first.
+
+    Attributes:
+        after: the last one where there are further ones, else empty.
+    """
 
     begins: str
+    oversold: bool
     rows: tuple[SkuRow, ...]
     after: str
     first: bool
@@ -81,10 +87,23 @@ async def list_skus(request: Req, session: Session, begins: str, after: str) -> 
     more = len(rows) > ROWS_MAX
     page = SkusPage(
         begins=begins,
+        oversold=False,
         rows=await _rows(session, hub, rows[:ROWS_MAX]),
         after=rows[ROWS_MAX - 1]["sku"] if more else "",
         first=not after,
     )
+    return answer(request, "skus.html", page)
+
+
+@get(["/oversold", "/oversold.json", "/oversold.csv"], right="stock.read")
+async def list_oversold(request: Req, session: NamedDependency[Session]) -> Response[Any]:
+    """Show the SKUs of which more units were promised than there are, the worst first."""
+    lowest = await ledger.list_balances(session, count=ROWS_MAX)
+    hub: Hub = request.app.state.hub
+    short = await _rows(session, hub, [row for row in lowest if row["available"] < 0])
+    if wants_sheet(request.url.path):
+        return _as_sheet("oversold", short)
+    page = SkusPage(begins="", oversold=True, rows=short, after="", first=True)
     return answer(request, "skus.html", page)
 
 
@@ -129,6 +148,9 @@ async def _sheet(session: Session, hub: Hub, begins: str) -> Response[Any]:
             break
         found += await _rows(session, hub, rows)
         after = rows[-1]["sku"]
+    return _as_sheet("skus", found[:SHEET_ROWS_MAX])
+
+
+def _as_sheet(name: str, rows: Sequence[SkuRow]) -> Response[Any]:
     names = SkuRow.__struct_fields__
-    lines = ([getattr(row, name) for name in names] for row in found[:SHEET_ROWS_MAX])
-    return sheet("skus", names, lines)
+    return sheet(name, names, ([getattr(row, name) for name in names] for row in rows))

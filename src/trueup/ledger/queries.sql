@@ -225,7 +225,8 @@ WHERE event_id = ANY(%(event_ids)s) ORDER BY event_id;
 -- What was available of one SKU after each of the newest events that moved it: the balance as it
 -- stands, less what was posted later.
 -- Parameters: code, count: events at most.
--- Rows: many: posted_at, event_id, reason, available, oldest first.
+-- Rows: many, oldest first: posted_at, event_id, reason, record_id, occurred_at, units (by which
+-- it changed), available.
 -- Index: posting_sku, transaction and balance primary keys.
 WITH moved AS (
   SELECT p.event_id,
@@ -237,7 +238,7 @@ WITH moved AS (
   SELECT b.on_hand - b.reserved AS units FROM ledger.balance b
   JOIN ledger.sku s USING (sku_id) WHERE s.code = %(code)s
 )
-SELECT t.posted_at, m.event_id, t.reason,
+SELECT t.posted_at, m.event_id, t.reason, t.record_id, t.occurred_at, m.units::bigint AS units,
   (n.units - coalesce(sum(m.units) OVER (
     ORDER BY m.event_id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0))::bigint
     AS available

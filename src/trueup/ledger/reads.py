@@ -1,6 +1,6 @@
 """What others may know of the ledger."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -74,6 +74,12 @@ async def stock_series(
 ) -> list[Row]:
     """Return what was available of a SKU after each of its newest `count` events, oldest first."""
     return await fetch_rows(conn, _queries.stock_series, code=sku, count=count)
+
+
+async def available_of(conn: psycopg.AsyncConnection[Any], skus: Collection[str]) -> dict[str, int]:
+    """Return what is available of some SKUs, as far as the ledger knows them."""
+    rows = await fetch_rows(conn, _queries.available_now, codes=sorted(skus))
+    return {row["code"]: row["available"] for row in rows}
 
 
 async def busiest_skus(
