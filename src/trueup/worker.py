@@ -68,8 +68,9 @@ class Worker:
         self._watch = DriftWatch()
         self._reach = ReachWatch()
         self._full_at = float("-inf")
+        self._behind = asyncio.Event()
         self._shares = 0
-        """Counts up when a session gave its share back, so that the others take it at once."""
+        """Counts up when a session came, went or gave something up: the others look at once."""
         self.applied = 0
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -80,11 +81,13 @@ class Worker:
     async def _help(self, stop: asyncio.Event) -> None:
         """Work beside the others as long as the process is behind."""
         while not stop.is_set():
-            if self._is_behind():
-                await self._session(stop, self._is_behind)
-                self._shares += 1
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), BALANCE_INTERVAL_S)
+            try:
+                await asyncio.wait_for(self._behind.wait(), BALANCE_INTERVAL_S)
+            except TimeoutError:
+                continue
+            await self._session(stop, self._is_behind)
+            self._behind.clear()
+            self._shares += 1
 
     def _is_behind(self) -> bool:
         return asyncio.get_running_loop().time() - self._full_at < BEHIND_S
@@ -109,13 +112,15 @@ class Worker:
         try:
             share = PartitionShare(conn, ttl_s=self._ttl_s)
             await share.join()
+            self._shares += 1
             applier = Applier(conn, self._hub, self._watch, reach=self._reach)
             loop = asyncio.get_running_loop()
             balanced_at, shares, idle_s = float("-inf"), self._shares, IDLE_S
             while needed() and not stop.is_set():
                 if loop.time() - balanced_at >= BALANCE_INTERVAL_S or shares != self._shares:
-                    shares = self._shares
+                    shares, held = self._shares, len(share.held)
                     await share.balance()
+                    self._shares += len(share.held) < held
                     balanced_at = loop.time()
                 await self._watch.flush(conn, self._hub.reader_line, self._name_of)
                 await self._reach.flush(conn)
@@ -140,6 +145,7 @@ class Worker:
             await refresh_connections(conn, self._hub)
         if len(events) == self._batch_events_max:
             self._full_at = asyncio.get_running_loop().time()
+            self._behind.set()
         self._wake.call(await applier.apply(events))
         self.applied += len(events)
         return len(events)
