@@ -41,6 +41,7 @@ def browser(link: str) -> Iterator[Browser]:
 
 def looked_at(page: Page, name: str, *, width: int) -> None:
     """Hold a page against what everybody needs, and keep a picture where somebody wants one."""
+    page.wait_for_load_state()  # with its styles
     assert page.evaluate("document.documentElement.scrollWidth") <= width, name
     if folder := os.environ.get("TRUEUP_PICTURES"):
         page.screenshot(path=Path(folder) / f"{name}-{width}.png", full_page=True)

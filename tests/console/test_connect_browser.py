@@ -89,6 +89,7 @@ def test_a_phone_without_javascript_connects_a_shop(
         expect(page.get_by_role("status").first).to_contain_text("It is paused")
         page.get_by_role("button", name="Take it up again").click()
         expect(page.get_by_role("status").first).to_contain_text("It is taken up again")
+        page.wait_for_load_state()  # with its styles
         assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 

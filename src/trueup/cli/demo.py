@@ -1,8 +1,11 @@
 """`trueup demo`: a busy day of two shops that share one stock, with faults, and the proof."""
 
+import fcntl
 import shutil
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import typer
@@ -40,7 +43,7 @@ def demo(
     staying = sys.stdout.isatty() and not as_json if keep is None else keep
     day = BusyDay(seed=seed, orders=orders, skus=skus)
     children: list[Child] = []
-    with telling_failures(as_json=as_json):
+    with telling_failures(as_json=as_json), _alone(_FOLDER):
         config, path = _prepare(_FOLDER)
         configure_logging(config)
         with open_database(config) as conninfo:
@@ -54,6 +57,25 @@ def demo(
             finally:
                 stop_processes(children)
     raise typer.Exit(DONE if outcome.holds else FOUND_PROBLEMS)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other demos out of the folder while inside: each begins by removing it.
+
+    Raises:
+        ConfigError: another demo is open there.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigError(
+                f"A demo is open in {folder} already. End it with Ctrl+C in its terminal, or look "
+                "at its console; then try again."
+            ) from error
+        yield
 
 
 def _prepare(folder: Path) -> tuple[Config, Path]:
