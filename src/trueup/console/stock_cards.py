@@ -24,7 +24,11 @@ async def oversold_card(desk: Desk) -> Card:
     left = await available_of(desk.session, fell)
     short = sorted((sku for sku in left if left[sku] < 0), key=lambda sku: (left[sku], sku))
     cause = say("No unit is promised that is not there.")
-    if short:
+    if len(short) == 1:
+        cause = say(
+            "Of %(sku)s %(short)s too many are promised.", sku=short[0], short=-left[short[0]]
+        )
+    elif short:
         cause = say(
             "%(units)s units too many are promised, most of them of %(sku)s: %(short)s.",
             units=-sum(left[sku] for sku in short),
